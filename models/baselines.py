@@ -1,0 +1,154 @@
+"""What any model must beat: base rate, amount alone, the entity's shrunken rate, plain logistic regression."""
+
+import warnings
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from features.errors import RedressError
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+BINS: Final = 20
+"""Equal-mass bins of the amount."""
+STRENGTHS: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 1e5)
+"""How many facts the base rate is worth against an entity's own history; the training rows choose."""
+ROWS: Final = 200_000
+"""Most rows a logistic regression is fitted on."""
+
+
+def baselines(
+    train: pd.DataFrame,
+    answers: ArrayLike,
+    test: pd.DataFrame,
+    *,
+    amount: str | None = None,
+    counts: tuple[str, str] | None = None,
+    seed: int = 0,
+) -> dict[str, Floats]:
+    """The probability of each row of `test` from each baseline, fitted on `train` with its `answers` (1 for yes).
+
+    `amount` names the column of the amount; `counts` the two columns with the entity's yes and matured facts so far. A
+    baseline whose columns are not named or not there is left out. Raises RedressError unless both answers occur.
+
+    >>> history = pd.DataFrame({"yes": [0, 3, 0, 0], "matured": [4, 4, 0, 4]})
+    >>> found = baselines(history, [0, 1, 0, 0], history.iloc[:3], counts=("yes", "matured"))
+    >>> {name: p.round(2).tolist() for name, p in found.items() if name != "logistic regression"}
+    {'constant': [0.25, 0.25, 0.25], 'shrunken rate': [0.05, 0.65, 0.25]}
+    """
+    yes = np.asarray(answers, np.float64)
+    if not 0 < yes.sum() < len(yes):
+        came = f"got {int(yes.sum()):,} yes among {len(yes):,}"
+        raise RedressError(f"baselines: want both answers in training, {came}; train on a longer span")
+    found = {"constant": np.full(len(test), yes.mean())}
+    if amount in train.columns:
+        found["amount alone"] = amount_alone(_floats(train[amount]), yes, _floats(test[amount]))
+    if counts and set(counts) <= set(train.columns):
+        had, n = counts
+        k = strength(_floats(train[had]), _floats(train[n]), yes)
+        found["shrunken rate"] = shrunken(_floats(test[had]), _floats(test[n]), float(yes.mean()), k)
+    found["logistic regression"] = logistic_regression(train, yes, test, seed=seed)
+    return found
+
+
+def amount_alone(train: Floats, yes: Floats, test: Floats) -> Floats:
+    """The rate of yes in equal-mass bins of the amount, an unknown amount being a bin of its own.
+
+    Each bin is shrunk by as many rows as hold one yes at the base rate, so that none says never. Only the order of
+    amounts counts: cents or their logarithm give the same.
+
+    >>> amount_alone(np.array([1.0, 1.0, 9.0, np.nan]), np.array([0.0, 0.0, 1.0, 1.0]), np.array([1.0, 9.0])).round(2)
+    array([0.25, 0.67])
+    """
+    known = train[~np.isnan(train)]
+    edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS)) if len(known) else known
+    edges = edges[edges > known.min(initial=np.inf)]  # below the least amount seen there is nothing to count
+    base, bins = float(yes.mean()), _bins(train, edges)
+    had, n = (np.bincount(bins, weight, len(edges) + 2) for weight in (yes, None))
+    return shrunken(had, n, base, 1 / base)[_bins(test, edges)]
+
+
+def shrunken(yes: ArrayLike, n: ArrayLike, base: float, k: float) -> Floats:
+    """The rate yes / n drawn towards `base` as if k more facts had shown it; the base where a count is unknown.
+
+    >>> shrunken([0, 8, np.nan], [0, 8, np.nan], base=0.1, k=8.0)
+    array([0.1 , 0.55, 0.1 ])
+    """
+    had, n = np.asarray(yes, np.float64), np.asarray(n, np.float64)
+    return np.where(np.isnan(had) | np.isnan(n), base, (had + k * base) / (n + k))
+
+
+def strength(yes: Floats, n: Floats, answers: Floats) -> float:
+    """The k of STRENGTHS whose shrunken rate has the least log loss on the training rows."""
+    base = float(answers.mean())
+    rates = {k: shrunken(yes, n, base, k) for k in STRENGTHS}
+    return min(rates, key=lambda k: -float(np.log(np.where(answers == 1, rates[k], 1 - rates[k])).mean()))
+
+
+def logistic_regression(train: pd.DataFrame, yes: Floats, test: pd.DataFrame, *, seed: int = 0) -> Floats:
+    """Logistic regression on every signal: signed log(1 + |x|), median for unknown, standardised, L2.
+
+    At most ROWS rows are fitted: every yes up to half of them and a seeded sample of the no, each weighted for those
+    it stands for.
+    """
+    rows, weight = _sample(yes, np.random.default_rng(seed))
+    fitted = train.iloc[rows].to_numpy(np.float32)
+    known = _varying(fitted)
+    if not known.any():
+        return np.full(len(test), yes.mean())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline that is nearly converged is good enough
+        pipeline = _pipeline().fit(fitted[:, known], yes[rows], logisticregression__sample_weight=weight)
+    probability: Floats = pipeline.predict_proba(test[train.columns].to_numpy(np.float32)[:, known])[:, 1]
+    return probability.astype(np.float64)
+
+
+def _pipeline() -> Pipeline:
+    return make_pipeline(
+        FunctionTransformer(_signed_log),
+        SimpleImputer(strategy="median"),
+        StandardScaler(),
+        LogisticRegression(C=1.0, max_iter=300),
+    )
+
+
+def _signed_log(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """log(1 + |x|) with the sign of x, for heavy tails; an infinity is unknown."""
+    return np.where(np.isfinite(x), np.sign(x) * np.log1p(np.abs(x)), np.float32(np.nan))
+
+
+def _varying(x: NDArray[np.float32]) -> Bools:
+    """Which columns hold at least two different finite values."""
+    finite = np.isfinite(x)
+    low = np.where(finite, x, np.inf).min(axis=0)
+    high = np.where(finite, x, -np.inf).max(axis=0)
+    varying: Bools = low < high
+    return varying
+
+
+def _sample(yes: Floats, rng: np.random.Generator) -> tuple[NDArray[np.int64], Floats]:
+    """Rows to fit on, in their order, and how many rows each stands for."""
+    places = [np.flatnonzero(yes == answer) for answer in (1, 0)]
+    caps = [ROWS // 2, ROWS - min(len(places[0]), ROWS // 2)]
+    kept = [rng.permutation(p)[:cap] for p, cap in zip(places, caps, strict=True)]
+    weight = np.repeat([len(p) / len(k) for p, k in zip(places, kept, strict=True)], [len(k) for k in kept])
+    rows = np.concatenate(kept)
+    order = np.argsort(rows)
+    return rows[order], weight[order]
+
+
+def _bins(amount: Floats, edges: Floats) -> NDArray[np.int64]:
+    """The bin of each amount: 0 unknown, then by the edges."""
+    return np.where(np.isnan(amount), 0, 1 + np.searchsorted(edges, amount, side="right"))
+
+
+def _floats(column: pd.Series) -> Floats:
+    return np.asarray(column, np.float64)

@@ -1,0 +1,147 @@
+"""Models where others find them: logged and registered in MLflow as code and text; the only door to MLflow."""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import mlflow
+import pandas as pd
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
+from mlflow.tracking import MlflowClient
+
+from features import RedressError
+from models.explain import scored
+from models.fit import Model, load
+
+TRACKING: Final = "sqlite:///redress.db"
+CHAMPION: Final = "champion"
+CHALLENGER: Final = "challenger"
+CODE: Final = '''"""A redress model as MLflow serves it: frames of signals in, probability and the parts of its log-odds out."""
+
+import mlflow
+import pandas
+from models.explain import scored
+from models.fit import load
+
+
+class Served(mlflow.pyfunc.PythonModel):
+    def load_context(self, context):
+        self.model = load(context.artifacts["model"])
+
+    def predict(self, context, model_input: pandas.DataFrame, params=None):
+        return scored(self.model, model_input)
+
+
+mlflow.models.set_model(Served())
+'''
+"""The model's code, run as text where others would unpickle an object."""
+REQUIRED: Final = ("joblib", "lightgbm", "mlflow", "numba", "numpy", "pandas", "pandera", "pyarrow", "scikit-learn", "scipy")
+"""What the code needs wherever the model is loaded, at the versions it was trained with."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """Where a model is to be found: its URI, the version, the alias it got, and the run that logged it."""
+
+    uri: str
+    version: int
+    alias: str
+    run: str
+
+
+def register(
+    model: Model,
+    *,
+    tracking: str,
+    example: pd.DataFrame,
+    parameters: Mapping[str, object],
+    metrics: Mapping[str, float],
+    files: Sequence[Path] = (),
+    champion: bool = False,
+) -> Registered:
+    """Logs a model with its parameters, metrics, files and folders, and registers it under its question's name.
+
+    The first version becomes the champion and a later one the challenger, unless it is told to be `champion`; the one
+    before is then the challenger. Raises RedressError when the tracking server cannot be used.
+    """
+    question = str(model.card["question"])
+    _quiet()
+    try:
+        mlflow.set_tracking_uri(tracking)
+        mlflow.set_experiment(question)
+        with mlflow.start_run() as run, tempfile.TemporaryDirectory() as scratch:
+            mlflow.log_params(dict(parameters))
+            mlflow.log_metrics(dict(metrics))
+            for path in files:
+                mlflow.log_artifact(str(path))
+            logged = mlflow.pyfunc.log_model(
+                name=question,
+                python_model=str(_written(Path(scratch) / "served.py", CODE)),
+                artifacts={"model": str(_saved(model, Path(scratch) / "model"))},
+                code_paths=[str(_copied(package, Path(scratch))) for package in ("features", "models")],
+                signature=infer_signature(example, scored(model, example)),
+                input_example=example,
+                pip_requirements=[f"{name}=={version(name)}" for name in REQUIRED],
+            )
+            made = mlflow.register_model(logged.model_uri, question)
+            alias = _alias(MlflowClient(), question, made.version, champion)
+            return Registered(f"models:/{question}@{alias}", int(made.version), alias, run.info.run_id)
+    except MlflowException as error:
+        raise _unusable(tracking, error) from None
+
+
+def _alias(client: MlflowClient, question: str, made: str, champion: bool) -> str:
+    """Gives the new version its alias, and the champion before it the one of challenger if it is replaced."""
+    before = client.get_registered_model(question).aliases.get(CHAMPION)
+    alias = CHAMPION if champion or before is None else CHALLENGER
+    if alias == CHAMPION and before is not None:
+        client.set_registered_model_alias(question, CHALLENGER, str(before))
+    client.set_registered_model_alias(question, alias, made)
+    return alias
+
+
+def opened(uri: str, *, tracking: str) -> Model:
+    """The model in a directory or under an MLflow URI, such as `models:/chargeback_risk@champion`."""
+    if Path(uri).is_dir() or ":" not in uri:
+        return load(uri)
+    _quiet()
+    try:
+        mlflow.set_tracking_uri(tracking)
+        with tempfile.TemporaryDirectory() as scratch:
+            return load(Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch)) / "artifacts" / "model")
+    except MlflowException as error:
+        raise _unusable(tracking, error) from None
+
+
+def _quiet() -> None:
+    """Leaves it to the job to say what is done."""
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+
+
+def _unusable(tracking: str, error: MlflowException) -> RedressError:
+    return RedressError(f"tracking {tracking}: want a model registry, got {str(error).splitlines()[0]}; check --tracking")
+
+
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def _saved(model: Model, folder: Path) -> Path:
+    model.save(folder)
+    return folder
+
+
+def _copied(package: str, scratch: Path) -> Path:
+    """The sources of one of our packages alone, without compiled caches."""
+    source = Path(__file__).parents[1] / package
+    return Path(shutil.copytree(source, scratch / package, ignore=shutil.ignore_patterns("__pycache__")))
