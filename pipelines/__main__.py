@@ -1,0 +1,330 @@
+"""The command line: read the words, call the job, print its closing table."""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from features import RedressError
+from features.asking import ASKED
+from features.build import HORIZON
+from features.kernel import DAY, HOUR
+
+TRACKING: Final = "sqlite:///redress.db"
+LATER: Final = "belongs to a later version"
+Closing = dict[str, object]
+Said = Callable[[str], None]
+
+
+def span(text: str) -> int:
+    """A duration such as 120d or 36h in microseconds.
+
+    >>> span("7d") // DAY, span("36h") // HOUR
+    (7, 36)
+    """
+    found = re.fullmatch(r"(\d+)([dh])", text)
+    if found is None or not int(found[1]):
+        raise argparse.ArgumentTypeError(f"want a duration such as 120d or 36h, got {text}")
+    return int(found[1]) * (DAY if found[2] == "d" else HOUR)
+
+
+def time(text: str) -> int:
+    """An ISO 8601 time in microseconds since 1970; a date means midnight UTC, and a time without a zone is UTC.
+
+    >>> time("1970-01-02"), time("1970-01-01T00:00:00.000001+00:00")
+    (86400000000, 1)
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"want an ISO 8601 date or time, got {text}") from None
+    since = (found if found.tzinfo else found.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def train_span(text: str) -> int | None:
+    """A training span: a duration, or "all"."""
+    return None if text == "all" else span(text)
+
+
+def whole(text: str) -> int:
+    """A whole number of at least one."""
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"want a whole number of at least 1, got {text}")
+    return int(text)
+
+
+def _horizon(args: argparse.Namespace) -> int:
+    if args.horizon is not None and args.question in ASKED and args.question != "chargeback_risk":
+        args.parser.error(f"--horizon goes with chargeback_risk, got {args.question}")
+    return HORIZON if args.horizon is None else int(args.horizon)
+
+
+def _check(args: argparse.Namespace, said: Said) -> Closing:
+    """Read every table of a ledger, set bad rows aside with their reasons, and say what the ledger can support."""
+    from pipelines.check import check
+
+    return check(args.ledger, said=said)
+
+
+def _import(args: argparse.Namespace, said: Said) -> Closing:
+    """Make a ledger from anyone's CSV and Parquet files by a mapping in DuckDB SQL."""
+    from pipelines.importing import import_ledger
+
+    made = import_ledger(args.mapping, args.source, args.out, said=said)
+    for sentence in made.left_out:
+        said(f"warning: {sentence}")
+    return {name: f"{rows:,} rows" for name, rows in made.rows.items()} | {"ledger": str(args.out)}
+
+
+def _simulate(args: argparse.Namespace, said: Said) -> Closing:
+    """Make the ledger of a simulated marketplace; it shows that the machinery works and nothing about the world."""
+    from pipelines.simulate import parameters_from, simulate, write_ledger
+
+    tables = simulate(parameters_from(args.set, orders=args.orders, days=args.days), seed=args.seed)
+    write_ledger(tables, args.out)
+    return {name: f"{table.num_rows:,} rows" for name, table in tables.items()} | {"ledger": str(args.out)}
+
+
+def _signals(args: argparse.Namespace, said: Said) -> Closing:
+    """Write one row of signals for each asking, with what was known just before it."""
+    from pipelines.signals import write_signals
+
+    if args.describe:
+        return _described([args.question] if args.question else list(ASKED))
+    if args.question is None or args.ledger is None or args.out is None:
+        args.parser.error("want QUESTION, --ledger and --out, or --describe")
+    horizon = _horizon(args)
+    return write_signals(
+        args.question,
+        args.ledger,
+        args.out,
+        start=args.start,
+        stop=args.stop,
+        asks=args.asks,
+        horizon=horizon,
+        said=said,
+    )
+
+
+def _described(questions: Sequence[str]) -> Closing:
+    from features.build import dictionary
+
+    told = {signal.name: signal for question in questions for signal in dictionary(question)}
+    return {name: f"{s.part} | {s.unit} | {s.meaning} | needs {', '.join(s.needs)}" for name, s in told.items()}
+
+
+def _train(args: argparse.Namespace, said: Said) -> Closing:
+    """Train on the answers known before a moment, calibrate, evaluate on the latest mature slice, log and register."""
+    horizon = _horizon(args)
+    from pipelines.train import train
+
+    return train(
+        args.question,
+        args.ledger,
+        as_of=args.as_of,
+        start=args.start,
+        horizon=horizon,
+        tracking=args.tracking,
+        out=args.out,
+        seed=args.seed,
+        champion=args.champion,
+        said=said,
+    )
+
+
+def _score(args: argparse.Namespace, said: Said) -> Closing:
+    """Write the probability of each asking and the parts of its log-odds."""
+    from pipelines.score import score
+
+    return score(
+        args.question,
+        args.ledger,
+        args.model,
+        args.out,
+        start=args.start,
+        stop=args.stop,
+        asks=args.asks,
+        with_reasons=args.reasons,
+        tracking=args.tracking,
+        said=said,
+    )
+
+
+def _backtest(args: argparse.Namespace, said: Said) -> Closing:
+    """Walk forward over the last spans of a ledger: train before each gap, test after it."""
+    horizon = _horizon(args)
+    from pipelines.backtest import backtest
+
+    return backtest(
+        args.question,
+        args.ledger,
+        start=args.start,
+        stop=args.stop,
+        horizon=horizon,
+        n=args.folds,
+        train=args.train,
+        gap=args.gap,
+        test=args.test,
+        exclude=args.exclude,
+        out=args.out,
+        seed=args.seed,
+        said=said,
+    )
+
+
+def _demo(args: argparse.Namespace, said: Said) -> Closing:
+    """Run the whole job on a small simulated marketplace."""
+    from pipelines.demo import demo
+
+    return demo(args.out, said=said)
+
+
+def _asks(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--from", dest="start", type=time, metavar="D", help="askings at or after this time")
+    verb.add_argument("--to", dest="stop", type=time, metavar="D", help="askings before this time")
+    verb.add_argument("--asks", type=Path, metavar="F", help="Parquet with ask_id and at, in place of --from and --to")
+    verb.add_argument("--engine", choices=["local", "spark"], default="local", help=f"spark {LATER}")
+
+
+def _learning(verb: argparse.ArgumentParser, job: str) -> None:
+    verb.add_argument("question", metavar="QUESTION", help=" or ".join(ASKED))
+    verb.add_argument("--ledger", type=Path, required=True, metavar="L")
+    verb.add_argument("--from", dest="start", type=time, metavar="D", help="learn from askings at or after this time")
+    verb.add_argument("--horizon", type=span, metavar="120d", help="how long after an order a chargeback counts")
+    verb.add_argument("--out", type=Path, default=Path("redress-out") / job, metavar="DIR")
+    verb.add_argument("--seed", type=int, default=0)
+
+
+def _add_check(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("ledger", type=Path, metavar="LEDGER")
+    verb.add_argument("--horizon", type=span, metavar="120d", help="how long after an order a chargeback counts")
+
+
+def _add_import(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("mapping", type=Path, metavar="MAPPING.sql")
+    verb.add_argument("--source", type=Path, required=True, metavar="DIR", help="CSV and Parquet files, as source.NAME")
+    verb.add_argument("--out", type=Path, required=True, metavar="LEDGER")
+
+
+def _add_simulate(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--out", type=Path, required=True, metavar="LEDGER")
+    verb.add_argument("--orders", type=whole)
+    verb.add_argument("--days", type=whole)
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+
+
+def _add_signals(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("question", nargs="?", metavar="QUESTION", help=" or ".join(ASKED))
+    verb.add_argument("--ledger", type=Path, metavar="L")
+    _asks(verb)
+    verb.add_argument("--horizon", type=span, metavar="120d", help="how long after an order a chargeback counts")
+    verb.add_argument("--out", type=Path, metavar="F.parquet")
+    verb.add_argument("--describe", action="store_true", help="print the dictionary of signals instead")
+
+
+def _add_train(verb: argparse.ArgumentParser) -> None:
+    _learning(verb, "train")
+    verb.add_argument("--as-of", type=time, metavar="D", help="learn what was known before this time")
+    verb.add_argument("--tracking", default=TRACKING, metavar="URI", help="MLflow server")
+    verb.add_argument("--champion", action="store_true", help="register it as the champion at once")
+
+
+def _add_score(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("question", metavar="QUESTION", help=" or ".join(ASKED))
+    verb.add_argument("--ledger", type=Path, required=True, metavar="L")
+    _asks(verb)
+    verb.add_argument("--model", required=True, metavar="URI_OR_DIR")
+    verb.add_argument("--out", type=Path, required=True, metavar="S.parquet")
+    verb.add_argument("--reasons", action="store_true", help="add the signals that raise each probability most")
+    verb.add_argument("--tracking", default=TRACKING, metavar="URI", help="MLflow server that model URIs are looked up in")
+
+
+def _add_backtest(verb: argparse.ArgumentParser) -> None:
+    _learning(verb, "backtest")
+    verb.add_argument("--to", dest="stop", type=time, metavar="D", help="the end of the last test span")
+    verb.add_argument("--folds", type=whole, default=3, metavar="N")
+    verb.add_argument("--train", type=train_span, default=None, metavar="all|28d", help="the training span before each gap")
+    verb.add_argument("--gap", type=span, metavar="7d", help="between training and test; the horizon unless longer")
+    verb.add_argument("--test", type=span, required=True, metavar="7d", help="the length of a test span")
+    verb.add_argument("--exclude", choices=["compromised"], help="leave out buyers already known to be charged back")
+
+
+def _add_demo(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--out", type=Path, default=Path("redress-out/demo"), metavar="DIR")
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A command: what it runs, the words it takes, and an example."""
+
+    run: Callable[[argparse.Namespace, Said], Closing]
+    words: Callable[[argparse.ArgumentParser], None]
+    example: str
+
+
+VERBS: Final = {
+    "demo": Verb(_demo, _add_demo, "redress demo --out redress-out/demo"),
+    "simulate": Verb(_simulate, _add_simulate, "redress simulate --out ledger --orders 20000 --days 540 --seed 1"),
+    "import": Verb(_import, _add_import, "redress import examples/handbook.sql --source downloads --out ledger"),
+    "check": Verb(_check, _add_check, "redress check ledger"),
+    "signals": Verb(_signals, _add_signals, "redress signals chargeback_risk --ledger ledger --out signals.parquet"),
+    "train": Verb(_train, _add_train, "redress train chargeback_risk --ledger ledger --as-of 2019-11-24 --horizon 3d"),
+    "score": Verb(_score, _add_score, "redress score chargeback_risk --ledger ledger --model redress-out/train --out s.parquet"),
+    "backtest": Verb(_backtest, _add_backtest, "redress backtest chargeback_risk --ledger ledger --folds 3 --test 7d"),
+}
+AWAITED: Final = ("refunds", "evidence", "replay", "load", "export", "erase", "serve", "monitor")
+"""Commands that are named in the interface and come with later versions."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar; each verb's help is its docstring and one example."""
+    top = argparse.ArgumentParser("redress", description="From a marketplace's ledger to calibrated dispute risk.")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    for name, verb in VERBS.items():
+        says = verb.run.__doc__ or ""
+        word = verbs.add_parser(name, help=says.rstrip("."), description=says, epilog=f"example: {verb.example}")
+        verb.words(word)
+        word.add_argument("--json", action="store_true", help="print the closing table as JSON and nothing else")
+        word.set_defaults(run=verb.run, parser=word)
+    for name in AWAITED:
+        verbs.add_parser(name, add_help=False).set_defaults(run=None)
+    return top
+
+
+def _print(closing: Closing, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(closing, indent=1))
+        return
+    wide = max(map(len, closing), default=0)
+    for name, value in closing.items():
+        print(f"{name:<{wide}}  {value:,}" if isinstance(value, int) else f"{name:<{wide}}  {value}")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs a command: 0 when it is done, 1 with one sentence for a known fault, 2 for wrong usage."""
+    args, rest = parser().parse_known_args(words)
+    if args.run is None or getattr(args, "engine", "local") == "spark":
+        print(f"redress: {args.verb if args.run is None else '--engine spark'} {LATER}", file=sys.stderr)
+        return 2
+    if rest:
+        args.parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        _print(args.run(args, lambda line: print(line, file=sys.stderr, flush=True)), args.json)
+    except RedressError as error:
+        print(f"redress: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"redress: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""The job of checking a ledger: what is in it, what is bad, and what can be asked of it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features import Ledger
+from features.asking import ASKED
+from features.build import PLACEHOLDER, dictionary, lacking
+from features.kernel import first_meetings
+from features.transaction import ENTITIES
+from models.questions import QUESTIONS
+
+Said = Callable[[str], None]
+
+
+def moment(t: int) -> str:
+    """A time in microseconds since 1970 as ISO 8601, UTC.
+
+    >>> moment(1_500_000)
+    '1970-01-01T00:00:01.500000+00:00'
+    """
+    return datetime.fromtimestamp(t // 1_000_000, UTC).replace(microsecond=t % 1_000_000).isoformat()
+
+
+def opened(path: str | Path, said: Said) -> Ledger:
+    """A checked ledger; says what was left out of it."""
+    ledger = Ledger.open(path, said)
+    for warning in ledger.warnings:
+        said(f"warning: {warning}")
+    bad = sum(len(b) for b in ledger.bad.values())
+    if bad:
+        said(f"left out {bad:,} bad rows; redress check {path} writes them to {path}/quarantine with their reasons")
+    return ledger
+
+
+def check(path: Path, *, said: Said) -> dict[str, object]:
+    """Reads every table, writes bad rows to `quarantine/`, and tells rows, spans, placeholders, signals and questions."""
+    ledger = opened(path, said)
+    written = ledger.quarantine()
+    closing: dict[str, object] = {}
+    for name, facts in ledger.facts.items():
+        bad, copies = ledger.bad[name], int(ledger.bad[name].copies.sum())
+        span = f", {moment(int(facts.at[0]))[:10]} to {moment(int(facts.at[-1]))[:10]}" if len(facts) else ""
+        left = f", {len(bad):,} bad" + (f", {copies:,} copies collapsed" if copies else "")
+        closing[name] = f"{len(facts):,} rows{span}{left}"
+        for reason, rows in _reasons(bad.reasons()).items():
+            said(f"{rows:,} x {reason}")
+    for name, file in written.items():
+        said(f"wrote bad {name} to {file}")
+    closing |= _placeholders(ledger)
+    for question in ASKED:
+        closing[question] = _support(ledger, question)
+    return closing
+
+
+def _reasons(reasons: "pd.Series[str]") -> dict[str, int]:
+    """How many rows are bad for each reason, whatever value came."""
+    counts = reasons.astype(str).str.split(": ", n=1).str[0].value_counts()
+    return {str(reason): int(rows) for reason, rows in counts.items()}
+
+
+def _placeholders(ledger: Ledger) -> dict[str, object]:
+    """Ids of links that more buyers share than one person's would be."""
+    found: dict[str, object] = {}
+    orders = ledger.facts["orders"]
+    buyers = orders.codes("buyer_id")
+    for entity in ENTITIES:
+        if entity.link and orders.has(entity.columns[0]):
+            ids = orders.codes(entity.columns[0])
+            new = first_meetings(ids.codes, len(ids.values), buyers.codes, len(buyers.values))
+            known = ids.codes >= 0
+            crowd = np.bincount(ids.codes[known], new[known], len(ids.values))
+            many = [f"{ids.values[int(i)]} ({int(crowd[i]):,} buyers)" for i in np.argsort(-crowd) if crowd[i] > PLACEHOLDER]
+            if many:
+                found[f"placeholders in {entity.columns[0]}"] = ", ".join(many[:5]) + (f" and {len(many) - 5} more" if len(many) > 5 else "")
+    return found
+
+
+def _support(ledger: Ledger, question: str) -> str:
+    """Which signals of a question the ledger can give, whether it can train it, and what is lacking."""
+    declared = dictionary(question)
+    lost = [lacking(ledger, signal) for signal in declared]
+    able = sum(not need for need in lost)
+    needs = sorted({need for some in lost for need in some})
+    tables = [table for table in QUESTIONS[question].needs if table not in ledger.facts]
+    trains = f"cannot be trained without {', '.join(tables)}" if tables else "can be trained"
+    return f"{able:,} of {len(declared):,} signals; {trains}" + (f"; absent: {', '.join(needs)}" if needs else "")

@@ -1,0 +1,161 @@
+"""What training and back-testing share: askings with their answers, the rows worth learning from, and how a model did."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from features import Ledger, RedressError
+from features.asking import Askings, askings
+from features.build import gathered
+from features.case import asked_orders
+from features.kernel import Int
+from models import Model, evaluate
+from models.baselines import baselines
+from models.evaluate import METRICS, Evaluation
+from models.fit import Float
+from models.questions import QUESTIONS, Answer, Answers, Question, answers
+from models.split import Labelled, labelled
+from pipelines import plots
+from pipelines.report import Section, ranged, table
+from pipelines.signals import progress
+
+MOST_ROWS: Final = 1_000_000
+"""Rows that a model learns from at most: every yes, and of the no a sample that is weighted for those left out."""
+EXPLAINED: Final = 5_000
+"""Rows that the importance and the effect of signals are measured on at most."""
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Askings of a question in a ledger, with what became of each and when the row it asks about was learnt."""
+
+    ledger: Ledger
+    question: Question
+    horizon: int
+    asks: Askings
+    found: Answers
+    asked_at: Int
+
+    def labelled(self, as_of: int) -> Labelled:
+        """What can be learnt from as of a moment, in microseconds since 1970."""
+        return labelled(self.asks, self.found, as_of, self.horizon, self.asked_at)
+
+    def frame(self, rows: Int) -> pd.DataFrame:
+        """Signals of the askings at positions `rows`, which increase."""
+        with progress(len(rows), "signals") as bar:
+            return gathered(self.ledger, self.asks.take(rows), horizon=self.horizon, seen=bar.update)
+
+    def buyers(self, rows: Int) -> Int:
+        """A code for the buyer of each asking, -1 where unknown."""
+        orders = asked_orders(self.ledger, self.asks, self.ledger_table)[rows]
+        return np.append(self.ledger.facts["orders"].codes("buyer_id").codes, -1)[orders].astype(np.int64)
+
+    @property
+    def ledger_table(self) -> str:
+        """The table asked about."""
+        return self.question.needs[0]
+
+
+def cases(ledger: Ledger, question: str, *, start: int | None, stop: int | None, horizon: int) -> Cases:
+    """The askings of a span with their answers."""
+    asks = askings(ledger, question, start, stop)
+    found = answers(ledger, asks, horizon)
+    asked = QUESTIONS[question]
+    return Cases(ledger, asked, horizon, asks, found, ledger.facts[asked.needs[0]].at[asks.row])
+
+
+def both(data: Labelled, says: str) -> None:
+    """Raises RedressError, with where the askings went, unless there are both answers to learn from."""
+    if not 0 < data.counts["yes"] < data.counts["learnt from"]:
+        told = ", ".join(f"{rows:,} {name}" for name, rows in data.counts.items() if rows or name in ("learnt from", "yes"))
+        raise RedressError(f"{says}: want askings of both answers to learn from, got {told}; widen the span or ask later")
+
+
+def sampled(answer: Answer, seed: int, most: int = MOST_ROWS) -> tuple[Int, Float]:
+    """Positions of the rows to learn from, every yes and a sample of the no, and how many rows each stands for."""
+    no = np.flatnonzero(answer == 0)
+    room = max(most - (len(answer) - len(no)), most // 10)
+    if len(no) <= room:
+        return np.arange(len(answer)), np.ones(len(answer))
+    kept = np.random.default_rng(seed).choice(no, room, replace=False)
+    rows = np.sort(np.concatenate([np.flatnonzero(answer == 1), kept]))
+    return rows, np.where(answer[rows] == 1, 1.0, len(no) / room)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """Rows of one frame that a model learnt from or is tested on: signals, answers, weights."""
+
+    frame: pd.DataFrame
+    answer: Answer
+    weight: Float
+
+
+def measured(model: Model, work: Cases, train: Learnt, test: Learnt, rows: Int, seed: int) -> tuple[Evaluation, dict[str, Float]]:
+    """How a model does on the askings `rows` beside baselines fitted on what it learnt from, and all probabilities."""
+    names = list(model.signals)
+    question = work.question
+    beside = baselines(train.frame[names], train.answer, test.frame[names], amount=question.amount, counts=question.history, seed=seed)
+    probabilities = {"model": model.predict_proba(test.frame)[:, 1]} | beside
+    return judged(work, rows, test, probabilities, seed), probabilities
+
+
+def judged(work: Cases, rows: Int, test: Learnt, probabilities: dict[str, Float], seed: int) -> Evaluation:
+    """An evaluation of probabilities for the askings `rows`."""
+    known = work.question.amount in test.frame
+    amount = test.frame[work.question.amount].to_numpy(np.float64) if known else None
+    return evaluate(
+        test.answer, probabilities, at=work.asks.at[rows], buyer=work.buyers(rows), amount=amount, seed=seed
+    )
+
+
+def explained(model: Model, frame: pd.DataFrame, seed: int) -> list[Section]:
+    """Which signals weigh most and how they move the odds, on a sample of rows."""
+    rows = np.sort(np.random.default_rng(seed).permutation(len(frame))[:EXPLAINED])
+    some = frame.iloc[rows]
+    added = model.contributions(some)[:, :-1]
+    weight = dict(zip(model.signals, np.abs(added).mean(axis=0).tolist(), strict=True))
+    best = sorted(weight, key=lambda name: -weight[name])[:6]
+    column = {name: i for i, name in enumerate(model.signals)}
+    moves = {name: (some[name].to_numpy(np.float64), added[:, column[name]]) for name in best}
+    return [
+        Section(
+            "The signals that weigh most",
+            ("The mean size of what each signal adds to the log-odds, as a share of all.",),
+            figure=plots.signals(weight, {name: _direction(*moves[name]) for name in moves}),
+        ),
+        Section("How they move the odds", ("Each of the six first, over the range of its values.",), figure=plots.effects(moves)),
+    ]
+
+
+def _direction(values: Float, added: Float) -> float:
+    """Rank correlation of a signal with what it adds, 0 where it does not vary."""
+    known = ~np.isnan(values)
+    ranks = [pd.Series(x[known]).rank().to_numpy() for x in (values, added)]
+    if known.sum() < 3 or any(np.ptp(r) == 0 for r in ranks):
+        return 0.0
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def numbers(evaluation: Evaluation) -> dict[str, object]:
+    """The model's metrics with their intervals, as they print, by the name of the metric."""
+    closing: dict[str, object] = {}
+    for metric in METRICS:
+        found = evaluation.numbers(metric.name)
+        if np.isfinite(found["estimate"]):
+            closing[metric.name] = ranged(metric, found["estimate"], found["low"], found["high"])
+    return closing
+
+
+def ledger_section(work: Cases, data: Labelled) -> Section:
+    """What the figures rest on: rows read and left out, and where the askings went."""
+    rows = [(f"{name}, rows read", f"{len(facts):,}") for name, facts in work.ledger.facts.items()]
+    rows += [(f"{name}, bad rows left out", f"{len(bad):,}") for name, bad in work.ledger.bad.items() if len(bad)]
+    rows += [(f"askings, {name}", f"{count:,}") for name, count in data.counts.items()]
+    return Section(
+        "What this rests on",
+        (f"{work.question.says} Yes: {work.question.yes}; no: {work.question.no}.",),
+        table(pd.DataFrame(rows, columns=["", "rows"])),
+    )

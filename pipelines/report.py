@@ -1,0 +1,211 @@
+"""One self-contained HTML page: key numbers, then sections with a table and a figure; no request to anywhere."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+
+from models.evaluate import METRICS, Evaluation, Metric
+from pipelines import plots
+
+Tone = Literal["", "better", "worse", "undecided"]
+
+HEADLINE: Final = ("auc", "average_precision", "ece", METRICS[-1].name)
+"""Metrics shown first."""
+READ: Final = {
+    "Precision and recall": "Going down the list from the highest score: how much of what is wanted has been found, "
+    "and how much of what was flagged is wanted. A model is worth having where its line lies above the baselines.",
+    "Money caught": "The same list in money: the amounts of the orders whose answer is yes. Orders without a known "
+    "amount are reviewed but bring none.",
+    "Calibration": "Askings in groups of equal size by predicted probability. On the dashed line, what was predicted "
+    "is what happened; diamonds mark groups whose 95 % interval misses the prediction, empty marks groups without any "
+    "yes.",
+    "Scores by answer": "Each answer adds up to 100 % by itself, so that a rare yes can be seen beside the many no. "
+    "The less they overlap, the better.",
+}
+"""How to read each figure."""
+NBSP: Final = "\N{NO-BREAK SPACE}"
+WORDS: Final[dict[Tone, str]] = {"better": "▲ better", "worse": "▼ worse", "undecided": "• undecided"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: its text, a smaller second line, and a verdict in words with its tone and its interval."""
+
+    text: str
+    note: str = ""
+    verdict: str = ""
+    tone: Tone = ""
+    interval: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header and rows of as many cells; `judged` if the first column of numbers is the one under test."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str | Cell, ...], ...]
+    judged: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, sentences, and optionally a table and a figure (SVG text from `plots`, trusted as it is)."""
+
+    heading: str
+    prose: tuple[str, ...] = ()
+    table: Table | None = None
+    figure: str | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report: title, opening sentences, key numbers as (name, number) and sections."""
+
+    title: str
+    lede: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
+
+
+def write_report(path: Path, page: Page) -> None:
+    """Writes the page as one file, making its folder if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(html(page), encoding="utf-8")
+
+
+def html(page: Page) -> str:
+    """The page as HTML; every text is escaped, figures alone are taken as they are.
+
+    >>> "<h1>a &lt; b</h1>" in html(Page("a < b", (), (), ()))
+    True
+    """
+    template = Path(__file__).with_name("report.html").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(template).render(page=page, cell=_cell, tidy=_tidy)
+
+
+def table(frame: pd.DataFrame) -> Table:
+    """A frame as a table, each value as it prints; NaN is a dash."""
+    rows = tuple(tuple("–" if pd.isna(v) else str(v) for v in row) for row in frame.to_numpy(object))
+    return Table(tuple(map(str, frame)), rows)
+
+
+def evaluation_facts(evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
+    """The key numbers of an evaluation, the model's with their 95 % intervals."""
+    numbers = {m: evaluation.numbers(m.name) for m in METRICS if m.name in HEADLINE}
+    measured = tuple((_ranged(m, v), printed(m, v["estimate"])) for m, v in numbers.items() if _known(v))
+    rate = f"{_rate(evaluation):.2%}".replace("%", f"{NBSP}%")
+    return ("Askings", f"{evaluation.n:,}"), ("Yes", f"{evaluation.positives:,}"), ("Base rate", rate), *measured
+
+
+def evaluation_sections(evaluation: Evaluation) -> list[Section]:
+    """An evaluation as sections: the numbers with their intervals and verdicts, then the plots."""
+    own = evaluation.curves[evaluation.model]
+    figures = {
+        "Precision and recall": plots.precision_recall(evaluation.curves, _rate(evaluation)),
+        "Money caught": None if own.money is None else plots.money(evaluation.curves),
+        "Calibration": plots.calibration(own),
+        "Scores by answer": plots.scores(own),
+    }
+    drawn = [Section(name, (READ[name],), figure=figure) for name, figure in figures.items() if figure]
+    return [Section("The numbers", _reading(evaluation), _comparison(evaluation)), *drawn]
+
+
+def _reading(evaluation: Evaluation) -> tuple[str, ...]:
+    first, last = (t.date().isoformat() for t in evaluation.span)
+    return (
+        f"{evaluation.n:,} askings from {first} to {last}, {evaluation.positives:,} of them yes.",
+        f"In brackets the 95 % interval from {evaluation.resamples:,} resamples of the askings (of the days for buyer "
+        "precision). Every predictor meets the same resamples, so the difference between model and baseline has an "
+        "interval of its own, printed below the verdict. The verdict is about the model: better or worse than this "
+        "baseline only where that interval leaves out zero, undecided otherwise.",
+    )
+
+
+def _comparison(evaluation: Evaluation) -> Table:
+    names = list(evaluation.curves)
+    known = [m for m in METRICS if _known(evaluation.numbers(m.name))]
+    rows = (
+        (Cell(_capital(m.label), m.says), *(_number(m, evaluation.numbers(m.name, name)) for name in names))
+        for m in known
+    )
+    return Table(("", *names), tuple(rows), judged=True)
+
+
+def _number(metric: Metric, row: dict[str, float]) -> Cell:
+    estimate, low, high = (printed(metric, row[c]) for c in ("estimate", "low", "high"))
+    interval = "" if np.isnan(row["low"]) else f"[{low}, {high}]"
+    if np.isnan(row["difference_low"]):
+        return Cell(estimate, interval)
+    tone = _tone(metric, row["difference_low"], row["difference_high"])
+    sign = 1 if metric.higher == (tone != "worse") else -1
+    ends = sorted(sign * row[c] for c in ("difference_low", "difference_high"))
+    by = f" by {printed(metric, abs(row['difference']))}" if tone != "undecided" else ""
+    return Cell(estimate, interval, f"{WORDS[tone]}{by}", tone, " to ".join(printed(metric, end) for end in ends))
+
+
+def _tone(metric: Metric, low: float, high: float) -> Tone:
+    """What the interval of model − baseline says about the model."""
+    if not (low > 0 or high < 0):
+        return "undecided"
+    return "better" if (low > 0) == metric.higher else "worse"
+
+
+def printed(metric: Metric, value: float) -> str:
+    """A number as its metric is printed.
+
+    >>> printed(METRICS[0], 0.91234)
+    '0.912'
+    >>> printed(METRICS[0], -0.00004)
+    '0.000'
+    """
+    return format(value, f"z{metric.format}").replace("-", "\N{MINUS SIGN}").replace("%", f"{NBSP}%")
+
+
+def _ranged(metric: Metric, row: dict[str, float]) -> str:
+    """The metric's label with its interval, if it has one."""
+    between = f", {printed(metric, row['low'])} to {printed(metric, row['high'])}" if not np.isnan(row["low"]) else ""
+    return f"{_capital(metric.label)}{between}"
+
+
+def ranged(metric: Metric, estimate: float, low: float, high: float) -> str:
+    """A number with its interval in brackets, as they print."""
+    return f"{printed(metric, estimate)} [{printed(metric, low)}, {printed(metric, high)}]"
+
+
+def write_plots(folder: Path, sections: Sequence[Section]) -> None:
+    """Writes the figure of each section as an SVG file of its own, in place of those that were there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.svg"):
+        old.unlink()
+    for section in sections:
+        if section.figure is not None:
+            name = re.sub(r"[^a-z0-9]+", "_", section.heading.lower()).strip("_")
+            (folder / f"{name}.svg").write_text(section.figure, encoding="utf-8")
+
+
+def _tidy(text: str) -> str:
+    """Keeps a percent sign on the line of its number."""
+    return text.replace(" %", f"{NBSP}%")
+
+
+def _known(row: dict[str, float]) -> bool:
+    return not np.isnan(row["estimate"])
+
+
+def _cell(cell: str | Cell) -> Cell:
+    return cell if isinstance(cell, Cell) else Cell(cell)
+
+
+def _rate(evaluation: Evaluation) -> float:
+    return evaluation.positives / evaluation.n
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,92 @@
+"""The job of scoring: a model's probability for each asking, and the parts of its log-odds, in Parquet."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features import Ledger, RedressError
+from features.asking import Askings
+from features.build import blocks, dictionary, lacking
+from features.kernel import DAY
+from models import Model, load
+from models.explain import reasons, summed
+from models.questions import QUESTIONS, answers
+from pipelines.check import Said, moment, opened
+from pipelines.signals import chosen, progress, write_frames
+
+
+def model_at(uri: str, question: str, tracking: str) -> Model:
+    """The model in a directory, in its folder named after the question, or under an MLflow URI; it must answer the question."""
+    folder = Path(uri)
+    if folder.is_dir() or ":" not in uri:
+        model = load(folder / question if (folder / question / "model.json").exists() else folder)
+    else:
+        from models.registry import opened as registered
+
+        model = registered(uri, tracking=tracking)
+    if model.card.get("question") != question:
+        raise RedressError(f"{uri}: want a model of {question}, got one of {model.card.get('question')}; name another model")
+    return model
+
+
+def score(
+    question: str,
+    ledger: Path,
+    model: str,
+    out: Path,
+    *,
+    start: int | None,
+    stop: int | None,
+    asks: Path | None,
+    with_reasons: bool,
+    tracking: str,
+    said: Said,
+) -> dict[str, object]:
+    """Writes `ask_id`, `at`, `probability` and the parts of each asking to `out`, with reasons if wanted."""
+    if question not in QUESTIONS:
+        raise RedressError(f"question: want one of {', '.join(QUESTIONS)}, got {question}")
+    loaded = model_at(model, question, tracking)
+    facts = opened(ledger, said)
+    _able(loaded, facts, question)
+    horizon = round(float(str(loaded.card["horizon_days"])) * DAY)
+    asked = chosen(facts, question, start, stop, asks)
+    which = asked.take(np.flatnonzero(~_answered(facts, asked, horizon)))
+    trained_until = str(loaded.card["trained_until"])
+    if len(which) and moment(int(which.at[0])) < trained_until:
+        said(f"warning: some askings are older than {trained_until}, until when the model was trained; it may know their answers")
+    said(f"scoring {len(which):,} askings")
+    rows = write_frames(_scored(loaded, facts, which, horizon, with_reasons), out)
+    closing: dict[str, object] = {"question": question, "askings scored": rows}
+    return closing | {"left out, answered before asking": len(asked) - len(which), "model": model, "written": str(out)}
+
+
+def _able(model: Model, ledger: Ledger, question: str) -> None:
+    """Raises RedressError when the ledger cannot give a signal that the model was trained on."""
+    declared = {signal.name: signal for signal in dictionary(question)}
+    for name in model.signals:
+        if name not in declared:
+            raise RedressError(f"model: want signals of this version, got one trained on {name}; train again")
+        if needs := lacking(ledger, declared[name]):
+            raise RedressError(
+                f"{ledger.name}: want {', '.join(needs)} for signals the model was trained on, such as {name}, got none; "
+                "add it or train on this ledger"
+            )
+
+
+def _answered(ledger: Ledger, asks: Askings, horizon: int) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Where an asking comes after its answer was known, as far as the ledger can tell."""
+    if any(table not in ledger.facts for table in QUESTIONS[asks.question].needs):
+        return np.zeros(len(asks), np.bool_)
+    return np.array(answers(ledger, asks, horizon).known_at < asks.at, np.bool_)
+
+
+def _scored(model: Model, ledger: Ledger, asks: Askings, horizon: int, with_reasons: bool) -> Iterator[pd.DataFrame]:
+    with progress(len(asks), "scores") as bar:
+        for frame in blocks(ledger, asks, horizon=horizon):
+            added = model.contributions(frame)
+            frame_of = {"ask_id": frame["ask_id"], "at": frame["at"], "probability": model.predict_proba(frame)[:, 1]}
+            found = pd.concat([pd.DataFrame(frame_of), summed(model, added)], axis=1)
+            yield found.assign(reasons=reasons(model, frame, added)) if with_reasons else found
+            bar.update(len(frame))

@@ -1,0 +1,96 @@
+"""The job of writing signals: one row for each asking, in Parquet."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from features import Ledger, RedressError
+from features.asking import Askings, askings, named_askings
+from features.build import blocks
+from pipelines.check import Said, opened
+
+
+def chosen(ledger: Ledger, question: str, start: int | None, stop: int | None, asks: Path | None) -> Askings:
+    """The askings of a span, or those that a Parquet file names; RedressError when there are none."""
+    if asks is not None:
+        which = named_askings(ledger, question, _asks(asks))
+    else:
+        which = askings(ledger, question, start, stop)
+    if not len(which):
+        raise RedressError(f"{question}: want askings between --from and --to, got none; widen the span")
+    return which
+
+
+def _asks(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RedressError(f"{path}: want Parquet with ask_id and at, got {str(error).splitlines()[0]}") from None
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to, which takes its name once all is written and leaves nothing behind if not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_frames(frames: Iterator[pd.DataFrame], path: Path) -> int:
+    """Writes frames one after the other as the row groups of a Parquet file; returns the rows."""
+    rows = 0
+    with written(path) as beside:
+        writer: pq.ParquetWriter | None = None
+        try:
+            for frame in frames:
+                table = pa.Table.from_pandas(frame, preserve_index=False)
+                writer = writer or pq.ParquetWriter(beside, table.schema, compression="zstd", use_dictionary=["ask_id"])
+                writer.write_table(table)
+                rows += len(frame)
+        finally:
+            if writer is not None:
+                writer.close()
+    return rows
+
+
+def progress(rows: int, says: str) -> "tqdm[object]":
+    """A bar on a terminal for what takes over two seconds."""
+    return tqdm(total=rows, desc=says, unit=" askings", unit_scale=True, delay=2, disable=None, leave=False)
+
+
+def write_signals(
+    question: str,
+    ledger: Path,
+    out: Path,
+    *,
+    start: int | None,
+    stop: int | None,
+    asks: Path | None,
+    horizon: int,
+    said: Said,
+) -> dict[str, object]:
+    """Computes every signal that the ledger can give and writes them to `out`."""
+    facts = opened(ledger, said)
+    which = chosen(facts, question, start, stop, asks)
+    said(f"computing signals of {len(which):,} askings")
+    columns = 0
+
+    def frames() -> Iterator[pd.DataFrame]:
+        nonlocal columns
+        with progress(len(which), "signals") as bar:
+            for frame in blocks(facts, which, horizon=horizon):
+                columns = frame.shape[1] - 2
+                yield frame
+                bar.update(len(frame))
+
+    rows = write_frames(frames(), out)
+    return {"question": question, "askings": rows, "signals": columns, "written": str(out)}

@@ -1,0 +1,159 @@
+"""The job of training: learn from what was known, measure on the latest mature slice, log, register and report."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from features import Ledger, RedressError
+from features.kernel import DAY, Int
+from models import Model, fit
+from models.evaluate import METRICS, Evaluation
+from models.fit import FEWEST, PARAMETERS
+from models.registry import Registered, register
+from models.split import Labelled
+from pipelines.check import Said, moment, opened
+from pipelines.learning import Cases, Learnt, both, cases, explained, ledger_section, measured, numbers, sampled
+from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, write_plots, write_report
+from pipelines.signals import written
+
+SLICE: Final = 0.2
+"""Share of the mature askings, the latest, on which a model trained before them is measured."""
+MOST_TESTED: Final = 300_000
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How the recipe did on the latest mature slice, trained on what was known before it; or why that cannot be said."""
+
+    evaluation: Evaluation | None
+    sections: tuple[Section, ...]
+    why: str = ""
+
+
+def train(
+    question: str,
+    ledger: Path,
+    *,
+    as_of: int | None,
+    start: int | None,
+    horizon: int,
+    tracking: str,
+    out: Path,
+    seed: int,
+    champion: bool,
+    said: Said,
+) -> dict[str, object]:
+    """Trains on the answers known before `as_of`, calibrates, evaluates, logs, registers, and writes model and report."""
+    facts = opened(ledger, said)
+    until = _until(facts, as_of)
+    work = cases(facts, question, start=start, stop=until, horizon=horizon)
+    data = work.labelled(until)
+    both(data, question)
+    said(f"learning from {data.counts['learnt from']:,} askings known by {moment(until)}, {data.counts['yes']:,} of them yes")
+    rows, learnt = _learnt(work, data, seed)
+    said("measuring on the latest mature slice")
+    trial = _trial(work, data, rows, learnt, seed)
+    said("growing the model on all of them")
+    model = fit(learnt.frame, learnt.answer, weights=learnt.weight, seed=seed)
+    model = replace(model, card=dict(model.card) | _card(work, until, trial))
+    model.save(out / question)
+    _report(out, work, data, trial, until)
+    said(f"registering with {tracking}")
+    made = _registered(model, learnt, out, tracking, champion)
+    return _closing(work, data, model, trial, out) | {"registered": f"{made.uri}, version {made.version}"}
+
+
+def _until(ledger: Ledger, as_of: int | None) -> int:
+    first = int(ledger.facts["orders"].at[0])
+    if as_of is not None and as_of <= first:
+        raise RedressError(f"--as-of: want a time after the first order at {moment(first)}, got {moment(as_of)}; ask later")
+    return ledger.last_at + 1 if as_of is None else as_of
+
+
+def _latest(work: Cases, data: Labelled) -> int:
+    """The moment at which the latest mature slice begins."""
+    size = max(1, min(int(SLICE * data.which.size), MOST_TESTED))
+    return int(work.asks.at[data.which[-size]])
+
+
+def _learnt(work: Cases, data: Labelled, seed: int) -> tuple[Int, Learnt]:
+    """Positions and signals of the rows to learn from: a sample of the older ones if they are many, all of the latest."""
+    late = work.asks.at[data.which] >= _latest(work, data)
+    early = np.flatnonzero(~late)
+    kept, weight = sampled(data.answer[early], seed)
+    rows = np.concatenate([early[kept], np.flatnonzero(late)])
+    frame = work.frame(data.which[rows])
+    return data.which[rows], Learnt(frame, data.answer[rows], np.concatenate([weight, np.ones(int(late.sum()))]))
+
+
+def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int) -> Trial:
+    """The same recipe, trained on what was known when the latest slice began, and measured on that slice."""
+    begin = _latest(work, data)
+    before = np.isin(rows, work.labelled(begin).which)
+    after = work.asks.at[rows] >= begin
+    fewest = min(min(int(a.sum()), int((1 - a).sum())) for a in (learnt.answer[before], learnt.answer[after]))
+    if fewest < FEWEST:
+        why = f"Not measured: the latest mature slice begins {moment(begin)}, and it or what was mature by then has "
+        return Trial(None, (), why + f"{fewest} of one answer where {FEWEST} are wanted; a longer ledger can be measured.")
+    train, test = (Learnt(learnt.frame[m], learnt.answer[m], learnt.weight[m]) for m in (before, after))
+    model = fit(train.frame, train.answer, weights=train.weight, seed=seed)
+    evaluation, _ = measured(model, work, train, test, rows[after], seed)
+    return Trial(evaluation, tuple(explained(model, test.frame, seed)))
+
+
+def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
+    metrics = {} if trial.evaluation is None else {m.name: trial.evaluation.numbers(m.name)["estimate"] for m in METRICS}
+    return {
+        "question": work.question.name,
+        "horizon_days": work.horizon / DAY,
+        "trained_until": moment(until),
+        "ledger": work.ledger.fingerprint(),
+        "latest_slice": {name: value for name, value in metrics.items() if np.isfinite(value)},
+    }
+
+
+def _report(out: Path, work: Cases, data: Labelled, trial: Trial, until: int) -> None:
+    learnt = f"{data.counts['learnt from']:,} askings, {data.counts['yes']:,} yes"
+    lede = [f"Trained on the answers known by {moment(until)[:16]} UTC: {learnt}."]
+    sections, facts = list[Section](), tuple[tuple[str, str], ...]()
+    if trial.evaluation is None:
+        lede.append(trial.why)
+    else:
+        lede.append(
+            "The numbers are those of the same recipe, trained on what was known when the latest mature slice began and "
+            "asked about that slice; the model that is registered has learnt from the slice as well."
+        )
+        facts, sections = evaluation_facts(trial.evaluation), evaluation_sections(trial.evaluation)
+        with written(out / "evaluation.json") as path:
+            path.write_text(json.dumps(trial.evaluation.to_json()))
+    sections += [*trial.sections, ledger_section(work, data)]
+    title = f"{work.question.name}: {work.question.says}"
+    write_report(out / "report.html", Page(title, tuple(lede), facts, tuple(sections)))
+    write_plots(out / "plots", sections)
+
+
+def _registered(model: Model, learnt: Learnt, out: Path, tracking: str, champion: bool) -> Registered:
+    card = dict(model.card)
+    metrics = card.pop("latest_slice")
+    parameters = dict(PARAMETERS) | card | {"signals": len(model.signals)}
+    parameters |= {"slope": model.slope, "intercept": model.intercept}
+    example = learnt.frame[list(model.signals)].head(3)
+    files = [path for name in ("report.html", "evaluation.json", "plots") if (path := out / name).exists()]
+    assert isinstance(metrics, dict)
+    return register(
+        model, tracking=tracking, example=example, parameters=parameters, metrics=metrics, files=files, champion=champion
+    )
+
+
+def _closing(work: Cases, data: Labelled, model: Model, trial: Trial, out: Path) -> dict[str, object]:
+    closing: dict[str, object] = {"question": work.question.name}
+    closing |= {f"askings, {name}": count for name, count in data.counts.items()}
+    closing |= {"signals": len(model.signals), "trees": model.card["rounds"]}
+    if trial.evaluation is None:
+        closing["measured"] = trial.why
+    else:
+        closing |= numbers(trial.evaluation)
+    return closing | {"model": str(out / work.question.name), "report": str(out / "report.html")}
