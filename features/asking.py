@@ -53,7 +53,9 @@ def askings(ledger: Ledger, question: str, start: int | None = None, stop: int |
     """Every row the question asks about, at its own `at`, within [start, stop) in microseconds since 1970."""
     name = asked_table(question)
     if name not in ledger.facts:
-        raise RedressError(f"{question}: want a table {name} in {ledger.name}, got {', '.join(ledger.facts)}; import it")
+        raise RedressError(
+            f"{question}: want a table {name} in {ledger.name}, got {', '.join(ledger.facts)}; import it"
+        )
     facts = ledger.facts[name]
     lo = 0 if start is None else int(np.searchsorted(facts.at, start))
     hi = len(facts) if stop is None else int(np.searchsorted(facts.at, stop))
@@ -65,7 +67,9 @@ def named_askings(ledger: Ledger, question: str, asks: pd.DataFrame) -> Askings:
     """Askings named one by one: `ask_id` and `at` (with a time zone), each no earlier than the row it asks about."""
     for column in ("ask_id", "at"):
         if column not in asks:
-            raise RedressError(f"asks: want columns ask_id and at, got {', '.join(map(str, asks.columns))}; add {column}")
+            raise RedressError(
+                f"asks: want columns ask_id and at, got {', '.join(map(str, asks.columns))}; add {column}"
+            )
     if not isinstance(asks["at"].dtype, pd.DatetimeTZDtype):
         raise RedressError(f"asks.at: want a timestamp with a time zone, got {asks['at'].dtype}; attach one")
     if asks["at"].isna().any() or asks["ask_id"].isna().any():

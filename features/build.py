@@ -8,13 +8,12 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.asking import ASKED, Askings, asked_table, askings, named_askings
 from features.case import DISPUTE, ORDER, Compute, asked_orders, known
 from features.columns import Codes
-from features.kernel import DAY, Code, Int, Merge, Rows, cumulate, first_meetings, group
+from features.kernel import DAY, Code, Int, Merge, cumulate, first_meetings, group
 from features.ledger import Ledger
 from features.signal import WINDOWS, Entity, Float, Pattern, Signal, compute, signal
 from features.streams import STREAMS, Stream, first_at
@@ -137,8 +136,12 @@ class _Histories:
 
     def _merge(self, ledger: Ledger, stream: Stream, used: list[str]) -> Merge:
         codes = self.members.at(stream.order, stream.at)
-        measures = [self._meetings(ledger, codes, name) if name.startswith("met_") else stream.measures[name] for name in used]
-        return Merge(cumulate(stream.at, codes, self.members.groups, measures or [np.ones(codes.size, np.int64)]), _EDGES)
+        measures = [
+            self._meetings(ledger, codes, name) if name.startswith("met_") else stream.measures[name] for name in used
+        ]
+        return Merge(
+            cumulate(stream.at, codes, self.members.groups, measures or [np.ones(codes.size, np.int64)]), _EDGES
+        )
 
     def _meetings(self, ledger: Ledger, codes: Code, name: str) -> Int:
         partners = ledger.facts["orders"].codes(f"{name.removeprefix('met_')}_id")
@@ -176,7 +179,11 @@ def blocks(ledger: Ledger, asks: Askings, *, horizon: int = HORIZON, size: int =
     entities = [e for e in _entities(question) if all(_has(ledger, _home(c), c) for c in e.columns)]
     cases = [(s, f) for s, f in _cases(question) if not lacking(ledger, s)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        made = {name: make(ledger, horizon) for name, (needs, make) in STREAMS.items() if all(t in ledger.facts for t in needs)}
+        made = {
+            name: make(ledger, horizon)
+            for name, (needs, make) in STREAMS.items()
+            if all(t in ledger.facts for t in needs)
+        }
         histories = list(pool.map(lambda entity: _Histories(ledger, question, entity, made), entities))
         for lo in range(0, max(1, len(asks)), size):
             some = asks.take(np.arange(lo, min(len(asks), lo + size)))
@@ -184,7 +191,9 @@ def blocks(ledger: Ledger, asks: Askings, *, horizon: int = HORIZON, size: int =
             columns = {s.name: f(ledger, some, rows).astype(np.float32) for s, f in cases}
             for found in pool.map(lambda h, r=rows, s=some, a=amount: h.block(r, s.at, a), histories):
                 columns |= found
-            yield pd.DataFrame({"ask_id": some.ids.to_pandas(), "at": pd.to_datetime(some.at, unit="us", utc=True), **columns})
+            yield pd.DataFrame(
+                {"ask_id": some.ids.to_pandas(), "at": pd.to_datetime(some.at, unit="us", utc=True), **columns}
+            )
 
 
 def signals(
@@ -201,12 +210,14 @@ def signals(
     return gathered(ledger, which, horizon=horizon)
 
 
-def gathered(ledger: Ledger, asks: Askings, *, horizon: int = HORIZON, seen: Callable[[int], object] | None = None) -> pd.DataFrame:
+def gathered(
+    ledger: Ledger, asks: Askings, *, horizon: int = HORIZON, seen: Callable[[int], object] | None = None
+) -> pd.DataFrame:
     """All of `blocks` as one frame over one float32 matrix; `seen` hears of the rows done."""
-    matrix, names, done = np.empty((0, 0), np.float32), pd.Index([]), 0
+    matrix, names, done = np.empty((0, 0), np.float32), list[str](), 0
     for block in blocks(ledger, asks, horizon=horizon):
         if not done:
-            names = block.columns[2:]
+            names = [str(name) for name in block.columns[2:]]
             matrix = np.empty((len(asks), len(names)), np.float32)
         matrix[done : done + len(block)] = block[names].to_numpy(np.float32)
         done += len(block)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from features.asking import Askings
 from features.kernel import DAY, HOUR, Int
 from features.ledger import Facts, Ledger
-from features.signal import Float, Signal
+from features.signal import Float, Signal, ratio
 from features.streams import order_rows
 from features.tables import REASONS
 
@@ -46,7 +46,8 @@ def _promised(ledger: Ledger, asks: Askings, order: Int) -> Float:
 def _words(facts: Facts, column: str, rows: Int) -> NDArray[np.object_]:
     """A word column at the given rows, empty where it or the row is unknown."""
     found = facts.codes(column)
-    return np.array([*found.values.to_pylist(), ""], dtype=object)[np.append(found.codes, -1)[rows]]
+    words: NDArray[np.object_] = np.array([*found.values.to_pylist(), ""], dtype=object)
+    return np.asarray(words[np.append(found.codes, -1)[rows]])
 
 
 def _abroad(ledger: Ledger, asks: Askings, order: Int) -> Float:
@@ -60,7 +61,7 @@ def _claimed(ledger: Ledger, asks: Askings, order: Int) -> Float:
 
 def _claimed_share(ledger: Ledger, asks: Askings, order: Int) -> Float:
     amount = known(ledger.facts["orders"], "amount", order)
-    return np.divide(_claimed(ledger, asks, order), amount, out=np.full(amount.shape, np.nan), where=amount > 0)
+    return ratio(_claimed(ledger, asks, order), amount)
 
 
 def _since_order(ledger: Ledger, asks: Askings, order: Int) -> Float:
@@ -85,7 +86,9 @@ ORDER: Final[tuple[tuple[Signal, Compute], ...]] = (
     (Signal("order_hour", "order", "hours", "hour of the day it was paid, UTC", ("orders.at",)), _hour),
     (Signal("order_weekday", "order", "days", "day of the week it was paid, Monday is 0", ("orders.at",)), _weekday),
     (
-        Signal("order_promised_days", "order", "days", "days from payment to the promised date", ("orders.promised_at",)),
+        Signal(
+            "order_promised_days", "order", "days", "days from payment to the promised date", ("orders.promised_at",)
+        ),
         _promised,
     ),
     (
@@ -104,16 +107,34 @@ ORDER: Final[tuple[tuple[Signal, Compute], ...]] = (
 DISPUTE: Final[tuple[tuple[Signal, Compute], ...]] = (
     (Signal("dispute_claimed", "order", "cents", "amount claimed", ("disputes.claimed",)), _claimed),
     (
-        Signal("dispute_claimed_share", "order", "share", "amount claimed over the order's", ("disputes.claimed", "orders.amount")),
+        Signal(
+            "dispute_claimed_share",
+            "order",
+            "share",
+            "amount claimed over the order's",
+            ("disputes.claimed", "orders.amount"),
+        ),
         _claimed_share,
     ),
-    (Signal("dispute_days_since_order", "order", "days", "days from payment to the asking", ("disputes.at",)), _since_order),
     (
-        Signal("dispute_days_since_event", "order", "days", "days from what happened to the asking", ("disputes.happened_at",)),
+        Signal("dispute_days_since_order", "order", "days", "days from payment to the asking", ("disputes.at",)),
+        _since_order,
+    ),
+    (
+        Signal(
+            "dispute_days_since_event",
+            "order",
+            "days",
+            "days from what happened to the asking",
+            ("disputes.happened_at",),
+        ),
         _since_happened,
     ),
     *(
-        (Signal(f"dispute_is_{reason}", "order", "0 or 1", f"the reason given is {reason}", ("disputes.reason",)), _reason(reason))
+        (
+            Signal(f"dispute_is_{reason}", "order", "0 or 1", f"the reason given is {reason}", ("disputes.reason",)),
+            _reason(reason),
+        )
         for reason in REASONS
     ),
 )

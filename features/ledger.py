@@ -17,7 +17,6 @@ from features.kernel import Flag, Int
 from features.rows import Bad, Parent, judge_keys, judge_references, judge_values
 from features.tables import CASES, TABLES, Table
 
-
 POINTED: Final = {target for table in TABLES.values() for _, target in table.references} | set(CASES.values())
 """Tables that rows of others point to."""
 
@@ -32,7 +31,9 @@ def _dataset(files: list[str]) -> ds.Dataset:
     try:
         return ds.dataset(files, schema=pa.unify_schemas([pq.read_schema(f) for f in files]), format="parquet")
     except (pa.ArrowInvalid, OSError) as error:
-        raise LedgerError(f"{files[0]}: want readable Parquet, got {str(error).splitlines()[0]}; write it again") from None
+        raise LedgerError(
+            f"{files[0]}: want readable Parquet, got {str(error).splitlines()[0]}; write it again"
+        ) from None
 
 
 def _digest(data: ds.Dataset, update: Callable[[bytes], None]) -> None:
@@ -93,7 +94,9 @@ class Ledger:
     cannot be used at all. Times are int64 microseconds since 1970 UTC.
     """
 
-    def __init__(self, sources: Mapping[str, ds.Dataset], name: str = "ledger", said: Callable[[str], None] = _quiet) -> None:
+    def __init__(
+        self, sources: Mapping[str, ds.Dataset], name: str = "ledger", said: Callable[[str], None] = _quiet
+    ) -> None:
         self.name, self.sources = name, dict(sources)
         self.facts: dict[str, Facts] = {}
         self.bad: dict[str, Bad] = {}
@@ -107,14 +110,18 @@ class Ledger:
                 self._take(table, sources[table.name], parents)
         if not len(self.facts["orders"]):
             rows = sources["orders"].count_rows()
-            raise LedgerError(f"{name}: want at least one good order, got none among {rows} rows; run redress check to see why")
+            raise LedgerError(
+                f"{name}: want at least one good order, got none among {rows} rows; run redress check to see why"
+            )
 
     @classmethod
     def open(cls, path: str | Path, said: Callable[[str], None] = _quiet) -> "Ledger":
         """Reads and checks the ledger in a directory of `NAME.parquet` files or `NAME/` folders of them."""
         folder = Path(path)
         if not folder.is_dir():
-            raise LedgerError(f"{path}: want a directory of Parquet tables, got {'a file' if folder.exists() else 'nothing'} there")
+            raise LedgerError(
+                f"{path}: want a directory of Parquet tables, got {'a file' if folder.exists() else 'nothing'} there"
+            )
         sources = {name: _dataset(files) for name in TABLES if (files := _files(folder, name))}
         ledger = cls(sources, str(path), said)
         strange = [p.stem for p in sorted(folder.glob("*.parquet")) if p.stem not in TABLES]
@@ -172,7 +179,9 @@ class Ledger:
         for column in table.columns:
             found = data.schema.field(column.name).type if column.name in data.schema.names else None
             if found is None and column.required:
-                raise LedgerError(f"{table.name}: want a column {column.name}, got {', '.join(data.schema.names)}; add it")
+                raise LedgerError(
+                    f"{table.name}: want a column {column.name}, got {', '.join(data.schema.names)}; add it"
+                )
             if found is not None and not fits(column.kind, found):
                 raise type_error(table, column, found)
         strange = [name for name in data.schema.names if table.column(name) is None]

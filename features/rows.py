@@ -1,7 +1,7 @@
 """Which rows of a table are bad, and why: values, then references, then keys, judged by rows no later than their own."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from features.columns import Codes, encode, numbers, read
+from features.columns import Codes, encode, read
 from features.kernel import Flag, Int
 from features.tables import CASES, LARGEST, NUMBERS, Column, Table
 
@@ -38,7 +38,7 @@ class Bad:
         self._told.append((positions[new], [reason for reason, fresh in zip(told, new, strict=True) if fresh]))
         self.mask[positions] = True
 
-    def reasons(self) -> pd.Series:
+    def reasons(self) -> "pd.Series[str]":
         """Reason by position, in the order of the rows."""
         positions = np.concatenate([np.zeros(0, np.int64), *(p for p, _ in self._told)])
         return pd.Series([r for _, rs in self._told for r in rs], index=positions, dtype=object).sort_index()
@@ -76,15 +76,15 @@ def _frames(table: Table, data: ds.Dataset) -> Iterator[pd.DataFrame]:
     ruled = [c for c in table.columns if _checks(c) and c.name in data.schema.names]
     names = [c.name for c in ruled]
     for batch in data.to_batches(columns=names, batch_size=_BATCH, batch_readahead=1, fragment_readahead=1):
-        yield pd.DataFrame({c.name: _plain(c, batch.column(c.name)) for c in ruled})
+        yield pd.DataFrame({c.name: _plain(batch.column(c.name)) for c in ruled})
 
 
-def _plain(column: Column, found: pa.Array) -> pd.Series:
+def _plain(found: pa.Array) -> "pd.Series[Any]":
     if pa.types.is_timestamp(found.type):
         found = found.cast(pa.timestamp("us", found.type.tz), safe=False).cast(pa.int64())
     if pa.types.is_string(found.type) or pa.types.is_large_string(found.type) or pa.types.is_string_view(found.type):
         found = found.cast(pa.large_string()).dictionary_encode()
-    return found.to_pandas().astype(object if pa.types.is_null(found.type) else None)
+    return pd.Series(found.to_pandas())
 
 
 def judge_values(table: Table, data: ds.Dataset, bad: Bad) -> None:
@@ -135,7 +135,9 @@ def _point(ids: Codes, at: Int, parent: Parent | None) -> Int:
     return np.where((row >= 0) & (np.append(parent[1], 0)[row] <= at), row, -1)
 
 
-def judge_references(table: Table, data: ds.Dataset, at: Int, parents: Mapping[str, Parent], bad: Bad) -> dict[str, Int]:
+def judge_references(
+    table: Table, data: ds.Dataset, at: Int, parents: Mapping[str, Parent], bad: Bad
+) -> dict[str, Int]:
     """Marks rows that point to nothing; returns the row pointed to (n,), -1 for none, by table."""
     points: dict[str, Int] = {}
     for column, target in table.references:
@@ -181,7 +183,8 @@ def _repeated(keys: Mapping[str, NDArray[np.signedinteger]], bad: Bad) -> Int:
     only = next(iter(keys.values()))[rows]
     if len(keys) == 1 and rows.size and np.bincount(only).max() == 1:
         return np.zeros(0, np.int64)
-    return rows[pd.DataFrame({name: codes[rows] for name, codes in keys.items()}).duplicated(keep=False).to_numpy()]
+    repeats = pd.DataFrame({name: codes[rows] for name, codes in keys.items()}).duplicated(keep=False)
+    return np.asarray(rows[repeats.to_numpy()], np.int64)
 
 
 def _judge_repeated(table: Table, data: ds.Dataset, rows: Int, at: Int, bad: Bad) -> None:

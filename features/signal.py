@@ -57,9 +57,10 @@ class Signal:
     needs: tuple[str, ...]
 
 
-def _ratio(over: Float, under: Float) -> Float:
+def ratio(over: Float, under: Float) -> Float:
     """over / under, NaN where nothing stands under."""
-    return np.divide(over, under, out=np.full(over.shape, np.nan), where=under > 0)
+    quotient: Float = np.divide(over, under, out=np.full(over.shape, np.nan), where=under > 0)
+    return quotient
 
 
 def _known_sum(cents: Float, known: Float, count: Float) -> Float:
@@ -69,13 +70,13 @@ def _known_sum(cents: Float, known: Float, count: Float) -> Float:
 
 def _to_mean(here: Float, cents: Float, known: Float) -> Float:
     """The case's amount as a multiple of the mean one."""
-    return _ratio(here, _ratio(cents, known))
+    return ratio(here, ratio(cents, known))
 
 
 def _deviation(here: Float, major: Float, squares: Float, known: Float) -> Float:
     """Distance of the case's amount from the mean in standard deviations of at least one major unit; NaN below two facts."""
-    mean = _ratio(major, known)
-    spread = np.sqrt(np.maximum(_ratio(squares, known) - mean * mean, 1.0))
+    mean = ratio(major, known)
+    spread = np.sqrt(np.maximum(ratio(squares, known) - mean * mean, 1.0))
     return np.where(known < 2, np.nan, (here / 100 - mean) / spread)
 
 
@@ -87,7 +88,7 @@ def _days(here: Float, moment: Float) -> Float:
 FORMULAS: Final[dict[str, Callable[..., Float]]] = {
     "total": lambda total: total,
     "known_sum": _known_sum,
-    "ratio": _ratio,
+    "ratio": ratio,
     "to_mean": _to_mean,
     "deviation": _deviation,
     "days": _days,
@@ -103,6 +104,6 @@ def signal(entity: Entity, pattern: Pattern, window: str | None, needs: tuple[st
     return Signal(name, entity.part, pattern.unit, meaning, needs)
 
 
-def compute(pattern: Pattern, found: Mapping[str, Int]) -> NDArray[np.float32]:
+def compute(pattern: Pattern, found: Mapping[str, Int | Float]) -> NDArray[np.float32]:
     """A signal's values from its operands by name."""
     return FORMULAS[pattern.formula](*(found[o].astype(np.float64) for o in pattern.operands)).astype(np.float32)

@@ -85,7 +85,14 @@ def _columns(specs: str, required: bool, vocabularies: dict[str, tuple[str, ...]
 
 
 def _table(
-    name: str, says: str, *, key: str, required: str, optional: str = "", points: str = "", **vocabularies: tuple[str, ...]
+    name: str,
+    says: str,
+    *,
+    key: str,
+    required: str,
+    optional: str = "",
+    points: str = "",
+    **vocabularies: tuple[str, ...],
 ) -> Table:
     columns = _columns(required, True, vocabularies) + _columns(f"{optional} happened_at:time", False, vocabularies)
     references = tuple((column, table) for column, _, table in (point.partition(":") for point in points.split()))

@@ -79,7 +79,11 @@ def _share(stream: str, many: str) -> tuple[Pattern, ...]:
 PATTERNS: Final = (
     *_flow("orders", "order", "orders"),
     Pattern(
-        "orders_amount_mean", "ratio", ("orders.amount", "orders.amount_known"), "cents", "mean order amount of this {entity}"
+        "orders_amount_mean",
+        "ratio",
+        ("orders.amount", "orders.amount_known"),
+        "cents",
+        "mean order amount of this {entity}",
     ),
     Pattern(
         "amount_to_mean",

@@ -38,7 +38,8 @@ def reasons(model: Model, frame: pd.DataFrame, contributions: Float, most: int =
     top = np.argsort(-raised, axis=1, kind="stable")[:, :most]
     values = frame[list(model.signals)].to_numpy()
     return [
-        [f"{names[s]} = {values[i, s]:.6g}: {told[names[s]][1]}" for s in row if raised[i, s] > 0] for i, row in enumerate(top)
+        [f"{names[s]} = {values[i, s]:.6g}: {told[names[s]][1]}" for s in row if raised[i, s] > 0]
+        for i, row in enumerate(top)
     ]
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ try:
     import lightgbm as lgb
 except OSError as error:
     raise RedressError(
-        f"lightgbm: want its system library, got {error}; install libgomp (apt-get install libgomp1, or your system's name for it)"
+        f"lightgbm: want its system library, got {error}; install libgomp, on Debian by apt-get install libgomp1"
     ) from None
 
 Float = NDArray[np.float64]
@@ -47,8 +47,9 @@ PARAMETERS: Final[Parameters] = {
     "verbose": -1,
 }
 """LightGBM parameters for rare events and few rows: small trees, each on part of the rows and of the signals."""
-_WORTH_THREADS: Final = 50_000_000
+WORTH_THREADS: Final = 50_000_000
 """Values of a matrix below which one thread is faster than several that wait for each other."""
+QUIET: Final = {"verbose": -1}
 FORMAT: Final = 1
 _SPREAD: Final = 0.5
 """How far from 1 a calibration's slope is expected to lie, as a standard deviation: few answers leave it near 1."""
@@ -113,7 +114,9 @@ def load(folder: str | Path) -> Model:
     except (OSError, json.JSONDecodeError) as error:
         raise RedressError(f"{folder}: want model.txt and model.json, got {error}; train again") from None
     if rest.get("format") != FORMAT:
-        raise RedressError(f"{folder}: want a model of format {FORMAT}, got {rest.get('format')}; train again with this version")
+        raise RedressError(
+            f"{folder}: want a model of format {FORMAT}, got {rest.get('format')}; train again with this version"
+        )
     if rest["digest"] != _digest(trees):
         raise RedressError(f"{folder}: want the model.txt that model.json was saved with, got another; train again")
     return Model(trees, tuple(rest["signals"]), rest["slope"], rest["intercept"], rest["card"])
@@ -142,8 +145,9 @@ def fit(
     signals = [str(name) for name in frame.columns[frame.dtypes == np.float32] if frame[name].nunique() > 1]
     if not signals:
         raise RedressError("training: want a signal that varies, got none; give the ledger more columns or rows")
-    rows = _Rows(frame[signals].to_numpy(np.float32), answers, np.ones(len(answers)) if weights is None else weights)
-    threads = 1 if rows.matrix.size < _WORTH_THREADS else os.cpu_count() or 1
+    weight = np.ones(len(answers)) if weights is None else weights
+    rows = _Rows(signals, frame[signals].to_numpy(np.float32), answers, weight)
+    threads = 1 if rows.matrix.size < WORTH_THREADS else os.cpu_count() or 1
     chosen = dict(PARAMETERS) | {"seed": seed, "num_threads": threads} | dict(parameters or {})
     rounds, slope, intercept = _trial(rows, chosen)
     booster = lgb.train(chosen, rows.dataset(), rounds)
@@ -153,15 +157,16 @@ def fit(
 
 @dataclass(frozen=True)
 class _Rows:
+    signals: list[str]
     matrix: NDArray[np.float32]
     answers: Answer
     weights: Float
 
     def part(self, rows: slice) -> "_Rows":
-        return _Rows(self.matrix[rows], self.answers[rows], self.weights[rows])
+        return _Rows(self.signals, self.matrix[rows], self.answers[rows], self.weights[rows])
 
     def dataset(self) -> lgb.Dataset:
-        return lgb.Dataset(self.matrix, self.answers, weight=self.weights, params={"verbose": -1})
+        return lgb.Dataset(self.matrix, self.answers, weight=self.weights, feature_name=self.signals, params=QUIET)
 
 
 def _trial(rows: _Rows, chosen: dict[str, str | int | float | bool]) -> tuple[int, float, float]:
@@ -170,8 +175,8 @@ def _trial(rows: _Rows, chosen: dict[str, str | int | float | bool]) -> tuple[in
     if cut is None:
         return ROUNDS // 10, 1.0, 0.0
     early, late = rows.part(slice(cut)), rows.part(slice(cut, None))
-    stop = [lgb.early_stopping(PATIENCE, verbose=False)]
-    booster = lgb.train(chosen, early.dataset(), ROUNDS, valid_sets=[late.dataset()], callbacks=stop)
+    stop: Callable[..., object] = lgb.early_stopping(PATIENCE, verbose=False)
+    booster = lgb.train(chosen, early.dataset(), ROUNDS, valid_sets=[late.dataset()], callbacks=[stop])
     raw = np.asarray(booster.predict(late.matrix, raw_score=True), np.float64)
     return max(1, booster.best_iteration), *calibration(raw, late.answers, late.weights)
 

@@ -103,5 +103,7 @@ def answers(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
     question = QUESTIONS[asks.question]
     for table in question.needs:
         if table not in ledger.facts:
-            raise RedressError(f"{question.name}: want answers from a table {table}, got {', '.join(ledger.facts)}; import it")
+            raise RedressError(
+                f"{question.name}: want answers from a table {table}, got {', '.join(ledger.facts)}; import it"
+            )
     return question.answers(ledger, asks, horizon)

@@ -1,6 +1,7 @@
 """Models where others find them: logged and registered in MLflow as code and text; the only door to MLflow."""
 
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,18 @@ class Served(mlflow.pyfunc.PythonModel):
 mlflow.models.set_model(Served())
 '''
 """The model's code, run as text where others would unpickle an object."""
-REQUIRED: Final = ("joblib", "lightgbm", "mlflow", "numba", "numpy", "pandas", "pandera", "pyarrow", "scikit-learn", "scipy")
+REQUIRED: Final = (
+    "joblib",
+    "lightgbm",
+    "mlflow",
+    "numba",
+    "numpy",
+    "pandas",
+    "pandera",
+    "pyarrow",
+    "scikit-learn",
+    "scipy",
+)
 """What the code needs wherever the model is loaded, at the versions it was trained with."""
 
 
@@ -124,11 +136,13 @@ def _quiet() -> None:
     """Leaves it to the job to say what is done."""
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+    os.environ[str(MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.name)] = "false"
 
 
 def _unusable(tracking: str, error: MlflowException) -> RedressError:
-    return RedressError(f"tracking {tracking}: want a model registry, got {str(error).splitlines()[0]}; check --tracking")
+    return RedressError(
+        f"tracking {tracking}: want a model registry, got {str(error).splitlines()[0]}; check --tracking"
+    )
 
 
 def _written(path: Path, text: str) -> Path:

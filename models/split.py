@@ -62,7 +62,7 @@ def labelled(asks: Askings, found: Answers, as_of: int, horizon: int, asked_at: 
 
 @dataclass(frozen=True)
 class Fold:
-    """One walk forward, in microseconds since 1970: train on askings of [train_from, train_to), test on [test_from, test_to)."""
+    """One walk forward: train on askings of [train_from, train_to), test on those of [test_from, test_to), in microseconds."""
 
     train_from: int
     train_to: int

@@ -4,7 +4,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from features.kernel import DAY, HOUR
 
 TRACKING: Final = "sqlite:///redress.db"
 LATER: Final = "belongs to a later version"
-Closing = dict[str, object]
+Closing = Mapping[str, object]
 Said = Callable[[str], None]
 
 
@@ -243,14 +243,18 @@ def _add_score(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--model", required=True, metavar="URI_OR_DIR")
     verb.add_argument("--out", type=Path, required=True, metavar="S.parquet")
     verb.add_argument("--reasons", action="store_true", help="add the signals that raise each probability most")
-    verb.add_argument("--tracking", default=TRACKING, metavar="URI", help="MLflow server that model URIs are looked up in")
+    verb.add_argument(
+        "--tracking", default=TRACKING, metavar="URI", help="MLflow server that model URIs are looked up in"
+    )
 
 
 def _add_backtest(verb: argparse.ArgumentParser) -> None:
     _learning(verb, "backtest")
     verb.add_argument("--to", dest="stop", type=time, metavar="D", help="the end of the last test span")
     verb.add_argument("--folds", type=whole, default=3, metavar="N")
-    verb.add_argument("--train", type=train_span, default=None, metavar="all|28d", help="the training span before each gap")
+    verb.add_argument(
+        "--train", type=train_span, default=None, metavar="all|28d", help="the training span before each gap"
+    )
     verb.add_argument("--gap", type=span, metavar="7d", help="between training and test; the horizon unless longer")
     verb.add_argument("--test", type=span, required=True, metavar="7d", help="the length of a test span")
     verb.add_argument("--exclude", choices=["compromised"], help="leave out buyers already known to be charged back")
@@ -276,7 +280,9 @@ VERBS: Final = {
     "check": Verb(_check, _add_check, "redress check ledger"),
     "signals": Verb(_signals, _add_signals, "redress signals chargeback_risk --ledger ledger --out signals.parquet"),
     "train": Verb(_train, _add_train, "redress train chargeback_risk --ledger ledger --as-of 2019-11-24 --horizon 3d"),
-    "score": Verb(_score, _add_score, "redress score chargeback_risk --ledger ledger --model redress-out/train --out s.parquet"),
+    "score": Verb(
+        _score, _add_score, "redress score chargeback_risk --ledger ledger --model redress-out/train --out s.parquet"
+    ),
     "backtest": Verb(_backtest, _add_backtest, "redress backtest chargeback_risk --ledger ledger --folds 3 --test 7d"),
 }
 AWAITED: Final = ("refunds", "evidence", "replay", "load", "export", "erase", "serve", "monitor")

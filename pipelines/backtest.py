@@ -11,14 +11,23 @@ from features import RedressError
 from features.kernel import DAY, Flag, Int
 from features.streams import NOT_YET, order_rows
 from models import fit
-from models.evaluate import METRICS, Evaluation
+from models.evaluate import METRICS, Evaluation, Metric
 from models.fit import Float
 from models.questions import Answer
 from models.split import Fold, folds, maturity_age
 from pipelines import plots
 from pipelines.check import Said, moment, opened
 from pipelines.learning import Cases, Learnt, cases, explained, judged, ledger_section, measured, sampled
-from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, ranged, table, write_plots, write_report
+from pipelines.report import (
+    Page,
+    Section,
+    evaluation_facts,
+    evaluation_sections,
+    ranged,
+    table,
+    write_plots,
+    write_report,
+)
 from pipelines.signals import written
 
 
@@ -66,7 +75,9 @@ def _gap(work: Cases, gap: int | None, first_test: int) -> int:
     """The gap to keep: the horizon, or the age by which answers have come, unless a longer one is asked for."""
     least = work.horizon if work.question.horizon else maturity_age(work.asks, work.found, first_test)
     if gap is not None and gap < least:
-        raise RedressError(f"--gap: want at least {least / DAY:g}d, the time answers take to be known, got {gap / DAY:g}d")
+        raise RedressError(
+            f"--gap: want at least {least / DAY:g}d, the time answers take to be known, got {gap / DAY:g}d"
+        )
     return least if gap is None else gap
 
 
@@ -100,12 +111,15 @@ def _within(at: Int, lo: int, hi: int) -> Flag:
 
 def _both(answer: Answer, says: str) -> None:
     if not 0 < answer.sum() < len(answer):
-        raise RedressError(f"{says}: want askings of both answers, got {len(answer):,} with {int(answer.sum()):,} yes; move the spans")
+        raise RedressError(
+            f"{says}: want askings of both answers, got {len(answer):,} with {int(answer.sum()):,} yes; move the spans"
+        )
 
 
 def _compromised(work: Cases, fold: Fold, which: Int) -> Flag:
-    """Askings by buyers known, by the midnight before, to have been charged back for an order since a test's length before the gap.
+    """Askings by buyers who were known, by the midnight before, to be charged back for a recent order.
 
+    Recent is an order placed within a test span's length before the gap, or later.
     So the rows tested do not depend on the training span (Le Borgne et al., Reproducible Machine Learning for Credit Card
     Fraud Detection, 2022: compromised cards leave the test set).
     """
@@ -143,32 +157,31 @@ def _means(walks: list[Walk]) -> pd.DataFrame:
     return pd.DataFrame({"estimate": mean, "low": low, "high": high}).reset_index()
 
 
+def _cells(metric: Metric, found: pd.DataFrame) -> dict[str, str]:
+    """The number of each predictor with its interval, as it prints."""
+    numbers = found[["estimate", "low", "high"]].to_numpy(np.float64).tolist()
+    return {str(name): ranged(metric, *row) for name, row in zip(found["predictor"], numbers, strict=True)}
+
+
 def _folds_section(walks: list[Walk]) -> Section:
     metric = next(m for m in METRICS if m.name == "average_precision")
     shown, drawn = [], []
     for walk in walks:
-        name = f"{moment(walk.fold.test_from)[:10]}"
-        found = walk.evaluation.table.query("metric == @metric.name")
+        name, evaluation = moment(walk.fold.test_from)[:10], walk.evaluation
+        found = evaluation.table[evaluation.table["metric"] == metric.name]
         drawn.append(found.assign(fold=name))
-        numbers = {row.predictor: ranged(metric, row.estimate, row.low, row.high) for row in found.itertuples()}
-        shown.append({"test from": name, "askings": f"{walk.evaluation.n:,}", "yes": f"{walk.evaluation.positives:,}"} | numbers)
-    return Section(
-        "Fold by fold",
-        (f"{metric.label.capitalize()} of each fold with its 95 % interval.",),
-        table(pd.DataFrame(shown)),
-        plots.folds(pd.concat(drawn), metric.label),
-    )
+        counts = {"test from": name, "askings": f"{evaluation.n:,}", "yes": f"{evaluation.positives:,}"}
+        shown.append(counts | _cells(metric, found))
+    says = f"{metric.label.capitalize()} of each fold with its 95 % interval."
+    return Section("Fold by fold", (says,), table(pd.DataFrame(shown)), plots.folds(pd.concat(drawn), metric.label))
 
 
 def _means_section(walks: list[Walk]) -> Section:
     means = _means(walks)
-    rows = []
-    for metric in METRICS:
-        found = means[means["metric"] == metric.name]
-        if found["estimate"].notna().any():
-            cells = {row.predictor: ranged(metric, row.estimate, row.low, row.high) for row in found.itertuples()}
-            rows.append({"": metric.label} | cells)
-    return Section("Mean of the folds", ("In brackets the 95 % interval that the folds' own intervals give their mean.",), table(pd.DataFrame(rows)))
+    found = {metric: means[means["metric"] == metric.name] for metric in METRICS}
+    rows = [{"": m.label} | _cells(m, f) for m, f in found.items() if f["estimate"].notna().any()]
+    says = "In brackets the 95 % interval that the folds' own intervals give their mean."
+    return Section("Mean of the folds", (says,), table(pd.DataFrame(rows)))
 
 
 def _told(out: Path, work: Cases, walks: list[Walk], pooled: Evaluation) -> dict[str, object]:
@@ -179,17 +192,29 @@ def _told(out: Path, work: Cases, walks: list[Walk], pooled: Evaluation) -> dict
         f"{len(walks)} walks forward over {first} to {end} UTC. Each trained before its gap on the answers known when its test "
         "began; signals at each asking know what was known just before it, answers that came during the test among them.",
     )
-    sections = [_means_section(walks), _folds_section(walks), *evaluation_sections(pooled), *last.sections, ledger_section(work, data)]
+    sections = [
+        _means_section(walks),
+        _folds_section(walks),
+        *evaluation_sections(pooled),
+        *last.sections,
+        ledger_section(work, data),
+    ]
     title = f"Back-test of {work.question.name}: {work.question.says}"
     write_report(out / "report.html", Page(title, lede, evaluation_facts(pooled), tuple(sections)))
     write_plots(out / "plots", sections)
     with written(out / "evaluation.json") as path:
         told = {moment(walk.fold.test_from): walk.evaluation.to_json() for walk in walks}
-        path.write_text(json.dumps({"folds": told, "pooled": pooled.to_json(), "means": _means(walks).to_dict("records")}))
-    closing: dict[str, object] = {"question": work.question.name, "folds": len(walks), "askings tested": pooled.n, "yes": pooled.positives}
-    means = _means(walks).query("predictor == 'model'")
+        path.write_text(
+            json.dumps({"folds": told, "pooled": pooled.to_json(), "means": _means(walks).to_dict("records")})
+        )
+    closing: dict[str, object] = {
+        "question": work.question.name,
+        "folds": len(walks),
+        "askings tested": pooled.n,
+        "yes": pooled.positives,
+    }
+    means = _means(walks)
     for metric in METRICS:
-        row = means[means["metric"] == metric.name].iloc[0]
-        if np.isfinite(row["estimate"]):
-            closing[f"{metric.name}, mean of folds"] = ranged(metric, row["estimate"], row["low"], row["high"])
+        found = means[(means["metric"] == metric.name) & (means["predictor"] == "model") & means["estimate"].notna()]
+        closing |= {f"{metric.name}, mean of folds": cell for cell in _cells(metric, found).values()}
     return closing | {"report": str(out / "report.html")}

@@ -74,9 +74,13 @@ def _placeholders(ledger: Ledger) -> dict[str, object]:
             new = first_meetings(ids.codes, len(ids.values), buyers.codes, len(buyers.values))
             known = ids.codes >= 0
             crowd = np.bincount(ids.codes[known], new[known], len(ids.values))
-            many = [f"{ids.values[int(i)]} ({int(crowd[i]):,} buyers)" for i in np.argsort(-crowd) if crowd[i] > PLACEHOLDER]
+            many = [
+                f"{ids.values[int(i)]} ({int(crowd[i]):,} buyers)" for i in np.argsort(-crowd) if crowd[i] > PLACEHOLDER
+            ]
             if many:
-                found[f"placeholders in {entity.columns[0]}"] = ", ".join(many[:5]) + (f" and {len(many) - 5} more" if len(many) > 5 else "")
+                found[f"placeholders in {entity.columns[0]}"] = ", ".join(many[:5]) + (
+                    f" and {len(many) - 5} more" if len(many) > 5 else ""
+                )
     return found
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 
 from features import Ledger, RedressError
 from features.asking import Askings, askings
@@ -69,8 +70,12 @@ def cases(ledger: Ledger, question: str, *, start: int | None, stop: int | None,
 def both(data: Labelled, says: str) -> None:
     """Raises RedressError, with where the askings went, unless there are both answers to learn from."""
     if not 0 < data.counts["yes"] < data.counts["learnt from"]:
-        told = ", ".join(f"{rows:,} {name}" for name, rows in data.counts.items() if rows or name in ("learnt from", "yes"))
-        raise RedressError(f"{says}: want askings of both answers to learn from, got {told}; widen the span or ask later")
+        told = ", ".join(
+            f"{rows:,} {name}" for name, rows in data.counts.items() if rows or name in ("learnt from", "yes")
+        )
+        raise RedressError(
+            f"{says}: want askings of both answers to learn from, got {told}; widen the span or ask later"
+        )
 
 
 def sampled(answer: Answer, seed: int, most: int = MOST_ROWS) -> tuple[Int, Float]:
@@ -93,11 +98,15 @@ class Learnt:
     weight: Float
 
 
-def measured(model: Model, work: Cases, train: Learnt, test: Learnt, rows: Int, seed: int) -> tuple[Evaluation, dict[str, Float]]:
+def measured(
+    model: Model, work: Cases, train: Learnt, test: Learnt, rows: Int, seed: int
+) -> tuple[Evaluation, dict[str, Float]]:
     """How a model does on the askings `rows` beside baselines fitted on what it learnt from, and all probabilities."""
     names = list(model.signals)
     question = work.question
-    beside = baselines(train.frame[names], train.answer, test.frame[names], amount=question.amount, counts=question.history, seed=seed)
+    beside = baselines(
+        train.frame[names], train.answer, test.frame[names], amount=question.amount, counts=question.history, seed=seed
+    )
     probabilities = {"model": model.predict_proba(test.frame)[:, 1]} | beside
     return judged(work, rows, test, probabilities, seed), probabilities
 
@@ -126,17 +135,20 @@ def explained(model: Model, frame: pd.DataFrame, seed: int) -> list[Section]:
             ("The mean size of what each signal adds to the log-odds, as a share of all.",),
             figure=plots.signals(weight, {name: _direction(*moves[name]) for name in moves}),
         ),
-        Section("How they move the odds", ("Each of the six first, over the range of its values.",), figure=plots.effects(moves)),
+        Section(
+            "How they move the odds",
+            ("Each of the six first, over the range of its values.",),
+            figure=plots.effects(moves),
+        ),
     ]
 
 
 def _direction(values: Float, added: Float) -> float:
     """Rank correlation of a signal with what it adds, 0 where it does not vary."""
     known = ~np.isnan(values)
-    ranks = [pd.Series(x[known]).rank().to_numpy() for x in (values, added)]
-    if known.sum() < 3 or any(np.ptp(r) == 0 for r in ranks):
+    if known.sum() < 3 or not np.ptp(values[known]) or not np.ptp(added[known]):
         return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(spearmanr(values[known], added[known]).statistic)
 
 
 def numbers(evaluation: Evaluation) -> dict[str, object]:

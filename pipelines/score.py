@@ -27,7 +27,9 @@ def model_at(uri: str, question: str, tracking: str) -> Model:
 
         model = registered(uri, tracking=tracking)
     if model.card.get("question") != question:
-        raise RedressError(f"{uri}: want a model of {question}, got one of {model.card.get('question')}; name another model")
+        raise RedressError(
+            f"{uri}: want a model of {question}, got one of {model.card.get('question')}; name another model"
+        )
     return model
 
 
@@ -55,7 +57,9 @@ def score(
     which = asked.take(np.flatnonzero(~_answered(facts, asked, horizon)))
     trained_until = str(loaded.card["trained_until"])
     if len(which) and moment(int(which.at[0])) < trained_until:
-        said(f"warning: some askings are older than {trained_until}, until when the model was trained; it may know their answers")
+        said(
+            f"warning: some askings are older than {trained_until}, until when the model was trained; it may know their answers"
+        )
     said(f"scoring {len(which):,} askings")
     rows = write_frames(_scored(loaded, facts, which, horizon, with_reasons), out)
     closing: dict[str, object] = {"question": question, "askings scored": rows}
@@ -88,5 +92,7 @@ def _scored(model: Model, ledger: Ledger, asks: Askings, horizon: int, with_reas
             added = model.contributions(frame)
             frame_of = {"ask_id": frame["ask_id"], "at": frame["at"], "probability": model.predict_proba(frame)[:, 1]}
             found = pd.concat([pd.DataFrame(frame_of), summed(model, added)], axis=1)
-            yield found.assign(reasons=reasons(model, frame, added)) if with_reasons else found
+            if with_reasons:
+                found["reasons"] = pd.Series(reasons(model, frame, added), dtype=object)
+            yield found
             bar.update(len(frame))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 import pyarrow as pa
@@ -17,10 +18,8 @@ from pipelines.check import Said, opened
 
 def chosen(ledger: Ledger, question: str, start: int | None, stop: int | None, asks: Path | None) -> Askings:
     """The askings of a span, or those that a Parquet file names; RedressError when there are none."""
-    if asks is not None:
-        which = named_askings(ledger, question, _asks(asks))
-    else:
-        which = askings(ledger, question, start, stop)
+    named = None if asks is None else _asks(asks)
+    which = askings(ledger, question, start, stop) if named is None else named_askings(ledger, question, named)
     if not len(which):
         raise RedressError(f"{question}: want askings between --from and --to, got none; widen the span")
     return which
@@ -62,7 +61,7 @@ def write_frames(frames: Iterator[pd.DataFrame], path: Path) -> int:
     return rows
 
 
-def progress(rows: int, says: str) -> "tqdm[object]":
+def progress(rows: int, says: str) -> "tqdm[NoReturn]":
     """A bar on a terminal for what takes over two seconds."""
     return tqdm(total=rows, desc=says, unit=" askings", unit_scale=True, delay=2, disable=None, leave=False)
 

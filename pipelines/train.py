@@ -52,7 +52,9 @@ def train(
     work = cases(facts, question, start=start, stop=until, horizon=horizon)
     data = work.labelled(until)
     both(data, question)
-    said(f"learning from {data.counts['learnt from']:,} askings known by {moment(until)}, {data.counts['yes']:,} of them yes")
+    said(
+        f"learning from {data.counts['learnt from']:,} askings known by {moment(until)}, {data.counts['yes']:,} of them yes"
+    )
     rows, learnt = _learnt(work, data, seed)
     said("measuring on the latest mature slice")
     trial = _trial(work, data, rows, learnt, seed)
@@ -69,7 +71,9 @@ def train(
 def _until(ledger: Ledger, as_of: int | None) -> int:
     first = int(ledger.facts["orders"].at[0])
     if as_of is not None and as_of <= first:
-        raise RedressError(f"--as-of: want a time after the first order at {moment(first)}, got {moment(as_of)}; ask later")
+        raise RedressError(
+            f"--as-of: want a time after the first order at {moment(first)}, got {moment(as_of)}; ask later"
+        )
     return ledger.last_at + 1 if as_of is None else as_of
 
 
@@ -97,7 +101,9 @@ def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int) ->
     fewest = min(min(int(a.sum()), int((1 - a).sum())) for a in (learnt.answer[before], learnt.answer[after]))
     if fewest < FEWEST:
         why = f"Not measured: the latest mature slice begins {moment(begin)}, and it or what was mature by then has "
-        return Trial(None, (), why + f"{fewest} of one answer where {FEWEST} are wanted; a longer ledger can be measured.")
+        return Trial(
+            None, (), why + f"{fewest} of one answer where {FEWEST} are wanted; a longer ledger can be measured."
+        )
     train, test = (Learnt(learnt.frame[m], learnt.answer[m], learnt.weight[m]) for m in (before, after))
     model = fit(train.frame, train.answer, weights=train.weight, seed=seed)
     evaluation, _ = measured(model, work, train, test, rows[after], seed)
@@ -105,7 +111,9 @@ def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int) ->
 
 
 def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
-    metrics = {} if trial.evaluation is None else {m.name: trial.evaluation.numbers(m.name)["estimate"] for m in METRICS}
+    metrics = (
+        {} if trial.evaluation is None else {m.name: trial.evaluation.numbers(m.name)["estimate"] for m in METRICS}
+    )
     return {
         "question": work.question.name,
         "horizon_days": work.horizon / DAY,
@@ -144,7 +152,13 @@ def _registered(model: Model, learnt: Learnt, out: Path, tracking: str, champion
     files = [path for name in ("report.html", "evaluation.json", "plots") if (path := out / name).exists()]
     assert isinstance(metrics, dict)
     return register(
-        model, tracking=tracking, example=example, parameters=parameters, metrics=metrics, files=files, champion=champion
+        model,
+        tracking=tracking,
+        example=example,
+        parameters=parameters,
+        metrics=metrics,
+        files=files,
+        champion=champion,
     )
 
 

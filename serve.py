@@ -1,0 +1,71 @@
+"""Scores for one case at a time: what a platform service calls, over a ledger and models in directories.
+
+Policies, decision records, the store and the HTTP service are not here yet; `probability` and its parts are those of
+the batch job, to the bit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from features import Ledger, RedressError, signals
+from features.kernel import DAY
+from models import Model, load
+from models.explain import scored
+
+
+@dataclass(frozen=True)
+class Score:
+    """The answer to one asking: the probability of yes, and its log-odds by part."""
+
+    question: str
+    ask_id: str
+    at: pd.Timestamp
+    probability: float
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A checked ledger and the models that answer questions about it, by question."""
+
+    ledger: Ledger
+    models: Mapping[str, Model]
+
+    @classmethod
+    def open(cls, ledger: str | Path, models: str | Path) -> "Scorer":
+        """Reads the ledger, and the models in `models`, a directory with a folder for each question."""
+        folders = sorted(Path(models).glob("*/model.json"))
+        if not folders:
+            raise RedressError(f"{models}: want a folder with model.json for each question, got none; train with --out")
+        return cls(Ledger.open(ledger), {path.parent.name: load(path.parent) for path in folders})
+
+    def score(self, case: Mapping[str, object]) -> Score:
+        """Scores a case, a plain dict: `question`, `ask_id`, and `at`, a time with its zone.
+
+        Raises RedressError that names the field when one is missing or wrong.
+        """
+        lost = [field for field in ("question", "ask_id", "at") if field not in case]
+        if lost:
+            raise RedressError(f"case: want question, ask_id and at, got no {lost[0]}; add it")
+        question, ask_id, at = str(case["question"]), str(case["ask_id"]), _moment(case["at"])
+        if question not in self.models:
+            raise RedressError(f"case.question: want one of {', '.join(self.models)}, got {question}; train it")
+        model = self.models[question]
+        horizon = round(float(str(model.card["horizon_days"])) * DAY)
+        asks = pd.DataFrame({"ask_id": [ask_id], "at": pd.DatetimeIndex([at])})
+        row = scored(model, signals(self.ledger, question, asks=asks, horizon=horizon)).iloc[0]
+        parts = {str(name): float(added) for name, added in row.items() if name != "probability"}
+        return Score(question, ask_id, at, float(row["probability"]), parts)
+
+
+def _moment(value: object) -> pd.Timestamp:
+    try:
+        moment = pd.Timestamp(str(value))
+    except ValueError:
+        raise RedressError(f"case.at: want an ISO 8601 time with its zone, got {value}") from None
+    if moment is pd.NaT or moment.tzinfo is None:
+        raise RedressError(f"case.at: want an ISO 8601 time with its zone, got {value}; add the zone, such as +00:00")
+    return moment.tz_convert("UTC")

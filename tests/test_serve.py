@@ -1,0 +1,72 @@
+"""One case at a time gives what the batch gives, and errors name the field."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features import Ledger, RedressError, signals
+from features.asking import askings
+from features.kernel import DAY
+from models import fit
+from models.explain import scored
+from models.questions import answers
+from pipelines.simulate import parameters_from, simulate, write_ledger
+from serve import Scorer
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    ledger, models = tmp_path_factory.mktemp("ledger"), tmp_path_factory.mktemp("models")
+    write_ledger(simulate(parameters_from([], orders=1500, days=200), seed=3), ledger)
+    facts = Ledger.open(ledger)
+    asks = askings(facts, "chargeback_risk")
+    model = fit(signals(facts, "chargeback_risk", horizon=30 * DAY), answers(facts, asks, 30 * DAY).answer)
+    card = dict(model.card) | {"question": "chargeback_risk", "horizon_days": 30.0}
+    replace(model, card=card).save(models / "chargeback_risk")
+    return ledger, models
+
+
+def test_one_case_scores_as_the_batch_does_to_the_bit(places: tuple[Path, Path]) -> None:
+    scorer = Scorer.open(*places)
+    frame = signals(scorer.ledger, "chargeback_risk", horizon=30 * DAY)
+    batch = scored(scorer.models["chargeback_risk"], frame)
+    for i in np.random.default_rng(0).integers(0, len(frame), 10):
+        case = {"question": "chargeback_risk", "ask_id": frame["ask_id"].iloc[i], "at": frame["at"].iloc[i].isoformat()}
+        found = scorer.score(case)
+        assert found.probability == batch["probability"].iloc[i]
+        assert found.parts == batch.drop(columns="probability").iloc[i].to_dict()
+
+
+def test_a_later_asking_knows_more(places: tuple[Path, Path]) -> None:
+    scorer = Scorer.open(*places)
+    orders = scorer.ledger.facts["orders"]
+    case = {"question": "chargeback_risk", "ask_id": orders.strings("order_id")[0].as_py()}
+    first, last = (pd.to_datetime(int(t), unit="us", utc=True) for t in (orders.at[0], orders.at[-1]))
+    assert scorer.score(case | {"at": first}).parts != scorer.score(case | {"at": last}).parts
+
+
+@pytest.mark.parametrize(
+    ("case", "says"),
+    [
+        ({"question": "chargeback_risk", "at": "2024-06-01T00:00:00Z"}, "got no ask_id"),
+        (
+            {"question": "weather", "ask_id": "1", "at": "2024-06-01T00:00:00Z"},
+            "case.question: want one of chargeback_risk",
+        ),
+        ({"question": "chargeback_risk", "ask_id": "1", "at": "soon"}, "case.at: want an ISO 8601 time"),
+        ({"question": "chargeback_risk", "ask_id": "1", "at": "2024-06-01"}, "add the zone"),
+        ({"question": "chargeback_risk", "ask_id": "nobody", "at": "2024-06-01T00:00:00Z"}, "such as nobody"),
+        ({"question": "chargeback_risk", "ask_id": "x" * 1_000_000, "at": "2024-06-01T00:00:00Z"}, "unknown"),
+    ],
+)
+def test_a_wrong_case_names_its_field(places: tuple[Path, Path], case: dict[str, object], says: str) -> None:
+    with pytest.raises(RedressError, match=says):
+        Scorer.open(*places).score(case)
+
+
+def test_no_models_is_an_error(places: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(RedressError, match="want a folder with model.json"):
+        Scorer.open(places[0], tmp_path)
