@@ -66,6 +66,6 @@ def _moment(value: object) -> pd.Timestamp:
         moment = pd.Timestamp(str(value))
     except ValueError:
         raise RedressError(f"case.at: want an ISO 8601 time with its zone, got {value}") from None
-    if moment is pd.NaT or moment.tzinfo is None:
+    if pd.isna(moment) or moment.tzinfo is None:
         raise RedressError(f"case.at: want an ISO 8601 time with its zone, got {value}; add the zone, such as +00:00")
     return moment.tz_convert("UTC")

@@ -81,9 +81,15 @@ def named_askings(ledger: Ledger, question: str, asks: pd.DataFrame) -> Askings:
     at = asks["at"].dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy(np.int64)
     if (met < 0).any():
         raise RedressError(
-            f"asks: want ids of {asked_table(question)}, got {int((met < 0).sum())} unknown such as {ids[int(np.argmin(met))]}"
+            f"asks: want ids of {asked_table(question)}, got {int((met < 0).sum())} unknown such as {_short(ids, np.argmin(met))}"
         )
     if (early := at < facts.at[met]).any():
-        first = ids[int(np.argmax(early))]
+        first = _short(ids, np.argmax(early))
         raise RedressError(f"asks: want times no earlier than the row asked about, got {first} before it was known")
     return _in_order(question, facts.row[met], at, ids)
+
+
+def _short(ids: pa.Array, which: np.signedinteger) -> str:
+    """An id as an error names it, cut where it is absurdly long."""
+    name = str(ids[int(which)])
+    return name if len(name) <= 60 else f"{name[:60]}…"

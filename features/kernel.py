@@ -98,8 +98,8 @@ def _merge(
     """Totals (w, m, n) of every window for askings grouped by entity, and the first and last `at` before each.
 
     `group_at[g]` is the entity of the asking group that starts at `first[g]`; `edges` (w,) are window lengths, 0 meaning
-    "always"; `seen` (groups, w + 1) remembers how far each edge has come, so that blocks of askings in time order go on
-    where the last one stopped.
+    "always" and -k the last k facts; `seen` (groups, w + 1) remembers how far each edge has come, so that blocks of
+    askings in time order go on where the last one stopped.
     """
     out = np.zeros((edges.size, totals.shape[1], t.size), np.int64)
     oldest = np.full(t.size, NEVER, np.int64)
@@ -118,7 +118,7 @@ def _merge(
                 continue
             oldest[i], latest[i] = at[lo], at[hi - 1]
             for w in range(edges.size):
-                p = lo
+                p = lo if edges[w] >= 0 else max(lo, hi + edges[w])
                 if edges[w] > 0:
                     p += seen[e, w + 1]
                     while p < hi and at[p] < t[i] - edges[w]:
@@ -156,7 +156,7 @@ class Merge:
 
 
 def windowed(at: Int, codes: Code, measures: Sequence[Int], ask_codes: Code, t: Int, edges: Sequence[int]) -> Totals:
-    """Totals of each window [t - edge, t) before each asking, in one call; edge 0 means always.
+    """Totals of each window [t - edge, t) before each asking, in one call; edge 0 means always, -k the last k facts.
 
     Facts are in time order, and so are askings; an asking of a negative code has empty totals.
 

@@ -14,6 +14,10 @@ Float = NDArray[np.float64]
 PARTS: Final = ("order", "product", "buyer", "seller", "carrier", "evidence")
 WINDOWS: Final = {"1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY, "ever": 0}
 """Window lengths in microseconds by the word that names them; 0 means always."""
+LATEST: Final = {"last_1": -1, "last_3": -3, "last_10": -10}
+"""Windows that hold the last facts, however old, as negative numbers of them."""
+EDGES: Final = WINDOWS | LATEST
+"""Every window as the kernel takes it."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,19 @@ FORMULAS: Final[dict[str, Callable[..., Float]]] = {
 def signal(entity: Entity, pattern: Pattern, window: str | None, needs: tuple[str, ...]) -> Signal:
     """The declaration of one signal, its name computed."""
     name = f"{entity.name}_{pattern.name}" + (f"_{window}" if window else "")
-    over = {"ever": ", ever", None: ""}.get(window, f", last {window}")
-    meaning = pattern.meaning.format(entity=entity.name.replace("_", " and ")) + over
+    meaning = pattern.meaning.format(entity=entity.name.replace("_", " and ")) + over(window)
     return Signal(name, entity.part, pattern.unit, meaning, needs)
+
+
+def over(window: str | None) -> str:
+    """What a window adds to a meaning.
+
+    >>> over("7d"), over("ever"), over("last_3")
+    (', last 7d', ', ever', ', last 3 of them')
+    """
+    if window is None or window == "ever":
+        return "" if window is None else ", ever"
+    return f", last {LATEST[window] * -1} of them" if window in LATEST else f", last {window}"
 
 
 def compute(pattern: Pattern, found: Mapping[str, Int | Float]) -> NDArray[np.float32]:

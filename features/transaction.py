@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from features.signal import Entity, Pattern
+from features.signal import LATEST, WINDOWS, Entity, Pattern
 
 ENTITIES: Final = (
     Entity("buyer", ("buyer_id",), "buyer", ("seller", "product", "instrument", "device", "address", "ip")),
@@ -119,6 +119,7 @@ PATTERNS: Final = (
         ("matured_orders.charged", "matured_orders.count"),
         "share",
         "share of this {entity}'s orders whose horizon ended with a chargeback",
+        (*WINDOWS, *LATEST),
     ),
     *_flow("chargebacks", "chargeback", "chargebacks"),
     *_share("chargebacks", "chargebacks"),

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.build import dictionary
+from features.dictionary import dictionary
 from features.signal import PARTS
 from models.fit import Float, Model
 
@@ -25,10 +25,13 @@ def parts(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def summed(model: Model, contributions: Float) -> pd.DataFrame:
-    """Contributions of signals (n, signals + 1) summed into parts."""
+    """Contributions of signals (n, signals + 1) summed into parts, one after the other: a row's sums are its own to the bit."""
     told = _told(model)
-    of = np.array([f"{told[name][0]}_part" for name in model.signals] + ["base_part"])
-    return pd.DataFrame({column: contributions[:, of == column].sum(axis=1) for column in COLUMNS})
+    found = {column: np.zeros(len(contributions)) for column in COLUMNS}
+    for i, name in enumerate(model.signals):
+        found[f"{told[name][0]}_part"] += contributions[:, i]
+    found["base_part"] += contributions[:, -1]
+    return pd.DataFrame(found)
 
 
 def reasons(model: Model, frame: pd.DataFrame, contributions: Float, most: int = 3) -> list[list[str]]:

@@ -113,7 +113,7 @@ def _signals(args: argparse.Namespace, said: Said) -> Closing:
 
 
 def _described(questions: Sequence[str]) -> Closing:
-    from features.build import dictionary
+    from features.dictionary import dictionary
 
     told = {signal.name: signal for question in questions for signal in dictionary(question)}
     return {name: f"{s.part} | {s.unit} | {s.meaning} | needs {', '.join(s.needs)}" for name, s in told.items()}

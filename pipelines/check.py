@@ -9,7 +9,8 @@ import pandas as pd
 
 from features import Ledger
 from features.asking import ASKED
-from features.build import PLACEHOLDER, dictionary, lacking
+from features.dictionary import dictionary, lacking
+from features.history import PLACEHOLDER
 from features.kernel import first_meetings
 from features.transaction import ENTITIES
 from models.questions import QUESTIONS

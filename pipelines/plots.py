@@ -80,12 +80,13 @@ def precision_recall(curves: Mapping[str, Curves], base_rate: float) -> str:
         _key(axes, "precision when half is found", {name: _share(p) for name, p in half.items()}, half)
         found = _share(half[next(iter(curves))])
         return _svg(
-            figure, f"When half of the yes are found, {found} of the found are yes, against {_share(base_rate)} overall"
+            figure,
+            f"When half of the yes are found, {found} of the flagged are yes, against {_share(base_rate)} of all",
         )
 
 
-def money(curves: Mapping[str, Curves], reviewed: float = 0.01) -> str:
-    """The share of the yes' money caught against the share of orders reviewed, from the highest score down."""
+def money(curves: Mapping[str, Curves], reviewed: float = 0.01, asked: str = "orders") -> str:
+    """The share of the yes' money caught against the share of what is asked about reviewed, highest score first."""
     with style.context(STYLE):
         figure, axes = _axes(3.5)
         known = {name: c.money for name, c in curves.items() if c.money is not None}
@@ -96,12 +97,12 @@ def money(curves: Mapping[str, Curves], reviewed: float = 0.01) -> str:
             _plot(axes, place, shares, np.interp(shares, points["reviewed"], points["caught"]))
         axes.axvline(reviewed, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)))
         axes.set(xscale="log", xlim=(start, 1), ylim=(0, 1.02), ylabel="share of the money caught")
-        axes.set_xlabel("share of orders reviewed, highest score first (log scale)")
+        axes.set_xlabel(f"share of {asked} reviewed, highest score first (log scale)")
         axes.xaxis.set_minor_locator(NullLocator())
         _percent(axes.xaxis, axes.yaxis)
         _key(axes, f"caught at {_share(reviewed)} reviewed", {name: _share(c) for name, c in caught.items()}, caught)
         found = _share(caught[next(iter(known))])
-        return _svg(figure, f"Reviewing {_share(reviewed)} of orders catches {found} of the money")
+        return _svg(figure, f"Reviewing {_share(reviewed)} of {asked} catches {found} of the money")
 
 
 def calibration(curve: Curves, logarithmic: bool | None = None) -> str:
@@ -142,15 +143,14 @@ def scores(curve: Curves) -> str:
         edges = np.append(steps["low"].to_numpy(), steps["high"].iloc[-1])
         odds = np.log(edges / (1 - edges))
         tallest = 0.0
-        for answer, colour, text, side in (("no", PALE, QUIET, "right"), ("yes", ACCENT, ACCENT, "left")):
+        for place, (answer, colour, text) in enumerate((("no", PALE, QUIET), ("yes", ACCENT, ACCENT))):
             share = steps[answer].to_numpy() / steps[answer].sum()
             axes.stairs(share, odds, fill=True, color=colour, alpha=0.25)
             axes.stairs(share, odds, color=colour, linewidth=1.5)
-            peak, tallest = int(share.argmax()), max(tallest, float(share.max()))
-            spot = (float(odds[peak : peak + 2].mean()), float(share[peak]))
-            name = f"{answer} ({steps[answer].sum():,})"
-            axes.annotate(name, spot, (0, 5), textcoords="offset points", ha=side, color=text, fontweight="bold")
-        axes.set(ylim=(0, 1.2 * tallest), xlim=(odds[0], odds[-1]), xlabel="probability (scale of log-odds)")
+            tallest = max(tallest, float(share.max()))
+            name, spot = f"{steps[answer].sum():,} {answer}", (1.03, 0.94 - 0.1 * place)
+            axes.annotate(name, spot, xycoords="axes fraction", va="center", color=text, fontweight="bold")
+        axes.set(ylim=(0, 1.08 * tallest), xlim=(odds[0], odds[-1]), xlabel="probability (scale of log-odds)")
         axes.set_ylabel("share of each answer")
         ticks = [t for t in (1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999) if edges[0] <= t <= edges[-1]]
         axes.set_xticks([float(np.log(t / (1 - t))) for t in ticks], [_share(t) for t in ticks])
@@ -166,7 +166,7 @@ def signals(importance: Mapping[str, float], effect: Mapping[str, float] | None 
         total = sum(importance.values()) or 1.0
         for place, name in enumerate(best):
             share = importance[name] / total
-            colour, hint = _direction((effect or {}).get(name))
+            colour, hint = (ACCENT, "") if effect is None else _direction(effect.get(name))
             axes.barh(place, share, color=colour, height=0.62)
             text = f"{_share(share)}  {hint}".strip()
             axes.annotate(
@@ -181,7 +181,7 @@ def signals(importance: Mapping[str, float], effect: Mapping[str, float] | None 
         _percent(axes.xaxis)
         together = _share(sum(importance[name] for name in best) / total)
         return _svg(
-            figure, f"{best[0]} counts most; the first {len(best)} of {len(importance)} signals make up {together}"
+            figure, f"{best[0]} counts most; the first {len(best)} of {len(importance):,} signals make up {together}"
         )
 
 
@@ -197,7 +197,7 @@ def effects(moves: Mapping[str, tuple[ArrayLike, ArrayLike]], bins: int = 20, co
         span: dict[str, float] = {}
         for axes, (name, (values, contributions)) in zip(panels, moves.items(), strict=False):
             span[name] = _effect(axes, np.asarray(values, np.float64), np.asarray(contributions, np.float64), bins)
-            axes.set_title(_short(name), loc="left", fontsize=9, fontweight="bold")
+            axes.set_title(_short(name, 32), loc="left", fontsize=7.5, fontweight="bold")
         for axes in panels[len(moves) :]:
             axes.set_visible(False)
         figure.supylabel("contribution to log-odds", fontsize=9.5, color=QUIET)
@@ -319,12 +319,18 @@ def _share(share: float) -> str:
 
 
 def _short(name: str, most: int = 34) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """A name with its middle left out where it is too long: how it ends, the window, tells it from its neighbours.
+
+    >>> _short("seller_orders_count_30d", 15)
+    'seller_…unt_30d'
+    """
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[: most - 1 - half]}…{name[-half:]}"
 
 
 def _direction(effect: float | None) -> tuple[str, str]:
     if effect is None:
-        return ACCENT, ""
+        return PALE, ""
     return (WARM, "▲ raises") if effect > 0.1 else (ACCENT, "▼ lowers") if effect < -0.1 else (PALE, "both ways")
 
 

@@ -1,8 +1,10 @@
 """One self-contained HTML page: key numbers, then sections with a table and a figure; no request to anywhere."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
@@ -10,6 +12,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
+from models.curves import Curves
 from models.evaluate import METRICS, Evaluation, Metric
 from pipelines import plots
 
@@ -20,8 +23,8 @@ HEADLINE: Final = ("auc", "average_precision", "ece", METRICS[-1].name)
 READ: Final = {
     "Precision and recall": "Going down the list from the highest score: how much of what is wanted has been found, "
     "and how much of what was flagged is wanted. A model is worth having where its line lies above the baselines.",
-    "Money caught": "The same list in money: the amounts of the orders whose answer is yes. Orders without a known "
-    "amount are reviewed but bring none.",
+    "Money caught": "The same list in money: the amounts of those whose answer is yes. What has no known amount is "
+    "reviewed and brings none.",
     "Calibration": "Askings in groups of equal size by predicted probability. On the dashed line, what was predicted "
     "is what happened; diamonds mark groups whose 95 % interval misses the prediction, empty marks groups without any "
     "yes.",
@@ -35,13 +38,17 @@ WORDS: Final[dict[Tone, str]] = {"better": "▲ better", "worse": "▼ worse", "
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table: its text, a smaller second line, and a verdict in words with its tone and its interval."""
+    """One cell of a table: its text, a smaller second line, and a verdict in words with its tone and its interval.
+
+    `lines` are sentences instead, one below the other, which may break where a number may not.
+    """
 
     text: str
     note: str = ""
     verdict: str = ""
     tone: Tone = ""
     interval: str = ""
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,12 +62,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, sentences, and optionally a table and a figure (SVG text from `plots`, trusted as it is)."""
+    """A heading, sentences, and optionally a table, commands, and a figure (SVG text from `plots`, trusted as it is).
+
+    A `chapter` is listed at the top of the page, and the sections after it, up to the next, belong to it.
+    """
 
     heading: str
     prose: tuple[str, ...] = ()
     table: Table | None = None
     figure: str | None = None
+    commands: str = ""
+    chapter: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,20 +108,38 @@ def table(frame: pd.DataFrame) -> Table:
     return Table(tuple(map(str, frame)), rows)
 
 
+def read_evaluation(path: Path, part: str | None = None) -> Evaluation:
+    """The evaluation that a job wrote to `path`, or that part of it."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    told = told if part is None else told[part]
+    rows = pd.DataFrame(told["table"])
+    numbers = dict.fromkeys(rows.columns[2:], np.float64)
+    first, last = (datetime.fromisoformat(t) for t in told["span"])
+    frames = {name: {c: pd.DataFrame(f) for c, f in curves.items()} for name, curves in told["curves"].items()}
+    return Evaluation(
+        n=told["n"],
+        positives=told["positives"],
+        span=(first, last),
+        resamples=told["resamples"],
+        table=rows.astype(numbers),
+        curves={name: Curves(**{"money": None} | found) for name, found in frames.items()},
+    )
+
+
 def evaluation_facts(evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
     """The key numbers of an evaluation, the model's with their 95 % intervals."""
-    numbers = {m: evaluation.numbers(m.name) for m in METRICS if m.name in HEADLINE}
-    measured = tuple((_ranged(m, v), printed(m, v["estimate"])) for m, v in numbers.items() if _known(v))
+    numbers = {m: evaluation.numbers(m.name) for m in _told(evaluation) if m.name in HEADLINE}
+    measured = tuple((_ranged(m, v), printed(m, v["estimate"])) for m, v in numbers.items())
     rate = f"{_rate(evaluation):.2%}".replace("%", f"{NBSP}%")
     return ("Askings", f"{evaluation.n:,}"), ("Yes", f"{evaluation.positives:,}"), ("Base rate", rate), *measured
 
 
-def evaluation_sections(evaluation: Evaluation) -> list[Section]:
-    """An evaluation as sections: the numbers with their intervals and verdicts, then the plots."""
+def evaluation_sections(evaluation: Evaluation, asked: str = "orders") -> list[Section]:
+    """An evaluation as sections: the numbers with their intervals and verdicts, then the plots, of what is asked about."""
     own = evaluation.curves[evaluation.model]
     figures = {
         "Precision and recall": plots.precision_recall(evaluation.curves, _rate(evaluation)),
-        "Money caught": None if own.money is None else plots.money(evaluation.curves),
+        "Money caught": None if own.money is None else plots.money(evaluation.curves, asked=asked),
         "Calibration": plots.calibration(own),
         "Scores by answer": plots.scores(own),
     }
@@ -130,12 +160,22 @@ def _reading(evaluation: Evaluation) -> tuple[str, ...]:
 
 def _comparison(evaluation: Evaluation) -> Table:
     names = list(evaluation.curves)
-    known = [m for m in METRICS if _known(evaluation.numbers(m.name))]
     rows = (
         (Cell(_capital(m.label), m.says), *(_number(m, evaluation.numbers(m.name, name)) for name in names))
-        for m in known
+        for m in _told(evaluation)
     )
     return Table(("", *names), tuple(rows), judged=True)
+
+
+def _told(evaluation: Evaluation) -> list[Metric]:
+    """The metrics that are known and tell somebody apart: where all are reviewed, all find the same."""
+    found = {m: [evaluation.numbers(m.name, name) for name in evaluation.curves] for m in METRICS}
+    return [m for m, rows in found.items() if _known(rows[0]) and not (rows[1:] and all(map(_same, rows[1:])))]
+
+
+def _same(row: dict[str, float]) -> bool:
+    """Whether a baseline cannot be told from the model, whatever rows are drawn."""
+    return not (row["difference"] or row["difference_low"] or row["difference_high"])
 
 
 def _number(metric: Metric, row: dict[str, float]) -> Cell:
@@ -170,7 +210,8 @@ def printed(metric: Metric, value: float) -> str:
 
 def _ranged(metric: Metric, row: dict[str, float]) -> str:
     """The metric's label with its interval, if it has one."""
-    between = f", {printed(metric, row['low'])} to {printed(metric, row['high'])}" if not np.isnan(row["low"]) else ""
+    low, high = (printed(metric, row[c]) for c in ("low", "high"))
+    between = "" if np.isnan(row["low"]) else f", {low} to{NBSP}{high}"
     return f"{_capital(metric.label)}{between}"
 
 
@@ -186,8 +227,17 @@ def write_plots(folder: Path, sections: Sequence[Section]) -> None:
         old.unlink()
     for section in sections:
         if section.figure is not None:
-            name = re.sub(r"[^a-z0-9]+", "_", section.heading.lower()).strip("_")
-            (folder / f"{name}.svg").write_text(section.figure, encoding="utf-8")
+            plot_path(folder, section.heading).write_text(section.figure, encoding="utf-8")
+
+
+def plot_path(folder: Path, heading: str) -> Path:
+    """Where `write_plots` writes the figure of a section.
+
+    >>> plot_path(Path("plots"), "Fold by fold").name
+    'fold_by_fold.svg'
+    """
+    name = re.sub(r"[^a-z0-9]+", "_", heading.lower()).strip("_")
+    return folder / f"{name}.svg"
 
 
 def _tidy(text: str) -> str:

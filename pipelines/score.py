@@ -8,7 +8,8 @@ import pandas as pd
 
 from features import Ledger, RedressError
 from features.asking import Askings
-from features.build import blocks, dictionary, lacking
+from features.build import blocks
+from features.dictionary import dictionary, lacking
 from features.kernel import DAY
 from models import Model, load
 from models.explain import reasons, summed

@@ -1,0 +1,288 @@
+"""The demo: the whole job on a small simulated marketplace, told in one report."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from features import RedressError
+from features.asking import ASKED
+from features.build import HORIZON
+from features.kernel import DAY
+from models.explain import COLUMNS
+from models.questions import QUESTIONS
+from pipelines.backtest import backtest
+from pipelines.check import Said, check, moment
+from pipelines.report import (
+    Cell,
+    Page,
+    Section,
+    Table,
+    evaluation_facts,
+    evaluation_sections,
+    plot_path,
+    read_evaluation,
+    table,
+    write_report,
+)
+from pipelines.score import score
+from pipelines.signals import write_signals
+from pipelines.simulate import START, Marketplace, simulate, write_ledger
+from pipelines.train import train
+
+WORLD: Final = Marketplace(orders=20_000, days=540)
+SEED: Final = 1
+END: Final = START + WORLD.days * DAY
+TODAY: Final = END - 30 * DAY
+"""The models learn what was known by then, and the orders since are scored."""
+RISK, OUTCOME = ASKED
+FOLDS: Final = 3
+TEST: Final = 45 * DAY
+MARK: Final = ".redress-demo"
+MADE: Final = (
+    "ledger",
+    "signals.parquet",
+    "train",
+    "backtest",
+    "scores.parquet",
+    "redress.db",
+    "mlruns",
+    "report.html",
+)
+"""What the demo writes, and the next one in the same directory replaces."""
+REAL: Final = 1.6
+"""Chargebacks for 10,000 real sales (Kansas City Fed 2016)."""
+RISKIEST: Final = 10
+DRAWN: Final = {
+    "The signals that weigh most": "The mean size of what each signal adds to the log-odds, as a share of all.",
+    "How they move the odds": "Each of the first six, over the range of its values.",
+    "Fold by fold": "Each walk forward by itself, with its 95 % interval.",
+}
+"""Figures taken over from the reports of training and back-testing, and how to read them."""
+COMMANDS: Final = """redress import mapping.sql --source downloads --out ledger
+redress check ledger
+redress train chargeback_risk --ledger ledger --out redress-out/train/chargeback_risk
+redress backtest chargeback_risk --ledger ledger --to 2025-02-23 --folds 3 --test 45d
+redress score chargeback_risk --ledger ledger --from 2025-05-24 --to 2025-06-23 --reasons \\
+    --model models:/chargeback_risk@champion --out scores.parquet"""
+
+
+def demo(out: Path, *, said: Said) -> dict[str, object]:
+    """Simulates a ledger in `out`, checks it, trains, back-tests and scores on it, and writes `out`/report.html."""
+    clear(out)
+    ledger, tracking = out / "ledger", f"sqlite:///{out / 'redress.db'}"
+    said(f"simulating {WORLD.orders:,} orders over {WORLD.days} days, with far more fraud than a real marketplace has")
+    write_ledger(simulate(WORLD, seed=SEED), ledger)
+    said("checking the ledger")
+    held = check(ledger, said=_warnings(said))
+    said("writing the signals of the last 30 days of orders")
+    _signals(ledger, out, said)
+    for question in ASKED:
+        said(f"training {question} on what was known by {moment(TODAY)[:10]}")
+        _train(question, ledger, tracking, out, said)
+    said(f"back-testing {RISK}, {FOLDS} walks forward")
+    _backtest(ledger, out, said)
+    said("scoring the last 30 days of orders")
+    _score(ledger, tracking, out, said)
+    said(f"writing {out / 'report.html'}")
+    page = _page(out, held)
+    write_report(out / "report.html", page)
+    return dict(page.facts) | {"report": str(out / "report.html")}
+
+
+def clear(out: Path) -> None:
+    """Takes away what an earlier demo wrote in `out`, known by its mark, and marks `out`; touches nothing else."""
+    there = [path for name in MADE if (path := out / name).exists() or path.is_symlink()]
+    if there and not (out / MARK).is_file():
+        held = there[0].name
+        raise RedressError(f"{out}: want a directory of no one else's, got one that holds {held}; name another --out")
+    for path in there:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MARK).write_text(f"Made by redress demo, and replaced by the next: {', '.join(MADE)}.\n", encoding="utf-8")
+
+
+def _warnings(said: Said) -> Said:
+    """Says only the warnings of a step, which is one line here."""
+    return lambda line: said(line) if line.startswith("warning") else None
+
+
+def _signals(ledger: Path, out: Path, said: Said) -> None:
+    write_signals(
+        RISK,
+        ledger,
+        out / "signals.parquet",
+        start=TODAY,
+        stop=END,
+        asks=None,
+        horizon=HORIZON,
+        said=_warnings(said),
+    )
+
+
+def _train(question: str, ledger: Path, tracking: str, out: Path, said: Said) -> None:
+    train(
+        question,
+        ledger,
+        as_of=TODAY,
+        start=None,
+        horizon=HORIZON,
+        tracking=tracking,
+        out=out / "train" / question,
+        seed=SEED,
+        champion=True,
+        said=_warnings(said),
+    )
+
+
+def _backtest(ledger: Path, out: Path, said: Said) -> None:
+    backtest(
+        RISK,
+        ledger,
+        start=None,
+        stop=END - HORIZON,
+        horizon=HORIZON,
+        n=FOLDS,
+        train=None,
+        gap=None,
+        test=TEST,
+        exclude=None,
+        out=out / "backtest",
+        seed=SEED,
+        said=_warnings(said),
+    )
+
+
+def _score(ledger: Path, tracking: str, out: Path, said: Said) -> None:
+    score(
+        RISK,
+        ledger,
+        f"models:/{RISK}@champion",
+        out / "scores.parquet",
+        start=TODAY,
+        stop=END,
+        asks=None,
+        with_reasons=True,
+        tracking=tracking,
+        said=_warnings(said),
+    )
+
+
+def _page(out: Path, held: dict[str, object]) -> Page:
+    """The report of all that the steps wrote in `out`, and of what the ledger held."""
+    orders, chargebacks = (
+        len(pd.read_parquet(out / "ledger" / f"{name}.parquet")) for name in ("orders", "chargebacks")
+    )
+    scores = _ranked(out)
+    lede = (
+        f"This marketplace is simulated and enriched: {10_000 * chargebacks / orders:.0f} chargebacks for 10,000 orders, "
+        f"where real ones see about {REAL:g}. It shows that the machinery works and proves nothing about reality.",
+        f"Two models learnt what was known by {moment(TODAY)[:10]}; one of them scored the orders of the 30 days that "
+        "followed. Each number below is from askings that the model measured had not seen.",
+    )
+    facts = (
+        ("Orders simulated", f"{orders:,}"),
+        ("Chargebacks", f"{chargebacks:,}"),
+        *_key(RISK, out, ("AUC", "Average precision")),
+        *_key(OUTCOME, out, ("AUC",)),
+        ("Orders scored", f"{len(scores):,}"),
+        ("Chargebacks expected of them", f"{scores['probability'].sum():.0f}"),
+    )
+    title = "A simulated marketplace, from its ledger to the risk of each order"
+    sections = [*_question(RISK, out), *_walks(out), *_question(OUTCOME, out), _riskiest(scores), _ledger(held), _own()]
+    return Page(title, lede, facts, tuple(sections))
+
+
+def _ranked(out: Path) -> pd.DataFrame:
+    """The scored orders with their amounts, the riskiest first."""
+    amounts = pd.read_parquet(out / "ledger" / "orders.parquet", columns=["order_id", "amount"])
+    scores = pd.read_parquet(out / "scores.parquet").merge(amounts, left_on="ask_id", right_on="order_id")
+    return scores.sort_values(["probability", "ask_id"], ascending=[False, True], ignore_index=True)
+
+
+def _key(question: str, out: Path, labels: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The key numbers of a question's evaluation that begin with one of `labels`."""
+    found = evaluation_facts(read_evaluation(out / "train" / question / "evaluation.json"))
+    return [(f"{question}: {label}", number) for label, number in found if label.startswith(labels)]
+
+
+def _question(question: str, out: Path) -> list[Section]:
+    """The chapter of a question: its numbers, then every plot."""
+    folder, asked = out / "train" / question, QUESTIONS[question]
+    numbers, *plots = evaluation_sections(read_evaluation(folder / "evaluation.json"), ASKED[question])
+    says = (
+        f"Yes: {asked.yes}; no: {asked.no}. A model trained as this one on what was known when the latest mature slice "
+        "began was asked about that slice; the model in use has learnt from the slice as well."
+    )
+    chapter = replace(numbers, heading=f"{question}: {asked.says}", prose=(says, *numbers.prose), chapter=True)
+    return [
+        chapter,
+        *plots,
+        *(_drawn(folder, name) for name in ("The signals that weigh most", "How they move the odds")),
+    ]
+
+
+def _walks(out: Path) -> list[Section]:
+    """The chapter of the back-test: all folds together, then one by one."""
+    numbers = evaluation_sections(read_evaluation(out / "backtest" / "evaluation.json", "pooled"), ASKED[RISK])[0]
+    says = (
+        f"{FOLDS} walks forward over {FOLDS * TEST // DAY} days. Each trained on the answers known when its test span began, "
+        f"which are those of orders {HORIZON // DAY} days older. The table takes all tests together."
+    )
+    chapter = replace(numbers, heading=f"{RISK}, as it would have gone", prose=(says, *numbers.prose), chapter=True)
+    return [chapter, _drawn(out / "backtest", "Fold by fold")]
+
+
+def _drawn(folder: Path, heading: str) -> Section:
+    figure = plot_path(folder / "plots", heading).read_text(encoding="utf-8")
+    return Section(heading, (DRAWN[heading],), figure=figure)
+
+
+def _riskiest(scores: pd.DataFrame) -> Section:
+    """The riskiest orders, each with what adds to its log-odds and why."""
+    parts = [part for part in COLUMNS if scores[part].any()]
+    header = ("order", "probability", "amount", *(part.removesuffix("_part") for part in parts), "what raises it most")
+    rows = tuple(
+        (
+            Cell(str(row["ask_id"]), f"{row['at']:%Y-%m-%d %H:%M}"),
+            f"{row['probability']:.1%}",
+            f"{row['amount'] / 100:,.2f}",
+            *(f"{row[part]:+.2f}".replace("-", "\N{MINUS SIGN}") for part in parts),
+            Cell("", lines=tuple(map(_reason, row["reasons"]))),
+        )
+        for row in scores.head(RISKIEST).to_dict("records")
+    )
+    says = (
+        "Of the last 30 days of orders, whose answers nobody knew yet. The parts are log-odds: what the order, its product, "
+        "buyer and seller add to the base, which is the same for all; together they give the probability.",
+    )
+    return Section(f"The {RISKIEST} riskiest orders", says, Table(header, rows), chapter=True)
+
+
+def _reason(reason: str) -> str:
+    """A reason in words, its value last.
+
+    >>> _reason("order_amount = 1250: the order's amount in cents")
+    "the order's amount in cents: 1250"
+    """
+    signal, _, meaning = reason.partition(": ")
+    return f"{meaning}: {signal.partition(' = ')[2]}"
+
+
+def _ledger(held: dict[str, object]) -> Section:
+    frame = pd.DataFrame([(name, str(told)) for name, told in held.items()], columns=["", "as redress check tells it"])
+    says = "The tables as the platform learnt them, and what can be asked of them."
+    return Section("What the ledger held", (says,), table(frame), chapter=True)
+
+
+def _own() -> Section:
+    says = (
+        "With a mapping in SQL, which says what in your files is an order, a dispute or a chargeback, and when each became "
+        "known. A back-test ends a horizon before the ledger does: later answers are not known yet."
+    )
+    return Section("The same on data of your own", (says,), commands=COMMANDS, chapter=True)
