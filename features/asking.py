@@ -56,6 +56,8 @@ def askings(ledger: Ledger, question: str, start: int | None = None, stop: int |
         raise RedressError(
             f"{question}: want a table {name} in {ledger.name}, got {', '.join(ledger.facts)}; import it"
         )
+    if not len(ledger.facts["orders"]):
+        raise RedressError(f"{ledger.name}: want at least one good order, got none; redress check says why each is bad")
     facts = ledger.facts[name]
     lo = 0 if start is None else int(np.searchsorted(facts.at, start))
     hi = len(facts) if stop is None else int(np.searchsorted(facts.at, stop))
@@ -80,8 +82,9 @@ def named_askings(ledger: Ledger, question: str, asks: pd.DataFrame) -> Askings:
     met = locate(distinct.dictionary, facts.ids)[distinct.indices.to_numpy()]
     at = asks["at"].dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy(np.int64)
     if (met < 0).any():
+        few = f"{int((met < 0).sum()):,} unknown such as {_short(ids, np.argmin(met))}"
         raise RedressError(
-            f"asks: want ids of {asked_table(question)}, got {int((met < 0).sum())} unknown such as {_short(ids, np.argmin(met))}"
+            f"asks: want ids of {asked_table(question)}, got {few}; leave them out or name another ledger"
         )
     if (early := at < facts.at[met]).any():
         first = _short(ids, np.argmax(early))

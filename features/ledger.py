@@ -48,8 +48,8 @@ def _digest(data: ds.Dataset, update: Callable[[bytes], None]) -> None:
     update(sink.getvalue().to_pybytes())
 
 
-def _quiet(_: str) -> None:
-    """Says nothing."""
+def _quiet(_: object) -> None:
+    """Hears and says nothing."""
 
 
 class Facts:
@@ -95,7 +95,11 @@ class Ledger:
     """
 
     def __init__(
-        self, sources: Mapping[str, ds.Dataset], name: str = "ledger", said: Callable[[str], None] = _quiet
+        self,
+        sources: Mapping[str, ds.Dataset],
+        name: str = "ledger",
+        said: Callable[[str], object] = _quiet,
+        seen: Callable[[int], object] = _quiet,
     ) -> None:
         self.name, self.sources = name, dict(sources)
         self.facts: dict[str, Facts] = {}
@@ -103,27 +107,29 @@ class Ledger:
         self.warnings: list[str] = []
         if "orders" not in sources:
             raise LedgerError(f"{name}: want a table orders, got {', '.join(sources) or 'none'}; import or write one")
+        if not sources["orders"].count_rows():
+            raise LedgerError(f"{name}: want at least one order, got a table orders without rows; import or write some")
         parents: dict[str, Parent] = {}
         for table in TABLES.values():
             if table.name in sources:
                 said(f"checking {table.name}")
-                self._take(table, sources[table.name], parents)
-        if not len(self.facts["orders"]):
-            rows = sources["orders"].count_rows()
-            raise LedgerError(
-                f"{name}: want at least one good order, got none among {rows} rows; run redress check to see why"
-            )
+                self._take(table, sources[table.name], parents, seen)
 
     @classmethod
-    def open(cls, path: str | Path, said: Callable[[str], None] = _quiet) -> "Ledger":
-        """Reads and checks the ledger in a directory of `NAME.parquet` files or `NAME/` folders of them."""
+    def open(
+        cls, path: str | Path, said: Callable[[str], object] = _quiet, seen: Callable[[int], object] = _quiet
+    ) -> "Ledger":
+        """Reads and checks the ledger in a directory of `NAME.parquet` files or `NAME/` folders of them.
+
+        `said` hears one line a table, `seen` how many more rows have been read.
+        """
         folder = Path(path)
         if not folder.is_dir():
             raise LedgerError(
                 f"{path}: want a directory of Parquet tables, got {'a file' if folder.exists() else 'nothing'} there"
             )
         sources = {name: _dataset(files) for name in TABLES if (files := _files(folder, name))}
-        ledger = cls(sources, str(path), said)
+        ledger = cls(sources, str(path), said, seen)
         strange = [p.stem for p in sorted(folder.glob("*.parquet")) if p.stem not in TABLES]
         ledger.warnings += [f"{stem}.parquet is no table of a ledger; left out" for stem in strange]
         return ledger
@@ -160,11 +166,11 @@ class Ledger:
                 pq.write_table(rows.append_column("reason", pa.array(reasons, pa.string())), written[name])
         return written
 
-    def _take(self, table: Table, data: ds.Dataset, parents: dict[str, Parent]) -> None:
+    def _take(self, table: Table, data: ds.Dataset, parents: dict[str, Parent], seen: Callable[[int], object]) -> None:
         self._judge_types(table, data)
         at = numbers(read(table, data, "at"))[0]
         bad = Bad(at.size)
-        judge_values(table, data, bad)
+        judge_values(table, data, bad, seen)
         points = judge_references(table, data, at, parents, bad)
         judge_keys(table, data, at, bad)
         rows = bad.good()

@@ -1,6 +1,6 @@
 """Which rows of a table are bad, and why: values, then references, then keys, judged by rows no later than their own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -87,8 +87,8 @@ def _plain(found: pa.Array) -> "pd.Series[Any]":
     return pd.Series(found.to_pandas())
 
 
-def judge_values(table: Table, data: ds.Dataset, bad: Bad) -> None:
-    """Marks rows with an impossible value; of several broken rules the first found speaks."""
+def judge_values(table: Table, data: ds.Dataset, bad: Bad, seen: Callable[[int], object]) -> None:
+    """Marks rows with an impossible value; of several broken rules the first found speaks. `seen` hears of rows done."""
     rules, offset = schema(table), 0
     for frame in _frames(table, data):
         try:
@@ -99,6 +99,7 @@ def judge_values(table: Table, data: ds.Dataset, bad: Bad) -> None:
             reasons = [_reason(table, str(column), str(check), came) for column, check, came in told]
             bad.add(cases["index"].to_numpy(np.int64) + offset, reasons)
         offset += len(frame)
+        seen(len(frame))
 
 
 def _reason(table: Table, column: str, check: str, came: object) -> str:

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -133,11 +133,12 @@ def fit(
     weights: Float | None = None,
     seed: int = 0,
     parameters: Parameters | None = None,
+    seen: Callable[[int], object] | None = None,
 ) -> Model:
     """A calibrated model of `answers` (n,), 1 for yes, from signals (n rows in time order; every float32 column is one).
 
     The latest fifth of the rows says how many trees there are and gives the calibration, from trees that never saw it;
-    then the trees are grown again on all rows. Raises RedressError unless both answers are there.
+    then the trees are grown again on all rows. `seen` hears of each tree. Raises RedressError unless both answers are there.
     """
     if not len(answers) or answers.min() == answers.max():
         came = "none" if not len(answers) else f"{len(answers)} of {'yes' if answers[0] else 'no'} alone"
@@ -149,8 +150,9 @@ def fit(
     rows = _Rows(signals, frame[signals].to_numpy(np.float32), answers, weight)
     threads = 1 if rows.matrix.size < WORTH_THREADS else os.cpu_count() or 1
     chosen = dict(PARAMETERS) | {"seed": seed, "num_threads": threads} | dict(parameters or {})
-    rounds, slope, intercept = _trial(rows, chosen)
-    booster = lgb.train(chosen, rows.dataset(), rounds)
+    grown = partial(_tell, seen)
+    rounds, slope, intercept = _trial(rows, chosen, grown)
+    booster = lgb.train(chosen, rows.dataset(), rounds, callbacks=[grown])
     card = {"rows": len(answers), "yes": int(answers.sum()), "rounds": rounds, "seed": seed}
     return Model(booster.model_to_string(), tuple(signals), slope, intercept, card)
 
@@ -169,14 +171,22 @@ class _Rows:
         return lgb.Dataset(self.matrix, self.answers, weight=self.weights, feature_name=self.signals, params=QUIET)
 
 
-def _trial(rows: _Rows, chosen: dict[str, str | int | float | bool]) -> tuple[int, float, float]:
+def _tell(seen: Callable[[int], object] | None, environment: object) -> None:
+    """Says that one more tree is grown."""
+    if seen is not None:
+        seen(1)
+
+
+def _trial(
+    rows: _Rows, chosen: dict[str, str | int | float | bool], grown: Callable[..., object]
+) -> tuple[int, float, float]:
     """Number of trees, and slope and intercept of the calibration, from the latest slice; few trees as they are without one."""
     cut = _cut(rows.answers)
     if cut is None:
         return ROUNDS // 10, 1.0, 0.0
     early, late = rows.part(slice(cut)), rows.part(slice(cut, None))
     stop: Callable[..., object] = lgb.early_stopping(PATIENCE, verbose=False)
-    booster = lgb.train(chosen, early.dataset(), ROUNDS, valid_sets=[late.dataset()], callbacks=[stop])
+    booster = lgb.train(chosen, early.dataset(), ROUNDS, valid_sets=[late.dataset()], callbacks=[stop, grown])
     raw = np.asarray(booster.predict(late.matrix, raw_score=True), np.float64)
     return max(1, booster.best_iteration), *calibration(raw, late.answers, late.weights)
 

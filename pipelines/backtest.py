@@ -10,14 +10,13 @@ import pandas as pd
 from features import RedressError
 from features.kernel import DAY, Flag, Int
 from features.streams import NOT_YET, order_rows
-from models import fit
 from models.evaluate import METRICS, Evaluation, Metric
 from models.fit import Float
 from models.questions import Answer
 from models.split import Fold, folds, maturity_age
 from pipelines import plots
 from pipelines.check import Said, moment, opened
-from pipelines.learning import Cases, Learnt, cases, explained, judged, ledger_section, measured, sampled
+from pipelines.learning import Cases, Learnt, cases, explained, grown, judged, ledger_section, measured, sampled
 from pipelines.report import (
     Page,
     Section,
@@ -100,7 +99,7 @@ def _walk(work: Cases, fold: Fold, exclude: str | None, seed: int, said: Said) -
     said(f"fold {moment(fold.test_from)[:10]}: {len(answer):,} askings to learn from, {len(rows):,} to test on")
     train = Learnt(work.frame(train_rows), answer[kept], weight)
     test = Learnt(work.frame(rows), expected, np.ones(len(rows)))
-    model = fit(train.frame, train.answer, weights=weight, seed=seed)
+    model = grown(train, seed)
     evaluation, probabilities = measured(model, work, train, test, rows, seed)
     return Walk(fold, evaluation, rows, test, probabilities, tuple(explained(model, test.frame, seed)))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from features import Ledger
 from features.asking import ASKED
@@ -29,7 +30,8 @@ def moment(t: int) -> str:
 
 def opened(path: str | Path, said: Said) -> Ledger:
     """A checked ledger; says what was left out of it."""
-    ledger = Ledger.open(path, said)
+    with tqdm(desc="checking", unit=" rows", unit_scale=True, delay=2, disable=None, leave=False) as bar:
+        ledger = Ledger.open(path, said, bar.update)
     for warning in ledger.warnings:
         said(f"warning: {warning}")
     bad = sum(len(b) for b in ledger.bad.values())

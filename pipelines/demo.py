@@ -1,6 +1,7 @@
 """The demo: the whole job on a small simulated marketplace, told in one report."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,6 @@ from pipelines.report import (
     evaluation_sections,
     plot_path,
     read_evaluation,
-    table,
     write_report,
 )
 from pipelines.score import score
@@ -69,7 +69,7 @@ redress score chargeback_risk --ledger ledger --from 2025-05-24 --to 2025-06-23 
     --model models:/chargeback_risk@champion --out scores.parquet"""
 
 
-def demo(out: Path, *, said: Said) -> dict[str, object]:
+def demo(out: Path, *, said: Said) -> Mapping[str, object]:
     """Simulates a ledger in `out`, checks it, trains, back-tests and scores on it, and writes `out`/report.html."""
     clear(out)
     ledger, tracking = out / "ledger", f"sqlite:///{out / 'redress.db'}"
@@ -89,7 +89,7 @@ def demo(out: Path, *, said: Said) -> dict[str, object]:
     said(f"writing {out / 'report.html'}")
     page = _page(out, held)
     write_report(out / "report.html", page)
-    return dict(page.facts) | {"report": str(out / "report.html")}
+    return {name.replace("\n", ", "): number for name, number in page.facts} | {"report": str(out / "report.html")}
 
 
 def clear(out: Path) -> None:
@@ -191,7 +191,7 @@ def _page(out: Path, held: dict[str, object]) -> Page:
         *_key(RISK, out, ("AUC", "Average precision")),
         *_key(OUTCOME, out, ("AUC",)),
         ("Orders scored", f"{len(scores):,}"),
-        ("Chargebacks expected of them", f"{scores['probability'].sum():.0f}"),
+        ("Chargebacks expected of these", f"{scores['probability'].sum():.0f}"),
     )
     title = "A simulated marketplace, from its ledger to the risk of each order"
     sections = [*_question(RISK, out), *_walks(out), *_question(OUTCOME, out), _riskiest(scores), _ledger(held), _own()]
@@ -208,7 +208,8 @@ def _ranked(out: Path) -> pd.DataFrame:
 def _key(question: str, out: Path, labels: tuple[str, ...]) -> list[tuple[str, str]]:
     """The key numbers of a question's evaluation that begin with one of `labels`."""
     found = evaluation_facts(read_evaluation(out / "train" / question / "evaluation.json"))
-    return [(f"{question}: {label}", number) for label, number in found if label.startswith(labels)]
+    of = f" of {question.replace('_', ' ')}\n"
+    return [(label.replace("\n", of), number) for label, number in found if label.startswith(labels)]
 
 
 def _question(question: str, out: Path) -> list[Section]:
@@ -216,8 +217,8 @@ def _question(question: str, out: Path) -> list[Section]:
     folder, asked = out / "train" / question, QUESTIONS[question]
     numbers, *plots = evaluation_sections(read_evaluation(folder / "evaluation.json"), ASKED[question])
     says = (
-        f"Yes: {asked.yes}; no: {asked.no}. A model trained as this one on what was known when the latest mature slice "
-        "began was asked about that slice; the model in use has learnt from the slice as well."
+        f"Yes: {asked.yes}; no: {asked.no}. Measured on the latest askings whose answers are known, by the same recipe "
+        "trained on what was known when they began; the model in use has learnt from them as well."
     )
     chapter = replace(numbers, heading=f"{question}: {asked.says}", prose=(says, *numbers.prose), chapter=True)
     return [
@@ -234,7 +235,8 @@ def _walks(out: Path) -> list[Section]:
         f"{FOLDS} walks forward over {FOLDS * TEST // DAY} days. Each trained on the answers known when its test span began, "
         f"which are those of orders {HORIZON // DAY} days older. The table takes all tests together."
     )
-    chapter = replace(numbers, heading=f"{RISK}, as it would have gone", prose=(says, *numbers.prose), chapter=True)
+    prose = (says, numbers.prose[0])
+    chapter = replace(numbers, heading=f"{RISK}, as it would have gone", prose=prose, chapter=True)
     return [chapter, _drawn(out / "backtest", "Fold by fold")]
 
 
@@ -247,7 +249,7 @@ def _riskiest(scores: pd.DataFrame) -> Section:
     """The riskiest orders, each with what adds to its log-odds and why."""
     parts = [part for part in COLUMNS if scores[part].any()]
     header = ("order", "probability", "amount", *(part.removesuffix("_part") for part in parts), "what raises it most")
-    rows = tuple(
+    rows: tuple[tuple[str | Cell, ...], ...] = tuple(
         (
             Cell(str(row["ask_id"]), f"{row['at']:%Y-%m-%d %H:%M}"),
             f"{row['probability']:.1%}",
@@ -267,17 +269,17 @@ def _riskiest(scores: pd.DataFrame) -> Section:
 def _reason(reason: str) -> str:
     """A reason in words, its value last.
 
-    >>> _reason("order_amount = 1250: the order's amount in cents")
-    "the order's amount in cents: 1250"
+    >>> _reason("buyer_orders_days_since_first = 0.128569: days since the first order of this buyer")
+    'days since the first order of this buyer: 0.129'
     """
     signal, _, meaning = reason.partition(": ")
-    return f"{meaning}: {signal.partition(' = ')[2]}"
+    return f"{meaning}: {float(signal.partition(' = ')[2]):,.3g}"
 
 
 def _ledger(held: dict[str, object]) -> Section:
-    frame = pd.DataFrame([(name, str(told)) for name, told in held.items()], columns=["", "as redress check tells it"])
-    says = "The tables as the platform learnt them, and what can be asked of them."
-    return Section("What the ledger held", (says,), table(frame), chapter=True)
+    rows = tuple((name, Cell("", lines=(str(told),))) for name, told in held.items())
+    says = "The tables as the platform learnt them, and what can be asked of them, in the words of redress check."
+    return Section("What the ledger held", (says,), Table(("", ""), rows), chapter=True)
 
 
 def _own() -> Section:

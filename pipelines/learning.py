@@ -6,13 +6,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
+from tqdm import tqdm
 
 from features import Ledger, RedressError
 from features.asking import Askings, askings
 from features.build import gathered
 from features.case import asked_orders
 from features.kernel import Int
-from models import Model, evaluate
+from models import Model, evaluate, fit
 from models.baselines import baselines
 from models.evaluate import METRICS, Evaluation
 from models.fit import Float
@@ -65,6 +66,12 @@ def cases(ledger: Ledger, question: str, *, start: int | None, stop: int | None,
     found = answers(ledger, asks, horizon)
     asked = QUESTIONS[question]
     return Cases(ledger, asked, horizon, asks, found, ledger.facts[asked.needs[0]].at[asks.row])
+
+
+def grown(learnt: "Learnt", seed: int) -> Model:
+    """A model fitted on rows, with a bar for the trees."""
+    with tqdm(desc="trees", unit=" trees", delay=2, disable=None, leave=False) as bar:
+        return fit(learnt.frame, learnt.answer, weights=learnt.weight, seed=seed, seen=bar.update)
 
 
 def both(data: Labelled, says: str) -> None:

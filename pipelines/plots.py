@@ -58,6 +58,9 @@ STYLE: Final[dict[str, object]] = {
     "xtick.major.size": 3.0,
     "ytick.major.size": 0.0,
 }
+ROUND: Final = (1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
+NEAR: Final = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
+"""Probabilities marked on a scale of log-odds that reaches far, and on one that does not."""
 WIDTH: Final = 5.5
 LINE: Final = 56
 """Inches of a figure, and how many characters of its title fit on one line."""
@@ -152,7 +155,8 @@ def scores(curve: Curves) -> str:
             axes.annotate(name, spot, xycoords="axes fraction", va="center", color=text, fontweight="bold")
         axes.set(ylim=(0, 1.08 * tallest), xlim=(odds[0], odds[-1]), xlabel="probability (scale of log-odds)")
         axes.set_ylabel("share of each answer")
-        ticks = [t for t in (1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999) if edges[0] <= t <= edges[-1]]
+        marks = ROUND if edges[0] < 0.02 or edges[-1] > 0.98 else NEAR
+        ticks = [t for t in marks if edges[0] <= t <= edges[-1]]
         axes.set_xticks([float(np.log(t / (1 - t))) for t in ticks], [_share(t) for t in ticks])
         _percent(axes.yaxis)
         return _svg(figure, _apart(steps))
@@ -232,7 +236,10 @@ def folds(table: pd.DataFrame, label: str, form: str = ".3f") -> str:
         means = {name: float(table.loc[table["predictor"] == name, "estimate"].mean()) for name in names}
         _key(axes, "mean of the folds", {name: f"{mean:{form}}" for name, mean in means.items()}, means, MARKERS)
         own = table.loc[table["predictor"] == names[0], "estimate"]
-        return _svg(figure, f"{label} from {own.min():{form}} to {own.max():{form}} over {len(own)} folds")
+        return _svg(
+            figure,
+            f"{label[:1].upper()}{label[1:]} from {own.min():{form}} to {own.max():{form}} over {len(own)} folds",
+        )
 
 
 def _effect(axes: Axes, values: Floats, contributions: Floats, bins: int) -> float:
@@ -250,7 +257,7 @@ def _effect(axes: Axes, values: Floats, contributions: Floats, bins: int) -> flo
         if np.abs(x).max() > 15 * max(np.median(np.abs(x)), 1e-9):
             axes.set_xscale("symlog", linthresh=max(float(np.median(np.abs(x))), 1.0))
             axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.5g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _brief(value)))
     axes.tick_params(labelsize=8)
     if known.all():
         return float(np.ptp(y))
@@ -316,6 +323,16 @@ def _share(share: float) -> str:
     digits = 0 if share == 0 else min(max(1 - int(np.floor(np.log10(abs(100 * share)) + 1e-9)), 0), 4)
     text = f"{100 * share:.{digits}f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{NBSP}%"
+
+
+def _brief(value: float) -> str:
+    """A number on an axis, thousands and millions as k and M.
+
+    >>> [_brief(v) for v in (0.05, 400, 2500, 20_000, 1.5e6)]
+    ['0.05', '400', '2500', '20k', '1.5M']
+    """
+    size, unit = next((s for s in ((1e6, "M"), (1e4, "k")) if abs(value) >= s[0]), (1.0, ""))
+    return f"{value / (1e3 if unit == 'k' else size):.4g}{unit}"
 
 
 def _short(name: str, most: int = 34) -> str:

@@ -32,6 +32,8 @@ READ: Final = {
     "The less they overlap, the better.",
 }
 """How to read each figure."""
+MANY: Final = 1_000
+"""Askings of which 1 % are enough to be called a review list; of fewer it is 10 %."""
 NBSP: Final = "\N{NO-BREAK SPACE}"
 WORDS: Final[dict[Tone, str]] = {"better": "▲ better", "worse": "▼ worse", "undecided": "• undecided"}
 
@@ -77,7 +79,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A report: title, opening sentences, key numbers as (name, number) and sections."""
+    """A report: title, opening sentences, key numbers as (name, number) and sections; a name may have several lines."""
 
     title: str
     lede: tuple[str, ...]
@@ -122,7 +124,10 @@ def read_evaluation(path: Path, part: str | None = None) -> Evaluation:
         span=(first, last),
         resamples=told["resamples"],
         table=rows.astype(numbers),
-        curves={name: Curves(**{"money": None} | found) for name, found in frames.items()},
+        curves={
+            name: Curves(found["precision_recall"], found["calibration"], found["histogram"], found.get("money"))
+            for name, found in frames.items()
+        },
     )
 
 
@@ -139,7 +144,9 @@ def evaluation_sections(evaluation: Evaluation, asked: str = "orders") -> list[S
     own = evaluation.curves[evaluation.model]
     figures = {
         "Precision and recall": plots.precision_recall(evaluation.curves, _rate(evaluation)),
-        "Money caught": None if own.money is None else plots.money(evaluation.curves, asked=asked),
+        "Money caught": None
+        if own.money is None
+        else plots.money(evaluation.curves, 0.01 if evaluation.n >= MANY else 0.1, asked),
         "Calibration": plots.calibration(own),
         "Scores by answer": plots.scores(own),
     }
@@ -209,9 +216,8 @@ def printed(metric: Metric, value: float) -> str:
 
 
 def _ranged(metric: Metric, row: dict[str, float]) -> str:
-    """The metric's label with its interval, if it has one."""
-    low, high = (printed(metric, row[c]) for c in ("low", "high"))
-    between = "" if np.isnan(row["low"]) else f", {low} to{NBSP}{high}"
+    """The metric's label, and its interval, if it has one, on a line of its own."""
+    between = "" if np.isnan(row["low"]) else f"\n{printed(metric, row['low'])} to {printed(metric, row['high'])}"
     return f"{_capital(metric.label)}{between}"
 
 

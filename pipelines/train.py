@@ -9,13 +9,13 @@ import numpy as np
 
 from features import Ledger, RedressError
 from features.kernel import DAY, Int
-from models import Model, fit
+from models import Model
 from models.evaluate import METRICS, Evaluation
 from models.fit import FEWEST, PARAMETERS
 from models.registry import Registered, register
 from models.split import Labelled
 from pipelines.check import Said, moment, opened
-from pipelines.learning import Cases, Learnt, both, cases, explained, ledger_section, measured, numbers, sampled
+from pipelines.learning import Cases, Learnt, both, cases, explained, grown, ledger_section, measured, numbers, sampled
 from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, write_plots, write_report
 from pipelines.signals import written
 
@@ -59,7 +59,7 @@ def train(
     said("measuring on the latest mature slice")
     trial = _trial(work, data, rows, learnt, seed)
     said("growing the model on all of them")
-    model = fit(learnt.frame, learnt.answer, weights=learnt.weight, seed=seed)
+    model = grown(learnt, seed)
     model = replace(model, card=dict(model.card) | _card(work, until, trial))
     model.save(out / question)
     _report(out, work, data, trial, until)
@@ -105,7 +105,7 @@ def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int) ->
             None, (), why + f"{fewest} of one answer where {FEWEST} are wanted; a longer ledger can be measured."
         )
     train, test = (Learnt(learnt.frame[m], learnt.answer[m], learnt.weight[m]) for m in (before, after))
-    model = fit(train.frame, train.answer, weights=train.weight, seed=seed)
+    model = grown(train, seed)
     evaluation, _ = measured(model, work, train, test, rows[after], seed)
     return Trial(evaluation, tuple(explained(model, test.frame, seed)))
 
