@@ -36,8 +36,7 @@ PATIENCE: Final = 50
 PARAMETERS: Final[Parameters] = {
     "objective": "binary",
     "learning_rate": 0.05,
-    "num_leaves": 15,
-    "min_data_in_leaf": 20,
+    "num_leaves": 31,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
@@ -47,6 +46,8 @@ PARAMETERS: Final[Parameters] = {
     "verbose": -1,
 }
 """LightGBM parameters for rare events and few rows: small trees, each on part of the rows and of the signals."""
+SMALLEST_LEAF: Final = (20, 100)
+"""Rows in a leaf: a thousandth of all, within these bounds."""
 WORTH_THREADS: Final = 50_000_000
 """Values of a matrix below which one thread is faster than several that wait for each other."""
 QUIET: Final = {"verbose": -1}
@@ -149,7 +150,9 @@ def fit(
     weight = np.ones(len(answers)) if weights is None else weights
     rows = _Rows(signals, frame[signals].to_numpy(np.float32), answers, weight)
     threads = 1 if rows.matrix.size < WORTH_THREADS else os.cpu_count() or 1
-    chosen = dict(PARAMETERS) | {"seed": seed, "num_threads": threads} | dict(parameters or {})
+    leaf = int(np.clip(len(answers) // 1000, *SMALLEST_LEAF))
+    sized = {"seed": seed, "num_threads": threads, "min_data_in_leaf": leaf}
+    chosen = dict(PARAMETERS) | sized | dict(parameters or {})
     grown = partial(_tell, seen)
     rounds, slope, intercept = _trial(rows, chosen, grown)
     booster = lgb.train(chosen, rows.dataset(), rounds, callbacks=[grown])

@@ -252,7 +252,7 @@ def _riskiest(scores: pd.DataFrame) -> Section:
     rows: tuple[tuple[str | Cell, ...], ...] = tuple(
         (
             Cell(str(row["ask_id"]), f"{row['at']:%Y-%m-%d %H:%M}"),
-            f"{row['probability']:.1%}",
+            f"{100 * row['probability']:.1f} %",
             f"{row['amount'] / 100:,.2f}",
             *(f"{row[part]:+.2f}".replace("-", "\N{MINUS SIGN}") for part in parts),
             Cell("", lines=tuple(map(_reason, row["reasons"]))),
@@ -260,7 +260,7 @@ def _riskiest(scores: pd.DataFrame) -> Section:
         for row in scores.head(RISKIEST).to_dict("records")
     )
     says = (
-        "Of the last 30 days of orders, whose answers nobody knew yet. The parts are log-odds: what the order, its product, "
+        "Of the last 30 days of orders, whose answers are not due yet. The parts are log-odds: what the order, its product, "
         "buyer and seller add to the base, which is the same for all; together they give the probability.",
     )
     return Section(f"The {RISKIEST} riskiest orders", says, Table(header, rows), chapter=True)
@@ -285,6 +285,6 @@ def _ledger(held: dict[str, object]) -> Section:
 def _own() -> Section:
     says = (
         "With a mapping in SQL, which says what in your files is an order, a dispute or a chargeback, and when each became "
-        "known. A back-test ends a horizon before the ledger does: later answers are not known yet."
+        "known. A back-test ends a horizon before the ledger does: later answers are not due yet."
     )
     return Section("The same on data of your own", (says,), commands=COMMANDS, chapter=True)
