@@ -17,6 +17,9 @@ from scipy.optimize import minimize
 from features import RedressError
 from models.questions import Answer
 
+# OpenMP's threads spin while they wait for each other, which makes training tens of times slower as soon as the machine
+# has something else to do. It reads this once, when LightGBM loads it.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 try:
     import lightgbm as lgb
 except OSError as error:

@@ -69,7 +69,7 @@ def _check(args: argparse.Namespace, said: Said) -> Closing:
     """Read every table of a ledger, set bad rows aside with their reasons, and say what the ledger can support."""
     from pipelines.check import check
 
-    return check(args.ledger, said=said)
+    return check(args.ledger, horizon=args.horizon or HORIZON, said=said)
 
 
 def _import(args: argparse.Namespace, said: Said) -> Closing:

@@ -9,12 +9,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from features import Ledger
-from features.asking import ASKED
+from features.asking import ASKED, askings
 from features.dictionary import dictionary, lacking
 from features.history import PLACEHOLDER
-from features.kernel import first_meetings
+from features.kernel import DAY, first_meetings
 from features.transaction import ENTITIES
-from models.questions import QUESTIONS
+from models.questions import QUESTIONS, answers
+from models.split import labelled
 
 Said = Callable[[str], None]
 
@@ -40,7 +41,7 @@ def opened(path: str | Path, said: Said) -> Ledger:
     return ledger
 
 
-def check(path: Path, *, said: Said) -> dict[str, object]:
+def check(path: Path, *, horizon: int, said: Said) -> dict[str, object]:
     """Reads every table, writes bad rows to `quarantine/`, and tells rows, spans, placeholders, signals and questions."""
     ledger = opened(path, said)
     written = ledger.quarantine()
@@ -56,7 +57,7 @@ def check(path: Path, *, said: Said) -> dict[str, object]:
         said(f"wrote bad {name} to {file}")
     closing |= _placeholders(ledger)
     for question in ASKED:
-        closing[question] = _support(ledger, question)
+        closing[question] = _support(ledger, question, horizon)
     return closing
 
 
@@ -87,12 +88,23 @@ def _placeholders(ledger: Ledger) -> dict[str, object]:
     return found
 
 
-def _support(ledger: Ledger, question: str) -> str:
-    """Which signals of a question the ledger can give, whether it can train it, and what is lacking."""
+def _support(ledger: Ledger, question: str, horizon: int) -> str:
+    """Which signals of a question the ledger can give, what is lacking, and how many answers there are to learn from."""
     declared = dictionary(question)
     lost = [lacking(ledger, signal) for signal in declared]
     able = sum(not need for need in lost)
     needs = sorted({need for some in lost for need in some})
-    tables = [table for table in QUESTIONS[question].needs if table not in ledger.facts]
-    trains = f"cannot be trained without {', '.join(tables)}" if tables else "can be trained"
-    return f"{able:,} of {len(declared):,} signals; {trains}" + (f"; absent: {', '.join(needs)}" if needs else "")
+    absent = f"; absent: {', '.join(needs)}" if needs else ""
+    return f"{able:,} of {len(declared):,} signals; {_learnable(ledger, question, horizon)}{absent}"
+
+
+def _learnable(ledger: Ledger, question: str, horizon: int) -> str:
+    asked = QUESTIONS[question]
+    tables = [table for table in asked.needs if table not in ledger.facts]
+    if tables or not len(ledger.facts["orders"]):
+        return f"cannot be trained without {', '.join(tables) or 'good orders'}"
+    asks = askings(ledger, question)
+    asked_at = ledger.facts[asked.needs[0]].at[asks.row]
+    data = labelled(asks, answers(ledger, asks, horizon), ledger.last_at + 1, horizon, asked_at)
+    within = f" within {horizon / DAY:g} days" if asked.horizon else ""
+    return f"{data.counts['learnt from']:,} mature answers, {data.counts['yes']:,} {asked.yes}{within}"
