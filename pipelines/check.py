@@ -104,7 +104,7 @@ def _learnable(ledger: Ledger, question: str, horizon: int) -> str:
     if tables or not len(ledger.facts["orders"]):
         return f"cannot be trained without {', '.join(tables) or 'good orders'}"
     asks = askings(ledger, question)
-    asked_at = ledger.facts[asked.needs[0]].at[asks.row]
+    asked_at = ledger.facts[ASKED[question]].at[asks.row]
     data = labelled(asks, answers(ledger, asks, horizon), ledger.last_at + 1, horizon, asked_at)
     within = f" within {horizon / DAY:g} days" if asked.horizon else ""
     return f"{data.counts['learnt from']:,} mature answers, {data.counts['yes']:,} {asked.yes}{within}"

@@ -76,7 +76,7 @@ def demo(out: Path, *, said: Said) -> Mapping[str, object]:
     said(f"simulating {WORLD.orders:,} orders over {WORLD.days} days, with far more fraud than a real marketplace has")
     write_ledger(simulate(WORLD, seed=SEED), ledger)
     said("checking the ledger")
-    held = check(ledger, said=_warnings(said))
+    held = check(ledger, horizon=HORIZON, said=_warnings(said))
     said("writing the signals of the last 30 days of orders")
     _signals(ledger, out, said)
     for question in ASKED:

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from features import Ledger, RedressError
-from features.asking import Askings, askings
+from features.asking import ASKED, Askings, askings
 from features.build import gathered
 from features.case import asked_orders
 from features.kernel import Int
@@ -51,21 +51,15 @@ class Cases:
 
     def buyers(self, rows: Int) -> Int:
         """A code for the buyer of each asking, -1 where unknown."""
-        orders = asked_orders(self.ledger, self.asks, self.ledger_table)[rows]
+        orders = asked_orders(self.ledger, self.asks, ASKED[self.question.name])[rows]
         return np.append(self.ledger.facts["orders"].codes("buyer_id").codes, -1)[orders].astype(np.int64)
-
-    @property
-    def ledger_table(self) -> str:
-        """The table asked about."""
-        return self.question.needs[0]
 
 
 def cases(ledger: Ledger, question: str, *, start: int | None, stop: int | None, horizon: int) -> Cases:
     """The askings of a span with their answers."""
     asks = askings(ledger, question, start, stop)
     found = answers(ledger, asks, horizon)
-    asked = QUESTIONS[question]
-    return Cases(ledger, asked, horizon, asks, found, ledger.facts[asked.needs[0]].at[asks.row])
+    return Cases(ledger, QUESTIONS[question], horizon, asks, found, ledger.facts[ASKED[question]].at[asks.row])
 
 
 def grown(learnt: "Learnt", seed: int) -> Model:
@@ -108,11 +102,19 @@ class Learnt:
 def measured(
     model: Model, work: Cases, train: Learnt, test: Learnt, rows: Int, seed: int
 ) -> tuple[Evaluation, dict[str, Float]]:
-    """How a model does on the askings `rows` beside baselines fitted on what it learnt from, and all probabilities."""
-    names = list(model.signals)
-    question = work.question
+    """How a model does on the askings `rows` beside baselines fitted on what it learnt from, and all probabilities.
+
+    Baselines know no weights: where rows stand for others, they get a sample in which every row stands for as many.
+    """
+    names, question = list(model.signals), work.question
+    fair = np.random.default_rng(seed).random(len(train.answer)) * train.weight.max() < train.weight
     beside = baselines(
-        train.frame[names], train.answer, test.frame[names], amount=question.amount, counts=question.history, seed=seed
+        train.frame.loc[fair, names],
+        train.answer[fair],
+        test.frame[names],
+        amount=question.amount,
+        counts=question.history,
+        seed=seed,
     )
     probabilities = {"model": model.predict_proba(test.frame)[:, 1]} | beside
     return judged(work, rows, test, probabilities, seed), probabilities
