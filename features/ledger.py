@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from features.columns import Codes, encode, fits, numbers, read, type_error
+from features.columns import Codes, Source, encode, numbers
 from features.errors import LedgerError
 from features.kernel import Flag, Int
 from features.rows import Bad, Parent, judge_keys, judge_references, judge_values
-from features.tables import CASES, TABLES, Table
+from features.tables import CASES, TABLES
 
 POINTED: Final = {target for table in TABLES.values() for _, target in table.references} | set(CASES.values())
 """Tables that rows of others point to."""
@@ -27,24 +27,22 @@ def _files(folder: Path, name: str) -> list[str]:
     return [str(single)] if single.is_file() else sorted(str(p) for p in (folder / name).glob("*.parquet"))
 
 
-def _dataset(files: list[str]) -> ds.Dataset:
+def _dataset(file: str) -> ds.Dataset:
     try:
-        return ds.dataset(files, schema=pa.unify_schemas([pq.read_schema(f) for f in files]), format="parquet")
+        return ds.dataset(file, format="parquet")
     except (pa.ArrowInvalid, OSError) as error:
-        raise LedgerError(
-            f"{files[0]}: want readable Parquet, got {str(error).splitlines()[0]}; write it again"
-        ) from None
+        raise LedgerError(f"{file}: want readable Parquet, got {str(error).splitlines()[0]}; write it again") from None
 
 
-def _digest(data: ds.Dataset, update: Callable[[bytes], None]) -> None:
-    if isinstance(data, ds.FileSystemDataset):
-        for path in data.files:
+def _digest(part: ds.Dataset, update: Callable[[bytes], None]) -> None:
+    if isinstance(part, ds.FileSystemDataset):
+        for path in part.files:
             with open(path, "rb") as file:
                 while block := file.read(1 << 20):
                     update(block)
         return
     sink = pa.BufferOutputStream()
-    pq.write_table(data.to_table(), sink)
+    pq.write_table(part.to_table(), sink)
     update(sink.getvalue().to_pybytes())
 
 
@@ -55,9 +53,9 @@ def _quiet(_: object) -> None:
 class Facts:
     """The good rows of one table in time order; a column is read when it is first asked for, ids as codes, and kept."""
 
-    def __init__(self, table: Table, data: ds.Dataset, rows: Int, at: Int, points: Mapping[str, Int]) -> None:
-        self.table, self.at, self.points = table, at, points
-        self._data, self._rows = data, rows
+    def __init__(self, source: Source, rows: Int, at: Int, points: Mapping[str, Int]) -> None:
+        self.table, self.at, self.points = source.table, at, points
+        self._source, self._rows = source, rows
         self._codes: dict[str, Codes] = {}
         self._numbers: dict[str, tuple[Int, Flag]] = {}
 
@@ -66,23 +64,23 @@ class Facts:
 
     def has(self, column: str) -> bool:
         """Whether the table came with the column, even if every value in it is unknown."""
-        return column in self._data.schema.names and not pa.types.is_null(self._data.schema.field(column).type)
+        return column in self._source.names
 
     def codes(self, column: str) -> Codes:
         """An id or word column as codes."""
         if column not in self._codes:
-            found = encode(read(self.table, self._data, column))
+            found = encode(self._source.column(column))
             self._codes[column] = Codes(found.codes[self._rows], found.values)
         return self._codes[column]
 
     def strings(self, column: str) -> pa.Array:
         """An id or word column as strings."""
-        return read(self.table, self._data, column).take(pa.array(self._rows)).combine_chunks()
+        return self._source.column(column).take(pa.array(self._rows)).combine_chunks()
 
     def numbers(self, column: str) -> tuple[Int, Flag]:
         """A number, time or flag column as int64, 0 where unknown, and where it is known."""
         if column not in self._numbers:
-            found, known = numbers(read(self.table, self._data, column))
+            found, known = numbers(self._source.column(column))
             self._numbers[column] = found[self._rows], known[self._rows]
         return self._numbers[column]
 
@@ -96,24 +94,25 @@ class Ledger:
 
     def __init__(
         self,
-        sources: Mapping[str, ds.Dataset],
+        tables: Mapping[str, Sequence[ds.Dataset]],
         name: str = "ledger",
         said: Callable[[str], object] = _quiet,
         seen: Callable[[int], object] = _quiet,
     ) -> None:
-        self.name, self.sources = name, dict(sources)
+        self.name, self.sources = name, dict[str, Source]()
         self.facts: dict[str, Facts] = {}
         self.bad: dict[str, Bad] = {}
         self.warnings: list[str] = []
-        if "orders" not in sources:
-            raise LedgerError(f"{name}: want a table orders, got {', '.join(sources) or 'none'}; import or write one")
-        if not sources["orders"].count_rows():
-            raise LedgerError(f"{name}: want at least one order, got a table orders without rows; import or write some")
+        if "orders" not in tables:
+            raise LedgerError(f"{name}: want a table orders, got {', '.join(tables) or 'none'}; import or write one")
         parents: dict[str, Parent] = {}
         for table in TABLES.values():
-            if table.name in sources:
+            if table.name in tables:
                 said(f"checking {table.name}")
-                self._take(table, sources[table.name], parents, seen)
+                source = Source(table, tables[table.name])
+                if table.name == "orders" and not source.rows:
+                    raise LedgerError(f"{name}: want at least one order, got a table orders without rows; import some")
+                self._take(source, parents, seen)
 
     @classmethod
     def open(
@@ -128,8 +127,8 @@ class Ledger:
             raise LedgerError(
                 f"{path}: want a directory of Parquet tables, got {'a file' if folder.exists() else 'nothing'} there"
             )
-        sources = {name: _dataset(files) for name in TABLES if (files := _files(folder, name))}
-        ledger = cls(sources, str(path), said, seen)
+        tables = {name: [_dataset(file) for file in files] for name in TABLES if (files := _files(folder, name))}
+        ledger = cls(tables, str(path), said, seen)
         strange = [p.stem for p in sorted(folder.glob("*.parquet")) if p.stem not in TABLES]
         ledger.warnings += [f"{stem}.parquet is no table of a ledger; left out" for stem in strange]
         return ledger
@@ -137,7 +136,7 @@ class Ledger:
     @classmethod
     def of(cls, tables: Mapping[str, pa.Table]) -> "Ledger":
         """Checks a ledger that is in memory."""
-        return cls({name: ds.InMemoryDataset(table) for name, table in tables.items()})
+        return cls({name: [ds.InMemoryDataset(table)] for name, table in tables.items()})
 
     @property
     def last_at(self) -> int:
@@ -147,13 +146,17 @@ class Ledger:
     def fingerprint(self) -> str:
         """A hash of the tables as they came, file by file."""
         digest = hashlib.blake2b(digest_size=16)
-        for name, data in self.sources.items():
+        for name, source in self.sources.items():
             digest.update(name.encode())
-            _digest(data, digest.update)
+            for part in source.parts:
+                _digest(part, digest.update)
         return digest.hexdigest()
 
     def quarantine(self) -> dict[str, Path]:
-        """Writes the bad rows of each table, with their reasons, to `quarantine/` in the ledger's directory, anew."""
+        """Writes the bad rows of each table to `quarantine/` in the ledger's directory, anew, with a last column `reason`.
+
+        In a table that has a reason of its own it is called `quarantine_reason`.
+        """
         folder = Path(self.name) / "quarantine"
         shutil.rmtree(folder, ignore_errors=True)
         written = {}
@@ -161,34 +164,26 @@ class Ledger:
             reasons = bad.reasons()
             if len(reasons):
                 folder.mkdir(exist_ok=True)
-                rows = self.sources[name].take(pa.array(reasons.index.to_numpy()))
+                rows = self.sources[name].take(reasons.index.to_numpy())
+                why = "reason" if "reason" not in rows.column_names else "quarantine_reason"
                 written[name] = folder / f"{name}.parquet"
-                pq.write_table(rows.append_column("reason", pa.array(reasons, pa.string())), written[name])
+                pq.write_table(rows.append_column(why, pa.array(reasons, pa.string())), written[name])
         return written
 
-    def _take(self, table: Table, data: ds.Dataset, parents: dict[str, Parent], seen: Callable[[int], object]) -> None:
-        self._judge_types(table, data)
-        at = numbers(read(table, data, "at"))[0]
+    def _take(self, source: Source, parents: dict[str, Parent], seen: Callable[[int], object]) -> None:
+        name = source.table.name
+        at = numbers(source.column("at"))[0]
         bad = Bad(at.size)
-        judge_values(table, data, bad, seen)
-        points = judge_references(table, data, at, parents, bad)
-        judge_keys(table, data, at, bad)
+        judge_values(source, bad, seen)
+        points = judge_references(source, at, parents, bad)
+        judge_keys(source, at, bad)
         rows = bad.good()
         if np.any(np.diff(at[rows]) < 0):
             rows = rows[np.argsort(at[rows], kind="stable")]
-        facts = Facts(table, data, rows, at[rows], {name: row[rows] for name, row in points.items()})
-        self.facts[table.name], self.bad[table.name] = facts, bad
-        if table.name in POINTED:
-            parents[table.name] = facts.strings(table.key[0]), facts.at
-
-    def _judge_types(self, table: Table, data: ds.Dataset) -> None:
-        for column in table.columns:
-            found = data.schema.field(column.name).type if column.name in data.schema.names else None
-            if found is None and column.required:
-                raise LedgerError(
-                    f"{table.name}: want a column {column.name}, got {', '.join(data.schema.names)}; add it"
-                )
-            if found is not None and not fits(column.kind, found):
-                raise type_error(table, column, found)
-        strange = [name for name in data.schema.names if table.column(name) is None]
-        self.warnings += [f"{table.name}.{name} is no column of a ledger; left out" for name in strange]
+        facts = Facts(source, rows, at[rows], {target: row[rows] for target, row in points.items()})
+        self.sources[name], self.facts[name], self.bad[name] = source, facts, bad
+        self.warnings += [
+            f"{name}.{c} is no column of a ledger; left out" for c in source.names if not source.table.column(c)
+        ]
+        if name in POINTED:
+            parents[name] = facts.strings(source.table.key[0]), facts.at

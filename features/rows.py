@@ -8,10 +8,9 @@ import pandas as pd
 import pandera.pandas as pap
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from features.columns import Codes, encode, read
+from features.columns import Codes, Source, encode
 from features.kernel import Flag, Int
 from features.tables import CASES, LARGEST, NUMBERS, Column, Table
 
@@ -71,26 +70,26 @@ def schema(table: Table) -> pap.DataFrameSchema:
     return pap.DataFrameSchema(columns)
 
 
-def _frames(table: Table, data: ds.Dataset) -> Iterator[pd.DataFrame]:
+def _frames(source: Source) -> Iterator[pd.DataFrame]:
     """The columns that have value rules, a batch of rows at a time, times as int64 microseconds."""
-    ruled = [c for c in table.columns if _checks(c) and c.name in data.schema.names]
-    names = [c.name for c in ruled]
-    for batch in data.to_batches(columns=names, batch_size=_BATCH, batch_readahead=1, fragment_readahead=1):
-        yield pd.DataFrame({c.name: _plain(batch.column(c.name)) for c in ruled})
+    names = [c.name for c in source.table.columns if _checks(c) and c.name in source.names]
+    for batch in source.batches(names, _BATCH):
+        yield pd.DataFrame({name: _plain(found) for name, found in batch.items()})
 
 
-def _plain(found: pa.Array) -> "pd.Series[Any]":
+def _plain(found: pa.ChunkedArray) -> "pd.Series[Any]":
     if pa.types.is_timestamp(found.type):
-        found = found.cast(pa.timestamp("us", found.type.tz), safe=False).cast(pa.int64())
-    if pa.types.is_string(found.type) or pa.types.is_large_string(found.type) or pa.types.is_string_view(found.type):
-        found = found.cast(pa.large_string()).dictionary_encode()
+        found = found.cast(pa.int64())
+    if pa.types.is_large_string(found.type):
+        found = found.dictionary_encode()
     return pd.Series(found.to_pandas())
 
 
-def judge_values(table: Table, data: ds.Dataset, bad: Bad, seen: Callable[[int], object]) -> None:
+def judge_values(source: Source, bad: Bad, seen: Callable[[int], object]) -> None:
     """Marks rows with an impossible value; of several broken rules the first found speaks. `seen` hears of rows done."""
+    table = source.table
     rules, offset = schema(table), 0
-    for frame in _frames(table, data):
+    for frame in _frames(source):
         try:
             rules.validate(frame, lazy=True)
         except pap.errors.SchemaErrors as broken:
@@ -136,45 +135,45 @@ def _point(ids: Codes, at: Int, parent: Parent | None) -> Int:
     return np.where((row >= 0) & (np.append(parent[1], 0)[row] <= at), row, -1)
 
 
-def judge_references(
-    table: Table, data: ds.Dataset, at: Int, parents: Mapping[str, Parent], bad: Bad
-) -> dict[str, Int]:
+def judge_references(source: Source, at: Int, parents: Mapping[str, Parent], bad: Bad) -> dict[str, Int]:
     """Marks rows that point to nothing; returns the row pointed to (n,), -1 for none, by table."""
     points: dict[str, Int] = {}
+    table = source.table
     for column, target in table.references:
-        if column not in data.schema.names:
+        if column not in source.names:
             continue
-        ids = encode(read(table, data, column))
+        ids = encode(source.column(column))
         targets = list(CASES.values()) if target == "case_kind" else [target]
         met = {name: _point(ids, at, parents.get(name)) for name in targets}
         if target == "case_kind":
-            _keep_kind(table, data, met, bad)
+            _keep_kind(source, met, bad)
         lost = (np.max(list(met.values()), axis=0) < 0) & (ids.codes >= 0)
         bad.add(np.flatnonzero(lost), f"{table.name}.{column} names no row of {' or '.join(targets)} known by then")
         points |= met
     return points
 
 
-def _keep_kind(table: Table, data: ds.Dataset, met: dict[str, Int], bad: Bad) -> None:
+def _keep_kind(source: Source, met: dict[str, Int], bad: Bad) -> None:
     """Leaves only the table that `case_kind` names; an id found in two tables needs one."""
-    kinds = read(table, data, "case_kind")
+    kinds = source.column("case_kind")
     for kind, target in CASES.items():
         met[target][np.array(pc.not_equal(kinds, kind).fill_null(False).to_numpy(), np.bool_)] = -1
     twice = np.sum([row >= 0 for row in met.values()], axis=0) > 1
-    bad.add(np.flatnonzero(twice), f"{table.name}.case_id is in several tables; say which in case_kind")
+    bad.add(np.flatnonzero(twice), f"{source.table.name}.case_id is in several tables; say which in case_kind")
 
 
-def judge_keys(table: Table, data: ds.Dataset, at: Int, bad: Bad) -> None:
+def judge_keys(source: Source, at: Int, bad: Bad) -> None:
     """Marks rows whose key is unknown or another row's: the earliest stays, unless different rows share its moment."""
-    if not all(name in data.schema.names for name in table.key):
+    table = source.table
+    if not all(name in source.names for name in table.key):
         return
-    keys = {name: at if name == "at" else encode(read(table, data, name)).codes for name in table.key}
+    keys = {name: at if name == "at" else encode(source.column(name)).codes for name in table.key}
     for column in table.columns:
         if column.required and column.name in table.key and column.name != "at":
             bad.add(np.flatnonzero(keys[column.name] < 0), f"{table.name}.{column.name} is null")
     rows = _repeated(keys, bad)
     if rows.size:
-        _judge_repeated(table, data, rows, at[rows], bad)
+        _judge_repeated(source, rows, at[rows], bad)
 
 
 def _repeated(keys: Mapping[str, NDArray[np.signedinteger]], bad: Bad) -> Int:
@@ -188,10 +187,11 @@ def _repeated(keys: Mapping[str, NDArray[np.signedinteger]], bad: Bad) -> Int:
     return np.asarray(rows[repeats.to_numpy()], np.int64)
 
 
-def _judge_repeated(table: Table, data: ds.Dataset, rows: Int, at: Int, bad: Bad) -> None:
-    names = [c.name for c in table.columns if c.name in data.schema.names]
-    taken = data.take(pa.array(rows), columns=names)
-    codes = pd.DataFrame({n: encode(taken.column(n).cast(pa.large_string())).codes for n in names})
+def _judge_repeated(source: Source, rows: Int, at: Int, bad: Bad) -> None:
+    table = source.table
+    names = [c.name for c in table.columns if c.name in source.names]
+    which = pa.array(rows)
+    codes = pd.DataFrame({n: encode(source.column(n).take(which).cast(pa.large_string())).codes for n in names})
     key = codes.groupby(list(table.key)).ngroup().to_numpy()
     same = codes.groupby(names).ngroup()
     moment = pd.Series(at)

@@ -63,7 +63,7 @@ def check(path: Path, *, horizon: int, said: Said) -> dict[str, object]:
 
 def _reasons(reasons: "pd.Series[str]") -> dict[str, int]:
     """How many rows are bad for each reason, whatever value came."""
-    counts = reasons.astype(str).str.split(": ", n=1).str[0].value_counts()
+    counts = reasons.astype(str).str.replace(r"^(\w+\.\w+ is [^:]*): .*$", r"\1", regex=True).value_counts()
     return {str(reason): int(rows) for reason, rows in counts.items()}
 
 
