@@ -109,6 +109,11 @@ class Source:
     def _unreadable(self, name: str, error: Exception) -> LedgerError:
         return LedgerError(f"{self.table.name}.{name}: want readable Parquet, got {_line(error)}; write it again")
 
+    def typed(self, name: str) -> bool:
+        """Whether a file has the column with a type, which one written without any value may lack."""
+        schemas = [part.schema for part in self.parts if name in part.schema.names]
+        return any(not pa.types.is_null(schema.field(name).type) for schema in schemas)
+
     def column(self, name: str) -> pa.ChunkedArray:
         """A declared column in its declared type."""
         column = _declared(self.table, name)

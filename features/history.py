@@ -31,6 +31,14 @@ class Members:
         codes = self.codes[order]
         return codes if self.since is None else np.where(self.since[order] < t, codes, np.int32(-1))
 
+    def join(self, stream: Stream) -> Stream:
+        """A stream whose facts enter a history once it is known whose they are."""
+        if self.since is None:
+            return stream
+        at = np.maximum(stream.at, self.since[stream.order])
+        sort = np.argsort(at, kind="stable")
+        return Stream(at[sort], stream.order[sort], {name: values[sort] for name, values in stream.measures.items()})
+
 
 def members(ledger: Ledger, entity: Entity) -> Members:
     """The members of an entity."""
@@ -79,7 +87,8 @@ class Histories:
         return {s: list(used) for s, used in measures.items()}, {s: list(used) for s, used in windows.items()}
 
     def _merge(self, ledger: Ledger, stream: Stream, name: str) -> Merge:
-        codes = self.members.at(stream.order, stream.at)
+        stream = self.members.join(stream)
+        codes = self.members.codes[stream.order]
         summed = [self._measure(ledger, stream, codes, measure) for measure in self.measures[name]]
         rows = cumulate(stream.at, codes, self.members.groups, summed or [np.zeros(codes.size, np.int64)])
         return Merge(rows, [EDGES[window] for window in self.windows[name]])

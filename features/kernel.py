@@ -98,8 +98,8 @@ def _merge(
     """Totals (w, m, n) of every window for askings grouped by entity, and the first and last `at` before each.
 
     `group_at[g]` is the entity of the asking group that starts at `first[g]`; `edges` (w,) are window lengths, 0 meaning
-    "always" and -k the last k facts; `seen` (groups, w + 1) remembers how far each edge has come, so that blocks of
-    askings in time order go on where the last one stopped.
+    "always" and -k the last k facts with those of the same moment as the first of them; `seen` (groups, w + 1) remembers
+    how far each edge has come, so that blocks of askings in time order go on where the last one stopped.
     """
     out = np.zeros((edges.size, totals.shape[1], t.size), np.int64)
     oldest = np.full(t.size, NEVER, np.int64)
@@ -118,10 +118,11 @@ def _merge(
                 continue
             oldest[i], latest[i] = at[lo], at[hi - 1]
             for w in range(edges.size):
-                p = lo if edges[w] >= 0 else max(lo, hi + edges[w])
-                if edges[w] > 0:
+                p = lo
+                if edges[w] != 0:
+                    since = t[i] - edges[w] if edges[w] > 0 else at[max(lo, hi + edges[w])]
                     p += seen[e, w + 1]
-                    while p < hi and at[p] < t[i] - edges[w]:
+                    while p < hi and at[p] < since:
                         p += 1
                     seen[e, w + 1] = p - lo
                 for m in range(totals.shape[1]):

@@ -63,8 +63,8 @@ class Facts:
         return int(self.at.size)
 
     def has(self, column: str) -> bool:
-        """Whether the table came with the column, even if every value in it is unknown."""
-        return column in self._source.names
+        """Whether the table came with the column and its type, even if every value in it is unknown."""
+        return self._source.typed(column)
 
     def codes(self, column: str) -> Codes:
         """An id or word column as codes."""

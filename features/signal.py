@@ -72,6 +72,11 @@ def _known_sum(cents: Float, known: Float, count: Float) -> Float:
     return np.where((known == 0) & (count > 0), np.nan, cents)
 
 
+def _known_share(cents: Float, known: Float, count: Float, under: Float) -> Float:
+    """A sum of the known amounts over another; NaN where there are facts and none of their amounts is known."""
+    return ratio(_known_sum(cents, known, count), under)
+
+
 def _to_mean(here: Float, cents: Float, known: Float) -> Float:
     """The case's amount as a multiple of the mean one."""
     return ratio(here, ratio(cents, known))
@@ -93,6 +98,7 @@ FORMULAS: Final[dict[str, Callable[..., Float]]] = {
     "total": lambda total: total,
     "known_sum": _known_sum,
     "ratio": ratio,
+    "known_share": _known_share,
     "to_mean": _to_mean,
     "deviation": _deviation,
     "days": _days,

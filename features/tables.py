@@ -19,7 +19,7 @@ WANT: Final[dict[Kind, str]] = {
 
 NUMBERS: Final[tuple[Kind, ...]] = ("cents", "grams", "count")
 LARGEST: Final = 10**14
-"""Largest amount, weight or number a ledger may hold, so that sums of a billion of them still fit int64."""
+"""Largest amount in cents that a ledger may hold."""
 
 
 @dataclass(frozen=True)

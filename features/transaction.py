@@ -68,8 +68,8 @@ def _share(stream: str, many: str) -> tuple[Pattern, ...]:
         ),
         Pattern(
             f"{stream}_amount_share",
-            "ratio",
-            (f"{stream}.amount", "orders.amount"),
+            "known_share",
+            (f"{stream}.amount", f"{stream}.amount_known", f"{stream}.count", "orders.amount"),
             "share",
             f"money in {many} as a share of the money in orders of this {{entity}}",
         ),
@@ -135,13 +135,13 @@ def meetings(entity: Entity) -> tuple[Pattern, ...]:
     """Signals over the partners an entity met for the first time: within a window, and ever, which is how many it has met."""
     return tuple(
         Pattern(
-            f"{partner}s_met",
+            f"{many}_met",
             "total",
             (f"orders.met_{partner}",),
-            f"{partner}s",
-            f"{partner}s that this {{entity}} met for the first time",
+            many,
+            f"{many} that this {{entity}} met for the first time",
         )
-        for partner in entity.partners
+        for partner, many in ((p, f"{p}es" if p.endswith("s") else f"{p}s") for p in entity.partners)
     )
 
 

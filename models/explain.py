@@ -41,7 +41,7 @@ def reasons(model: Model, frame: pd.DataFrame, contributions: Float, most: int =
     top = np.argsort(-raised, axis=1, kind="stable")[:, :most]
     values = frame[list(model.signals)].to_numpy()
     return [
-        [f"{names[s]} = {values[i, s]:.6g}: {told[names[s]][1]}" for s in row if raised[i, s] > 0]
+        [f"{names[s]} = {_said(values[i, s])}: {told[names[s]][1]}" for s in row if raised[i, s] > 0]
         for i, row in enumerate(top)
     ]
 
@@ -49,3 +49,7 @@ def reasons(model: Model, frame: pd.DataFrame, contributions: Float, most: int =
 def scored(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
     """`probability` of yes and its log-odds by part for each row of signals."""
     return pd.concat([pd.DataFrame({"probability": model.predict_proba(frame)[:, 1]}), parts(model, frame)], axis=1)
+
+
+def _said(value: np.floating) -> str:
+    return "unknown" if np.isnan(value) else f"{value:.6g}"

@@ -55,8 +55,8 @@ WORTH_THREADS: Final = 50_000_000
 """Values of a matrix below which one thread is faster than several that wait for each other."""
 QUIET: Final = {"verbose": -1}
 FORMAT: Final = 1
-_SPREAD: Final = 0.5
-"""How far from 1 a calibration's slope is expected to lie, as a standard deviation: few answers leave it near 1."""
+_SPREAD: Final = 0.3
+"""How far a calibration's slope lies from 1 and its intercept from 0, as a standard deviation before the answers are seen."""
 
 
 @dataclass(frozen=True)
@@ -207,10 +207,10 @@ def _cut(answers: Answer) -> int | None:
 def calibration(raw: Float, answers: Answer, weights: Float | None = None) -> tuple[float, float]:
     """Slope and intercept that turn raw log-odds into calibrated ones (Platt 1999).
 
-    The slope is held near 1 by a normal prior, so that few answers change little.
+    Normal priors hold the slope near 1 and the intercept near 0, so that few answers change little.
 
-    >>> slope, intercept = calibration(np.log([0.5 / 0.5] * 1000), np.repeat([0, 1], [900, 100]).astype(np.int8))
-    >>> round(1 / (1 + np.exp(-intercept)), 3)
+    >>> slope, intercept = calibration(np.zeros(100_000), np.repeat([0, 1], [90_000, 10_000]).astype(np.int8))
+    >>> round(float(1 / (1 + np.exp(-intercept))), 3)
     0.1
     """
     w = np.ones_like(raw) if weights is None else weights
@@ -218,9 +218,9 @@ def calibration(raw: Float, answers: Answer, weights: Float | None = None) -> tu
     def loss(line: Float) -> tuple[float, Float]:
         z = line[0] * raw + line[1]
         miss = w * (1 / (1 + np.exp(-z)) - answers)
-        pull = (line[0] - 1) / _SPREAD**2
-        down = np.sum(w * (np.logaddexp(0, z) - answers * z)) + pull * (line[0] - 1) / 2
-        return float(down), np.array([miss @ raw + pull, miss.sum()])
+        away = line - [1.0, 0.0]
+        down = np.sum(w * (np.logaddexp(0, z) - answers * z)) + away @ away / (2 * _SPREAD**2)
+        return float(down), np.array([miss @ raw, miss.sum()]) + away / _SPREAD**2
 
     line = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
     return float(line[0]), float(line[1])

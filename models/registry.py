@@ -87,7 +87,7 @@ def register(
     _quiet()
     try:
         mlflow.set_tracking_uri(tracking)
-        mlflow.set_experiment(question)
+        mlflow.set_experiment(experiment_id=_experiment(question, tracking))
         with mlflow.start_run() as run, tempfile.TemporaryDirectory() as scratch:
             mlflow.log_params(dict(parameters))
             mlflow.log_metrics(dict(metrics))
@@ -102,11 +102,28 @@ def register(
                 input_example=example,
                 pip_requirements=[f"{name}=={version(name)}" for name in REQUIRED],
             )
-            made = mlflow.register_model(logged.model_uri, question)
-            alias = _alias(MlflowClient(), question, made.version, champion)
-            return Registered(f"models:/{question}@{alias}", int(made.version), alias, run.info.run_id)
+            made = _version(MlflowClient(), question, logged.model_uri, run.info.run_id)
+            alias = _alias(MlflowClient(), question, made, champion)
+            return Registered(f"models:/{question}@{alias}", int(made), alias, run.info.run_id)
     except MlflowException as error:
         raise _unusable(tracking, error) from None
+
+
+def _experiment(question: str, tracking: str) -> str:
+    """The question's experiment; the files of a new one in SQLite lie beside its database."""
+    found = mlflow.get_experiment_by_name(question)
+    if found is not None:
+        return str(found.experiment_id)
+    file = tracking.removeprefix("sqlite:///") if tracking.startswith("sqlite:///") else ""
+    beside = (Path(file).resolve().parent / "mlruns" / question).as_uri() if file else None
+    return str(mlflow.create_experiment(question, artifact_location=beside))
+
+
+def _version(client: MlflowClient, question: str, uri: str, run: str) -> str:
+    """Registers a version; MLflow's own call for this prints."""
+    if not client.search_registered_models(f"name = '{question}'"):
+        client.create_registered_model(question)
+    return str(client.create_model_version(question, uri, run).version)
 
 
 def _alias(client: MlflowClient, question: str, made: str, champion: bool) -> str:

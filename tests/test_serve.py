@@ -68,5 +68,5 @@ def test_a_wrong_case_names_its_field(places: tuple[Path, Path], case: dict[str,
 
 
 def test_no_models_is_an_error(places: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(RedressError, match="want a folder with model.json"):
+    with pytest.raises(RedressError, match=r"want a folder with model\.json"):
         Scorer.open(places[0], tmp_path)
