@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features import RedressError
+from features.asking import ASKED
 from features.kernel import DAY, Flag, Int
 from features.streams import NOT_YET, order_rows
 from models.evaluate import METRICS, Evaluation, Metric
@@ -60,19 +61,29 @@ def backtest(
 ) -> dict[str, object]:
     """Trains before each gap, tests after it, on the last `n` test spans; reports each fold, their mean and all together."""
     facts = opened(ledger, said)
-    end = facts.last_at + 1 if stop is None else stop
-    work = cases(facts, question, start=start, stop=end, horizon=horizon)
+    work = cases(facts, question, start=start, stop=stop, horizon=horizon)
     if not len(work.asks):
         raise RedressError(f"{question}: want askings between --from and --to, got none; widen the span")
+    end = _end(work) if stop is None else stop
     spans = folds(end, n, train=train, gap=_gap(work, gap, end - n * test), test=test, start=int(work.asks.at[0]))
     walks = [_walk(work, fold, exclude, seed, said) for fold in spans]
     pooled = _pooled(work, walks, seed)
     return _told(out, work, walks, pooled)
 
 
+def _age(work: Cases, as_of: int) -> int:
+    """The time after which an asking's answer is known: the horizon, or the age by which answers have come."""
+    return work.horizon if work.question.horizon else maturity_age(work.asks, work.found, as_of)
+
+
+def _end(work: Cases) -> int:
+    """The last moment before which every asking is mature in the ledger."""
+    return work.ledger.last_at + 1 - _age(work, work.ledger.last_at + 1)
+
+
 def _gap(work: Cases, gap: int | None, first_test: int) -> int:
     """The gap to keep: the horizon, or the age by which answers have come, unless a longer one is asked for."""
-    least = work.horizon if work.question.horizon else maturity_age(work.asks, work.found, first_test)
+    least = _age(work, first_test)
     if gap is not None and gap < least:
         raise RedressError(
             f"--gap: want at least {least / DAY:g}d, the time answers take to be known, got {gap / DAY:g}d"
@@ -178,7 +189,11 @@ def _folds_section(walks: list[Walk]) -> Section:
 def _means_section(walks: list[Walk]) -> Section:
     means = _means(walks)
     found = {metric: means[means["metric"] == metric.name] for metric in METRICS}
-    rows = [{"": m.label} | _cells(m, f) for m, f in found.items() if f["estimate"].notna().any()]
+    rows = [
+        {"": m.label.capitalize() if m.label.islower() else m.label} | _cells(m, f)
+        for m, f in found.items()
+        if f["estimate"].notna().any()
+    ]
     says = "In brackets the 95 % interval that the folds' own intervals give their mean."
     return Section("Mean of the folds", (says,), table(pd.DataFrame(rows)))
 
@@ -194,7 +209,7 @@ def _told(out: Path, work: Cases, walks: list[Walk], pooled: Evaluation) -> dict
     sections = [
         _means_section(walks),
         _folds_section(walks),
-        *evaluation_sections(pooled),
+        *evaluation_sections(pooled, ASKED[work.question.name]),
         *last.sections,
         ledger_section(work, data),
     ]

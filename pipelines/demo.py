@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 from typing import Final
 
@@ -63,9 +64,9 @@ DRAWN: Final = {
 """Figures taken over from the reports of training and back-testing, and how to read them."""
 COMMANDS: Final = """redress import mapping.sql --source downloads --out ledger
 redress check ledger
-redress train chargeback_risk --ledger ledger --out redress-out/train/chargeback_risk
-redress backtest chargeback_risk --ledger ledger --to 2025-02-23 --folds 3 --test 45d
-redress score chargeback_risk --ledger ledger --from 2025-05-24 --to 2025-06-23 --reasons \\
+redress train chargeback_risk --ledger ledger --as-of 2025-05-25
+redress backtest chargeback_risk --ledger ledger --to 2025-02-24 --folds 3 --test 45d
+redress score chargeback_risk --ledger ledger --from 2025-05-25 --to 2025-06-24 --reasons \\
     --model models:/chargeback_risk@champion --out scores.parquet"""
 
 
@@ -273,7 +274,8 @@ def _reason(reason: str) -> str:
     'days since the first order of this buyer: 0.129'
     """
     signal, _, meaning = reason.partition(": ")
-    return f"{meaning}: {float(signal.partition(' = ')[2]):,.3g}"
+    value = float(signal.partition(" = ")[2])
+    return f"{meaning}: {'unknown' if isnan(value) else f'{value:,.3g}'}"
 
 
 def _ledger(held: dict[str, object]) -> Section:

@@ -105,9 +105,19 @@ def html(page: Page) -> str:
 
 
 def table(frame: pd.DataFrame) -> Table:
-    """A frame as a table, each value as it prints; NaN is a dash."""
-    rows = tuple(tuple("–" if pd.isna(v) else str(v) for v in row) for row in frame.to_numpy(object))
+    """A frame as a table, each value as it prints, an interval in brackets below its number; NaN is a dash."""
+    rows = tuple(tuple("–" if pd.isna(v) else _stacked(str(v)) for v in row) for row in frame.to_numpy(object))
     return Table(tuple(map(str, frame)), rows)
+
+
+def _stacked(text: str) -> str | Cell:
+    """A number with its interval as two lines.
+
+    >>> _stacked("0.7 [0.6, 0.8]")
+    Cell(text='0.7', note='[0.6, 0.8]', verdict='', tone='', interval='', lines=())
+    """
+    found = re.fullmatch(r"([^\[]+) (\[[^]]+\])", text)
+    return Cell(found[1], found[2]) if found else text
 
 
 def read_evaluation(path: Path, part: str | None = None) -> Evaluation:
@@ -175,14 +185,13 @@ def _comparison(evaluation: Evaluation) -> Table:
 
 
 def _told(evaluation: Evaluation) -> list[Metric]:
-    """The metrics that are known and tell somebody apart: where all are reviewed, all find the same."""
+    """The metrics that are known, without one of a review list so long that everybody is on it, whoever predicts."""
     found = {m: [evaluation.numbers(m.name, name) for name in evaluation.curves] for m in METRICS}
-    return [m for m, rows in found.items() if _known(rows[0]) and not (rows[1:] and all(map(_same, rows[1:])))]
-
-
-def _same(row: dict[str, float]) -> bool:
-    """Whether a baseline cannot be told from the model, whatever rows are drawn."""
-    return not (row["difference"] or row["difference_low"] or row["difference_high"])
+    listed = found[METRICS[-1]][1:]
+    idle = bool(listed) and not any(
+        row["difference"] or row["difference_low"] or row["difference_high"] for row in listed
+    )
+    return [m for m, rows in found.items() if _known(rows[0]) and not (idle and m == METRICS[-1])]
 
 
 def _number(metric: Metric, row: dict[str, float]) -> Cell:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from features import Ledger, RedressError
+from features.asking import ASKED
 from features.kernel import DAY, Int
 from models import Model
 from models.evaluate import METRICS, Evaluation
@@ -134,7 +135,10 @@ def _report(out: Path, work: Cases, data: Labelled, trial: Trial, until: int) ->
             "The numbers are those of the same recipe, trained on what was known when the latest mature slice began and "
             "asked about that slice; the model that is registered has learnt from the slice as well."
         )
-        facts, sections = evaluation_facts(trial.evaluation), evaluation_sections(trial.evaluation)
+        facts, sections = (
+            evaluation_facts(trial.evaluation),
+            evaluation_sections(trial.evaluation, ASKED[work.question.name]),
+        )
         with written(out / "evaluation.json") as path:
             path.write_text(json.dumps(trial.evaluation.to_json()))
     sections += [*trial.sections, ledger_section(work, data)]
