@@ -111,7 +111,9 @@ class Ledger:
                 said(f"checking {table.name}")
                 source = Source(table, tables[table.name])
                 if table.name == "orders" and not source.rows:
-                    raise LedgerError(f"{name}: want at least one order, got a table orders without rows; import some")
+                    raise LedgerError(
+                        f"{name}: want at least one order, got a table orders without rows; import or write some"
+                    )
                 self._take(source, parents, seen)
 
     @classmethod
@@ -140,8 +142,8 @@ class Ledger:
 
     @property
     def last_at(self) -> int:
-        """The last `at` of all facts."""
-        return max(int(facts.at[-1]) for facts in self.facts.values() if len(facts))
+        """The last `at` of all good facts, 0 if there are none."""
+        return max((int(facts.at[-1]) for facts in self.facts.values() if len(facts)), default=0)
 
     def fingerprint(self) -> str:
         """A hash of the tables as they came, file by file."""

@@ -76,8 +76,8 @@ class Model:
 
     def logit(self, frame: pd.DataFrame) -> Float:
         """Calibrated log-odds (n,) of yes."""
-        raw = self.booster.predict(self._matrix(frame), raw_score=True)
-        return self.intercept + self.slope * np.asarray(raw, np.float64)
+        raw = self._run(frame, raw_score=True) if len(frame) else np.zeros(0)
+        return self.intercept + self.slope * raw
 
     def predict_proba(self, frame: pd.DataFrame) -> Float:
         """Calibrated probabilities (n, 2) of no and of yes."""
@@ -86,18 +86,27 @@ class Model:
 
     def contributions(self, frame: pd.DataFrame) -> Float:
         """What each signal adds to the log-odds (n, signals + 1), last what is the same for all; rows sum to `logit`."""
-        raw = self.booster.predict(self._matrix(frame), pred_contrib=True)
-        added = self.slope * np.asarray(raw, np.float64)
+        raw = self._run(frame, pred_contrib=True) if len(frame) else np.zeros((0, len(self.signals) + 1))
+        added = self.slope * raw
         added[:, -1] += self.intercept
         return added
 
     def save(self, folder: Path) -> None:
         """Writes `model.txt`, LightGBM's own format, and `model.json`, all the rest."""
         folder.mkdir(parents=True, exist_ok=True)
+        rest = {
+            "format": FORMAT,
+            "signals": self.signals,
+            "slope": self.slope,
+            "intercept": self.intercept,
+            "card": self.card,
+        }
         (folder / "model.txt").write_text(self.trees)
-        rest = {"format": FORMAT, "digest": _digest(self.trees), "signals": self.signals}
-        rest |= {"slope": self.slope, "intercept": self.intercept, "card": self.card}
-        (folder / "model.json").write_text(json.dumps(rest, indent=1) + "\n")
+        (folder / "model.json").write_text(json.dumps(rest | {"digest": _digest(self.trees, rest)}, indent=1) + "\n")
+
+    def _run(self, frame: pd.DataFrame, *, raw_score: bool = False, pred_contrib: bool = False) -> Float:
+        found = self.booster.predict(self._matrix(frame), raw_score=raw_score, pred_contrib=pred_contrib)
+        return np.asarray(found, np.float64)
 
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         lost = [name for name in self.signals if name not in frame]
@@ -114,20 +123,19 @@ def load(folder: str | Path) -> Model:
     """The model in a directory that `Model.save` wrote; RedressError when it is not whole."""
     path = Path(folder)
     try:
-        trees, rest = (path / "model.txt").read_text(), json.loads((path / "model.json").read_text())
-    except (OSError, json.JSONDecodeError) as error:
+        trees, rest = (path / "model.txt").read_text(), dict(json.loads((path / "model.json").read_text()))
+    except (OSError, ValueError, TypeError) as error:
         raise RedressError(f"{folder}: want model.txt and model.json, got {error}; train again") from None
     if rest.get("format") != FORMAT:
-        raise RedressError(
-            f"{folder}: want a model of format {FORMAT}, got {rest.get('format')}; train again with this version"
-        )
-    if rest["digest"] != _digest(trees):
-        raise RedressError(f"{folder}: want the model.txt that model.json was saved with, got another; train again")
+        came = rest.get("format")
+        raise RedressError(f"{folder}: want a model of format {FORMAT}, got {came}; train again with this version")
+    if rest.pop("digest", None) != _digest(trees, rest):
+        raise RedressError(f"{folder}: want model.txt and model.json as they were saved, got them edited; train again")
     return Model(trees, tuple(rest["signals"]), rest["slope"], rest["intercept"], rest["card"])
 
 
-def _digest(trees: str) -> str:
-    return hashlib.blake2b(trees.encode(), digest_size=16).hexdigest()
+def _digest(trees: str, rest: Mapping[str, object]) -> str:
+    return hashlib.blake2b((trees + json.dumps(rest, sort_keys=True)).encode(), digest_size=16).hexdigest()
 
 
 def fit(

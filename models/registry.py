@@ -16,6 +16,7 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from features import RedressError
 from models.explain import scored
@@ -24,6 +25,8 @@ from models.fit import Model, load
 TRACKING: Final = "sqlite:///redress.db"
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
+UNUSABLE: Final = (MlflowException, SQLAlchemyError, OSError, ImportError)
+"""What a tracking server, or its database, that cannot be used raises."""
 CODE: Final = '''"""A redress model as MLflow serves it: frames of signals in, probability and the parts of its log-odds out."""
 
 import mlflow
@@ -105,7 +108,7 @@ def register(
             made = _version(MlflowClient(), question, logged.model_uri, run.info.run_id)
             alias = _alias(MlflowClient(), question, made, champion)
             return Registered(f"models:/{question}@{alias}", int(made), alias, run.info.run_id)
-    except MlflowException as error:
+    except UNUSABLE as error:
         raise _unusable(tracking, error) from None
 
 
@@ -145,7 +148,7 @@ def opened(uri: str, *, tracking: str) -> Model:
         mlflow.set_tracking_uri(tracking)
         with tempfile.TemporaryDirectory() as scratch:
             return load(Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch)) / "artifacts" / "model")
-    except MlflowException as error:
+    except UNUSABLE as error:
         raise _unusable(tracking, error) from None
 
 
@@ -156,7 +159,7 @@ def _quiet() -> None:
     os.environ[str(MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.name)] = "false"
 
 
-def _unusable(tracking: str, error: MlflowException) -> RedressError:
+def _unusable(tracking: str, error: Exception) -> RedressError:
     return RedressError(
         f"tracking {tracking}: want a model registry, got {str(error).splitlines()[0]}; check --tracking"
     )

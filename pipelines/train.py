@@ -70,11 +70,10 @@ def train(
 
 
 def _until(ledger: Ledger, as_of: int | None) -> int:
-    first = int(ledger.facts["orders"].at[0])
-    if as_of is not None and as_of <= first:
-        raise RedressError(
-            f"--as-of: want a time after the first order at {moment(first)}, got {moment(as_of)}; ask later"
-        )
+    first = ledger.facts["orders"].at[:1]
+    if as_of is not None and np.any(as_of <= first):
+        came = f"the first order at {moment(int(first[0]))}, got {moment(as_of)}"
+        raise RedressError(f"--as-of: want a time after {came}; ask later")
     return ledger.last_at + 1 if as_of is None else as_of
 
 
