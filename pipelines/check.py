@@ -1,6 +1,8 @@
 """The job of checking a ledger: what is in it, what is bad, and what can be asked of it."""
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,9 +12,11 @@ from tqdm import tqdm
 
 from features import Ledger
 from features.asking import ASKED, askings
+from features.columns import Codes
 from features.dictionary import dictionary, lacking
 from features.history import PLACEHOLDER
 from features.kernel import DAY, first_meetings
+from features.ledger import Facts
 from features.transaction import ENTITIES
 from models.questions import QUESTIONS, answers
 from models.split import labelled
@@ -68,24 +72,24 @@ def _reasons(reasons: "pd.Series[str]") -> dict[str, int]:
 
 
 def _placeholders(ledger: Ledger) -> dict[str, object]:
-    """Ids of links that more buyers share than one person's would be."""
-    found: dict[str, object] = {}
+    """Ids of links that more buyers share than one person's would be, by column."""
     orders = ledger.facts["orders"]
+    columns = [entity.columns[0] for entity in ENTITIES if entity.link and orders.has(entity.columns[0])]
     buyers = orders.codes("buyer_id")
-    for entity in ENTITIES:
-        if entity.link and orders.has(entity.columns[0]):
-            ids = orders.codes(entity.columns[0])
-            new = first_meetings(ids.codes, len(ids.values), buyers.codes, len(buyers.values))
-            known = ids.codes >= 0
-            crowd = np.bincount(ids.codes[known], new[known], len(ids.values))
-            many = [
-                f"{ids.values[int(i)]} ({int(crowd[i]):,} buyers)" for i in np.argsort(-crowd) if crowd[i] > PLACEHOLDER
-            ]
-            if many:
-                found[f"placeholders in {entity.columns[0]}"] = ", ".join(many[:5]) + (
-                    f" and {len(many) - 5} more" if len(many) > 5 else ""
-                )
-    return found
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(lambda column: _crowds(orders, column, buyers), columns))
+    return {f"placeholders in {column}": told for column, told in zip(columns, found, strict=True) if told}
+
+
+def _crowds(orders: Facts, column: str, buyers: Codes) -> str:
+    """The ids of a column with more than PLACEHOLDER buyers, the most crowded first."""
+    ids = orders.codes(column)
+    new = first_meetings(ids.codes, len(ids.values), buyers.codes, len(buyers.values))
+    known = ids.codes >= 0
+    crowd = np.bincount(ids.codes[known], new[known], len(ids.values))
+    many = sorted(np.flatnonzero(crowd > PLACEHOLDER).tolist(), key=lambda i: -crowd[i])
+    told = [f"{ids.values[i]} ({int(crowd[i]):,} buyers)" for i in many[:5]]
+    return ", ".join(told) + (f" and {len(many) - 5:,} more" if len(many) > 5 else "")
 
 
 def _support(ledger: Ledger, question: str, horizon: int) -> str:
