@@ -660,6 +660,16 @@ def test_a_file_of_a_folder_may_lack_an_optional_column(tmp_path: Path) -> None:
     assert Ledger.open(tmp_path).facts["orders"].codes("product_id").codes.tolist() == [0, -1]
 
 
+@pytest.mark.parametrize("name", ["orders", "disputes", "chargebacks"])
+def test_a_file_of_a_folder_may_be_empty(name: str, tmp_path: Path) -> None:
+    tables = {table: arrow(table, rows) for table, rows in world(2, line(name)).items()}
+    required = [column.name for column in TABLES[name].columns if column.required]
+    (written(tmp_path, {table: data for table, data in tables.items() if table != name}) / name).mkdir()
+    for part, data in (("a", tables[name].slice(0, 0).select(required)), ("b", tables[name])):
+        pq.write_table(data, tmp_path / name / f"{part}.parquet")
+    assert verdicts(Ledger.open(tmp_path), name) == ["", ""]
+
+
 def test_unknown_columns_and_tables_are_left_out_and_named(tmp_path: Path) -> None:
     rows = world(2)
     rows["orders"][0] |= {"mood": "good", "amount_eur": 3}
