@@ -139,7 +139,7 @@ class Source:
         self, column: Column, found: pa.ChunkedArray | None, rows: ds.Dataset | pa.RecordBatch
     ) -> pa.ChunkedArray:
         if found is None or found.null_count == len(found):
-            n = len(found) if found is not None else getattr(rows, "num_rows", None) or rows.count_rows()
+            n = rows.num_rows if isinstance(rows, pa.RecordBatch) else rows.count_rows()
             return pa.chunked_array([pa.nulls(n, ARROW[column.kind])])
         found = found.cast(found.type.value_type) if pa.types.is_dictionary(found.type) else found
         try:
@@ -148,21 +148,18 @@ class Source:
             raise type_error(self.table, column, f"a value that does not fit ({_line(error)})") from None
 
     def take(self, rows: Int) -> pa.Table:
-        """All columns of the given rows, those that no ledger has too if the files agree on their types."""
-        taken = {}
-        for name in self.names:
-            found = self.column(name) if self.table.column(name) else self._strange(name)
-            if found is not None:
-                taken[name] = found.take(pa.array(rows))
-        return pa.table(taken)
+        """All columns of the given rows, those that no ledger has too."""
+        columns = {n: self.column(n) if self.table.column(n) else self._strange(n) for n in self.names}
+        return pa.table({name: found.take(pa.array(rows)) for name, found in columns.items()})
 
-    def _strange(self, name: str) -> pa.ChunkedArray | None:
-        """A column that no ledger has, None where files disagree about it."""
+    def _strange(self, name: str) -> pa.ChunkedArray:
+        """A column that no ledger has, as text where files disagree about its type."""
         parts = [part.to_table(columns=[name] if name in part.schema.names else []) for part in self.parts]
         try:
             found = pa.concat_tables(parts, promote_options="permissive").column(0)
         except (pa.ArrowTypeError, pa.ArrowInvalid):
-            return None
+            texts = [part.cast(pa.schema([(name, pa.large_string())])) if part.num_columns else part for part in parts]
+            found = pa.concat_tables(texts, promote_options="default").column(0)
         return found.cast(pa.large_string()) if pa.types.is_string_view(found.type) else found
 
 

@@ -239,7 +239,7 @@ def _corrected(draws: Floats) -> Floats:
     square = draws[1:] ** 2
     known = ~np.isnan(square)
     added = np.where(known, square, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1) - draws[0] ** 2
-    corrected: Floats = np.sqrt(np.maximum(square - 2 * added, 0))
+    corrected: Floats = np.sqrt(np.clip(square - 2 * added, 0, 1))
     return corrected
 
 

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+# A platform's training tells nobody but its own tracking server; MLflow reads this when it is loaded.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 import mlflow
 import pandas as pd
 from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
@@ -69,6 +71,16 @@ class Registered:
     version: int
     alias: str
     run: str
+
+
+def reach(tracking: str) -> None:
+    """Raises RedressError when the tracking server cannot be used, before anything is trained for it."""
+    _quiet()
+    try:
+        mlflow.set_tracking_uri(tracking)
+        MlflowClient().search_experiments(max_results=1)
+    except UNUSABLE as error:
+        raise _unusable(tracking, error) from None
 
 
 def register(

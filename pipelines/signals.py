@@ -35,6 +35,8 @@ def _asks(path: Path) -> pd.DataFrame:
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to, which takes its name once all is written and leaves nothing behind if not."""
+    if path.is_dir():
+        raise RedressError(f"{path}: want a file to write, got a directory; name a file in it")
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
     try:

@@ -13,7 +13,7 @@ from features.kernel import DAY, Int
 from models import Model
 from models.evaluate import METRICS, Evaluation
 from models.fit import FEWEST, PARAMETERS
-from models.registry import Registered, register
+from models.registry import Registered, reach, register
 from models.split import Labelled
 from pipelines.check import Said, moment, opened
 from pipelines.learning import Cases, Learnt, both, cases, explained, grown, ledger_section, measured, numbers, sampled
@@ -53,6 +53,7 @@ def train(
     work = cases(facts, question, start=start, stop=until, horizon=horizon)
     data = work.labelled(until)
     both(data, question)
+    reach(tracking)
     said(
         f"learning from {data.counts['learnt from']:,} askings known by {moment(until)}, {data.counts['yes']:,} of them yes"
     )

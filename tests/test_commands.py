@@ -952,6 +952,9 @@ def test_a_place_that_cannot_be_written_is_one_sentence(bare: Path, tmp_path: Pa
     told = fault("signals", RISK, "--ledger", bare, "--out", tmp_path / "file" / "s.parquet")
     assert told.startswith(f"{tmp_path}/file: ")
     assert files(tmp_path) == {"file": b"text"}
+    (tmp_path / "folder").mkdir()
+    fault("signals", RISK, "--ledger", bare, "--out", tmp_path / "folder")
+    assert files(tmp_path) == {"file": b"text"}
 
 
 # Wrong usage
