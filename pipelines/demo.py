@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isnan
 from pathlib import Path
 from typing import Final
 
@@ -274,8 +273,8 @@ def _reason(reason: str) -> str:
     'days since the first order of this buyer: 0.129'
     """
     signal, _, meaning = reason.partition(": ")
-    value = float(signal.partition(" = ")[2])
-    return f"{meaning}: {'unknown' if isnan(value) else f'{value:,.3g}'}"
+    value = signal.partition(" = ")[2]
+    return f"{meaning}: {value if value == 'unknown' else f'{float(value):,.3g}'}"
 
 
 def _ledger(held: dict[str, object]) -> Section:
