@@ -43,9 +43,16 @@ def asked_table(question: str) -> str:
 
 def _in_order(question: str, row: Int, at: Int, ids: pa.Array) -> Askings:
     """Askings sorted by time, and by id where times are equal, so that the order of a ledger's rows means nothing."""
-    if np.any(np.diff(at) <= 0):
-        order = pc.sort_indices(pa.table({"at": at, "id": ids}), sort_keys=[("at", "ascending"), ("id", "ascending")])
-        row, at, ids = row[order.to_numpy()], at[order.to_numpy()], ids.take(order)
+    step = np.diff(at)
+    if np.any(step < 0):
+        moved = np.arange(at.size)
+    else:
+        moved = np.flatnonzero(np.append(step == 0, False) | np.append(False, step == 0))
+    if moved.size:
+        some = pa.table({"at": at[moved], "id": ids.take(pa.array(moved))})
+        order = np.arange(at.size)
+        order[moved] = moved[pc.sort_indices(some, sort_keys=[("at", "ascending"), ("id", "ascending")]).to_numpy()]
+        row, at, ids = row[order], at[order], ids.take(pa.array(order))
     return Askings(question, row, at, ids)
 
 

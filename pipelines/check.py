@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from tqdm import tqdm
 
 from features import Ledger
-from features.asking import ASKED, askings
+from features.asking import ASKED, Askings
 from features.columns import Codes
 from features.dictionary import dictionary, lacking
 from features.history import PLACEHOLDER
@@ -84,9 +85,10 @@ def _placeholders(ledger: Ledger) -> dict[str, object]:
 def _crowds(orders: Facts, column: str, buyers: Codes) -> str:
     """The ids of a column with more than PLACEHOLDER buyers, the most crowded first."""
     ids = orders.codes(column)
-    new = first_meetings(ids.codes, len(ids.values), buyers.codes, len(buyers.values))
-    known = ids.codes >= 0
-    crowd = np.bincount(ids.codes[known], new[known], len(ids.values))
+    busy = np.bincount(ids.codes[ids.codes >= 0], minlength=len(ids.values)) > PLACEHOLDER
+    rows = np.flatnonzero(np.append(busy, False)[ids.codes])
+    new = first_meetings(ids.codes[rows], len(ids.values), buyers.codes[rows], len(buyers.values))
+    crowd = np.bincount(ids.codes[rows], new, len(ids.values))
     many = sorted(np.flatnonzero(crowd > PLACEHOLDER).tolist(), key=lambda i: -crowd[i])
     told = [f"{ids.values[i]} ({int(crowd[i]):,} buyers)" for i in many[:5]]
     return ", ".join(told) + (f" and {len(many) - 5:,} more" if len(many) > 5 else "")
@@ -107,8 +109,8 @@ def _learnable(ledger: Ledger, question: str, horizon: int) -> str:
     tables = [table for table in asked.needs if table not in ledger.facts]
     if tables or not len(ledger.facts["orders"]):
         return f"cannot be trained without {', '.join(tables) or 'good orders'}"
-    asks = askings(ledger, question)
-    asked_at = ledger.facts[ASKED[question]].at[asks.row]
-    data = labelled(asks, answers(ledger, asks, horizon), ledger.last_at + 1, horizon, asked_at)
+    at = ledger.facts[ASKED[question]].at
+    asks = Askings(question, np.arange(at.size), at, pa.nulls(at.size, pa.large_string()))  # counted, not named
+    data = labelled(asks, answers(ledger, asks, horizon), ledger.last_at + 1, horizon, at)
     within = f" within {horizon / DAY:g} days" if asked.horizon else ""
     return f"{data.counts['learnt from']:,} mature answers, {data.counts['yes']:,} {asked.yes}{within}"

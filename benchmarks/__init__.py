@@ -1,0 +1,1 @@
+"""What the project measures about itself: quality on public data, and speed and memory beside a peer."""

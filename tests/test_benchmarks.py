@@ -1,0 +1,162 @@
+"""A short form of each benchmark, so that none of them rots, and the rules they rewrite compared with slow, obvious ones."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import check, handbook, made, real, rules, signals
+from benchmarks.__main__ import BENCHMARKS, main, parser
+from benchmarks.command import ROOT, run
+from benchmarks.paired import draws, interval
+from benchmarks.turns import by_turns
+from benchmarks.workbench import Workbench, markdown
+
+DATA = Path(os.environ.get("REDRESS_DATA", ROOT.parent / "shared" / "data"))
+DAY = pd.Timedelta("1D")
+
+
+def bench(folder: Path, rows: int = 2_000, seeds: int = 1) -> Workbench:
+    return Workbench(folder, DATA, rows=rows, runs=1, seeds=seeds)
+
+
+def test_every_benchmark_is_listed_with_what_it_measures() -> None:
+    told = parser().format_help()
+    assert all(name in told and found.says in told for name, found in BENCHMARKS.items())
+
+
+def test_a_name_that_is_no_benchmark_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["kernel", "colonel"])
+    assert left.value.code == 2
+    assert "got colonel" in capsys.readouterr().err
+
+
+def test_public_data_that_are_missing_are_skipped_with_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REDRESS_DATA", str(tmp_path))
+    assert main(["real"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("Skipped: no folder") == sum(found.group == "real" for found in BENCHMARKS.values())
+
+
+def test_the_kernel_and_its_peer_find_the_same(tmp_path: Path) -> None:
+    assert "| 2,000 |" in signals.kernel(bench(tmp_path))
+
+
+def test_the_job_writes_signals_of_every_order(tmp_path: Path) -> None:
+    assert "| 300 |" in signals.job(bench(tmp_path, rows=300))
+
+
+def test_the_check_finds_what_was_planted_and_so_does_its_peer(tmp_path: Path) -> None:
+    assert "orders 9,998 good and 4 bad" in check.check(bench(tmp_path, rows=10_000))
+
+
+def test_the_peer_of_the_check_knows_placeholders(tmp_path: Path) -> None:
+    made.marketplace(tmp_path / "ledger", 60_000)
+    (shared,) = rules.judged(tmp_path / "ledger")["placeholders"].values()
+    orders = pd.read_parquet(tmp_path / "ledger" / "orders", filters=[("amount", ">=", 0)])
+    assert shared == orders.groupby("device_id")["buyer_id"].nunique().max()
+
+
+def test_an_error_of_a_command_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"exit 2: .*none"):
+        run(tmp_path, ["ls", "none"])
+
+
+def test_the_peak_of_a_command_is_its_own_and_not_its_starter_s(tmp_path: Path) -> None:
+    held = np.ones(50_000_000)
+    found = run(tmp_path, ["true"])
+    assert 0 < found.peak < 100_000_000 < held.nbytes
+
+
+def test_ways_that_disagree_are_not_timed() -> None:
+    with pytest.raises(AssertionError, match="found different values"):
+        by_turns({"one": lambda: 1, "two": lambda: 2}, 1, lambda a, b: a == b)
+
+
+def test_predictors_share_their_resamples_so_that_a_copy_differs_by_nothing() -> None:
+    def hits(yes: np.ndarray, p: np.ndarray, *, sample_weight: np.ndarray) -> float:
+        return float(np.average(yes == (p > 0.5), weights=sample_weight))
+
+    yes, p = np.array([1.0, 0, 1, 0]), np.array([0.9, 0.8, 0.7, 0.1])
+    found = draws(hits, yes, {"one": [p], "other": [p, p, 1 - p]})
+    assert found["one"][0] == 0.75
+    assert interval(found["one"] - found["other"]) == "0.000 [0.000, 0.000]"
+
+
+def test_a_table_is_markdown() -> None:
+    rows: list[dict[str, object]] = [
+        {"way": "a", "rows": 1234, "seconds": 0.01234},
+        {"way": "b", "rows": 5, "seconds": 123.4},
+    ]
+    assert markdown(rows).splitlines()[2:] == ["| a | 1,234 | 0.0123 |", "| b | 5 | 123 |"]
+
+
+def payments(rows: int = 400) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    at = pd.Timestamp("2018-06-01") + pd.to_timedelta(np.sort(rng.choice(60 * 24, rows, replace=False)), unit="h")
+    return pd.DataFrame(
+        {
+            "TRANSACTION_ID": np.arange(rows),
+            "TX_DATETIME": at,
+            "CUSTOMER_ID": rng.integers(0, 9, rows),
+            "TERMINAL_ID": rng.integers(0, 5, rows),
+            "TX_AMOUNT": rng.integers(1, 99, rows).astype(float),
+            "TX_FRAUD": rng.integers(0, 2, rows),
+        }
+    )
+
+
+def test_the_book_s_features_are_those_of_its_own_rolling_windows() -> None:
+    found = handbook.featured(payments())
+    for days in (1, 7, 30):
+        customer = found.set_index("TX_DATETIME").groupby("CUSTOMER_ID")["TX_AMOUNT"].rolling(f"{days}D")
+        expected = customer.mean().reset_index().sort_values("TX_DATETIME")["TX_AMOUNT"]
+        np.testing.assert_allclose(found[f"customer_mean_{days}d"], expected)
+        terminal = found.set_index("TX_DATETIME").groupby("TERMINAL_ID")["TX_FRAUD"]
+        wide, late = (
+            terminal.rolling(f"{span}D")
+            .agg(["sum", "count"])
+            .reset_index()
+            .sort_values("TX_DATETIME")[["sum", "count"]]
+            .to_numpy()
+            for span in (days + 7, 7)
+        )
+        frauds, count = (wide - late).T
+        np.testing.assert_array_equal(found[f"terminal_count_{days}d"], count)
+        np.testing.assert_allclose(
+            found[f"terminal_risk_{days}d"], np.divide(frauds, count, out=np.zeros(400), where=count > 0)
+        )
+
+
+@pytest.mark.parametrize(
+    ("fraud_on", "customer_leaves_from"),
+    [
+        ("2018-07-03", None),
+        ("2018-07-04", 18),
+        ("2018-07-10", 18),
+        ("2018-07-11", 19),
+        ("2018-07-15", 23),
+        ("2018-07-17", None),
+    ],
+)
+def test_a_compromised_customer_leaves_the_book_s_test_week_eight_days_after_the_fraud(
+    fraud_on: str, customer_leaves_from: int | None
+) -> None:
+    week = pd.date_range("2018-07-18 12:00", periods=7)
+    at = [pd.Timestamp(fraud_on) + DAY / 2, *week]
+    frame = pd.DataFrame({"TX_DATETIME": at, "CUSTOMER_ID": 1, "TX_FRAUD": [1] + [0] * 7})
+    left = handbook.test_week(frame, pd.Timestamp("2018-07-18"))["TX_DATETIME"].dt.day.tolist()
+    assert left == list(range(18, customer_leaves_from or 25))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (DATA / "tsa").is_dir(), reason="no public data: set REDRESS_DATA to a directory that holds tsa"
+)
+def test_real_data_run_the_commands_of_the_readme(tmp_path: Path) -> None:
+    assert "| difference |" in real.tsa(bench(tmp_path))
