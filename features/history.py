@@ -97,7 +97,7 @@ class Histories:
         if not measure.startswith("met_"):
             return stream.measures[measure]
         partners = ledger.facts["orders"].codes(f"{measure.removeprefix('met_')}_id")
-        return first_meetings(codes, self.members.groups, partners.codes, len(partners.values))
+        return first_meetings(codes, self.members.groups, partners.codes[stream.order], len(partners.values))
 
     def block(self, order: Int, t: Int, amount: Float) -> dict[str, NDArray[np.float32]]:
         """Signals by name of askings about the given orders, and their amounts, at times `t` (n,)."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features import Ledger, RedressError
 from features.asking import Askings, asked_table
-from features.kernel import Int
+from features.kernel import Flag, Int
 from features.streams import NOT_YET, first_at, first_rulings
 
 Answer = NDArray[np.int8]
@@ -107,3 +107,10 @@ def answers(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
                 f"{question.name}: want answers from a table {table}, got {', '.join(ledger.facts)}; import it"
             )
     return question.answers(ledger, asks, horizon)
+
+
+def answered(ledger: Ledger, asks: Askings, horizon: int) -> Flag:
+    """Where an asking comes after its answer was known, as far as the ledger can tell; such a one is not scored."""
+    if any(table not in ledger.facts for table in QUESTIONS[asks.question].needs):
+        return np.zeros(len(asks), np.bool_)
+    return np.asarray(answers(ledger, asks, horizon).known_at < asks.at, np.bool_)

@@ -16,6 +16,7 @@ from features.build import HORIZON
 from features.kernel import DAY, HOUR
 
 TRACKING: Final = "sqlite:///redress.db"
+LONGEST: Final = 36_525 * DAY
 LATER: Final = "belongs to a later version"
 Closing = Mapping[str, object]
 Said = Callable[[str], None]
@@ -28,9 +29,10 @@ def span(text: str) -> int:
     (7, 36)
     """
     found = re.fullmatch(r"(\d+)([dh])", text)
-    if found is None or not int(found[1]):
-        raise argparse.ArgumentTypeError(f"want a duration such as 120d or 36h, got {text}")
-    return int(found[1]) * (DAY if found[2] == "d" else HOUR)
+    length = 0 if found is None else int(found[1]) * (DAY if found[2] == "d" else HOUR)
+    if not 0 < length <= LONGEST:
+        raise argparse.ArgumentTypeError(f"want a duration such as 120d or 36h, of 100 years at most, got {text}")
+    return length
 
 
 def time(text: str) -> int:
@@ -57,6 +59,19 @@ def whole(text: str) -> int:
     if not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError(f"want a whole number of at least 1, got {text}")
     return int(text)
+
+
+def seed(text: str) -> int:
+    """A seed of random numbers."""
+    if not text.isdigit() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"want a whole number from 0 to 2147483647, got {text}")
+    return int(text)
+
+
+def _one_way(args: argparse.Namespace) -> None:
+    """Wrong usage unless askings are named in one way: by a span or one by one."""
+    if args.asks is not None and (args.start is not None or args.stop is not None):
+        args.parser.error("--asks goes in place of --from and --to")
 
 
 def _horizon(args: argparse.Namespace) -> int:
@@ -99,6 +114,7 @@ def _signals(args: argparse.Namespace, said: Said) -> Closing:
         return _described([args.question] if args.question else list(ASKED))
     if args.question is None or args.ledger is None or args.out is None:
         args.parser.error("want QUESTION, --ledger and --out, or --describe")
+    _one_way(args)
     horizon = _horizon(args)
     return write_signals(
         args.question,
@@ -140,6 +156,7 @@ def _train(args: argparse.Namespace, said: Said) -> Closing:
 
 def _score(args: argparse.Namespace, said: Said) -> Closing:
     """Write the probability of each asking and the parts of its log-odds."""
+    _one_way(args)
     from pipelines.score import score
 
     return score(
@@ -198,7 +215,7 @@ def _learning(verb: argparse.ArgumentParser, job: str) -> None:
     verb.add_argument("--from", dest="start", type=time, metavar="D", help="learn from askings at or after this time")
     verb.add_argument("--horizon", type=span, metavar="120d", help="how long after an order a chargeback counts")
     verb.add_argument("--out", type=Path, default=Path("redress-out") / job, metavar="DIR")
-    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--seed", type=seed, default=0)
 
 
 def _add_check(verb: argparse.ArgumentParser) -> None:
@@ -216,7 +233,7 @@ def _add_simulate(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--out", type=Path, required=True, metavar="LEDGER")
     verb.add_argument("--orders", type=whole)
     verb.add_argument("--days", type=whole)
-    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--seed", type=seed, default=0)
     verb.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
 
 

@@ -64,8 +64,15 @@ def backtest(
     work = cases(facts, question, start=start, stop=stop, horizon=horizon)
     if not len(work.asks):
         raise RedressError(f"{question}: want askings between --from and --to, got none; widen the span")
-    end = _end(work) if stop is None else stop
+    due = _end(work)
+    end = due if stop is None else stop
+    if end > due:
+        said(f"warning: answers are due for askings before {moment(due)} alone; later ones leave the tests")
     spans = folds(end, n, train=train, gap=_gap(work, gap, end - n * test), test=test, start=int(work.asks.at[0]))
+    if spans[0].test_from <= int(work.asks.at[0]):
+        raise RedressError(
+            f"--folds x --test: want spans after the first asking at {moment(int(work.asks.at[0]))}, got longer"
+        )
     walks = [_walk(work, fold, exclude, seed, said) for fold in spans]
     pooled = _pooled(work, walks, seed)
     return _told(out, work, walks, pooled)

@@ -13,7 +13,7 @@ from features.dictionary import dictionary, lacking
 from features.kernel import DAY
 from models import Model, load
 from models.explain import reasons, summed
-from models.questions import QUESTIONS, answers
+from models.questions import QUESTIONS, answered
 from pipelines.check import Said, moment, opened
 from pipelines.signals import chosen, progress, write_frames
 
@@ -55,7 +55,7 @@ def score(
     _able(loaded, facts, question)
     horizon = round(float(str(loaded.card["horizon_days"])) * DAY)
     asked = chosen(facts, question, start, stop, asks)
-    which = asked.take(np.flatnonzero(~_answered(facts, asked, horizon)))
+    which = asked.take(np.flatnonzero(~answered(facts, asked, horizon)))
     trained_until = str(loaded.card["trained_until"])
     if len(which) and moment(int(which.at[0])) < trained_until:
         said(
@@ -78,13 +78,6 @@ def _able(model: Model, ledger: Ledger, question: str) -> None:
                 f"{ledger.name}: want {', '.join(needs)} for signals the model was trained on, such as {name}, got none; "
                 "add it or train on this ledger"
             )
-
-
-def _answered(ledger: Ledger, asks: Askings, horizon: int) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Where an asking comes after its answer was known, as far as the ledger can tell."""
-    if any(table not in ledger.facts for table in QUESTIONS[asks.question].needs):
-        return np.zeros(len(asks), np.bool_)
-    return np.array(answers(ledger, asks, horizon).known_at < asks.at, np.bool_)
 
 
 def _scored(model: Model, ledger: Ledger, asks: Askings, horizon: int, with_reasons: bool) -> Iterator[pd.DataFrame]:

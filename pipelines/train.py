@@ -49,7 +49,7 @@ def train(
 ) -> dict[str, object]:
     """Trains on the answers known before `as_of`, calibrates, evaluates, logs, registers, and writes model and report."""
     facts = opened(ledger, said)
-    until = _until(facts, as_of)
+    until = _until(facts, as_of, said)
     work = cases(facts, question, start=start, stop=until, horizon=horizon)
     data = work.labelled(until)
     both(data, question)
@@ -70,12 +70,16 @@ def train(
     return _closing(work, data, model, trial, out) | {"registered": f"{made.uri}, version {made.version}"}
 
 
-def _until(ledger: Ledger, as_of: int | None) -> int:
+def _until(ledger: Ledger, as_of: int | None, said: Said) -> int:
+    """The moment training knows up to, no later than the ledger does: after its end, silence would pass for "no"."""
     first = ledger.facts["orders"].at[:1]
     if as_of is not None and np.any(as_of <= first):
         came = f"the first order at {moment(int(first[0]))}, got {moment(as_of)}"
         raise RedressError(f"--as-of: want a time after {came}; ask later")
-    return ledger.last_at + 1 if as_of is None else as_of
+    end = ledger.last_at + 1
+    if as_of is not None and as_of > end:
+        said(f"warning: the ledger ends {moment(ledger.last_at)}, before {moment(as_of)}; training as of its end")
+    return end if as_of is None else min(as_of, end)
 
 
 def _latest(work: Cases, data: Labelled) -> int:

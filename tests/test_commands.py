@@ -720,7 +720,8 @@ def _alike(tables: Tables) -> Tables:
         ("score", ("--to", "2024-01-01"), dict, "chargeback_risk: want askings between --from and --to, got none"),
         ("backtest", ("--test", "30d", "--to", "2023-01-01"), dict, "chargeback_risk: want askings between --from and"),
         ("backtest", ("--test", "30d", "--from", "2030-01-01"), dict, "chargeback_risk: want askings between --from"),
-        ("backtest", ("--test", "9d", "--to", "2024-01-09"), dict, "the fold that tests from "),
+        ("backtest", ("--test", "9d", "--to", "2024-01-09"), dict, "--folds x --test: want spans after the first asking"),
+        ("backtest", ("--test", "9d", "--to", "2024-02-09"), dict, "the fold that tests from "),
         (
             "backtest",
             ("--test", "7d", "--gap", "59d", *HORIZON),
@@ -987,6 +988,11 @@ def test_a_place_that_cannot_be_written_is_one_sentence(bare: Path, tmp_path: Pa
         "backtest dispute_outcome --ledger L --test 30d --horizon 60d",
         "score chargeback_risk --ledger L --model m",
         "score chargeback_risk --ledger L --model m --out s --horizon 60d",
+        "score chargeback_risk --ledger L --model m --out s --asks a --from 2024-01-01",
+        "signals chargeback_risk --ledger L --out s --asks a --to 2024-01-01",
+        "check L --horizon 200000000d",
+        "train chargeback_risk --ledger L --seed -1",
+        "train chargeback_risk --ledger L --seed 2147483648",
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_how_it_is_used(words: str, tmp_path: Path) -> None:
@@ -1017,3 +1023,12 @@ def test_help_is_a_sentence_and_an_example(verb: str) -> None:
     ran = run(verb, "--help")
     assert (ran.code, ran.err) == (0, "")
     assert f"example: redress {verb}" in " ".join(ran.out.split())
+
+
+def test_training_as_of_a_moment_after_the_ledger_ends_is_training_as_of_its_end(
+    shop: Shop, bare: Path, tmp_path: Path
+) -> None:
+    words = ("--as-of", "2100-01-01", "--tracking", f"sqlite:///{tmp_path}/redress.db", "--out", "late")
+    ran = run("train", RISK, "--ledger", bare, *HORIZON, *words, at=tmp_path)
+    assert (ran.code, "warning: the ledger ends" in ran.err) == (0, True)
+    assert (tmp_path / "late" / RISK / "model.txt").read_text() == (shop.model("bare") / "model.txt").read_text()

@@ -44,8 +44,18 @@ def test_a_later_asking_knows_more(places: tuple[Path, Path]) -> None:
     scorer = Scorer.open(*places)
     orders = scorer.ledger.facts["orders"]
     case = {"question": "chargeback_risk", "ask_id": orders.strings("order_id")[0].as_py()}
-    first, last = (pd.to_datetime(int(t), unit="us", utc=True) for t in (orders.at[0], orders.at[-1]))
-    assert scorer.score(case | {"at": first}).parts != scorer.score(case | {"at": last}).parts
+    first = int(orders.at[0])
+    soon, later = (pd.to_datetime(t, unit="us", utc=True) for t in (first, first + 20 * DAY))
+    assert scorer.score(case | {"at": soon}).parts != scorer.score(case | {"at": later}).parts
+
+
+def test_a_case_whose_answer_is_known_is_not_scored(places: tuple[Path, Path]) -> None:
+    scorer = Scorer.open(*places)
+    orders = scorer.ledger.facts["orders"]
+    case = {"question": "chargeback_risk", "ask_id": orders.strings("order_id")[0].as_py()}
+    after = pd.to_datetime(int(orders.at[0]) + 31 * DAY, unit="us", utc=True)
+    with pytest.raises(RedressError, match="before the answer was known"):
+        scorer.score(case | {"at": after})
 
 
 @pytest.mark.parametrize(
