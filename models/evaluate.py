@@ -17,12 +17,12 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from features.errors import RedressError
+from features.kernel import DAY
 from models.curves import BINS, Curves, curves, plain
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-DAY: Final = 86_400_000_000
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 REVIEWED: Final = 100
 """Buyers a team can look at in a day."""
