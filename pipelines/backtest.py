@@ -66,8 +66,9 @@ def backtest(
         raise RedressError(f"{question}: want askings between --from and --to, got none; widen the span")
     due = _end(work)
     end = due if stop is None else stop
-    if end > due:
-        said(f"warning: answers are due for askings before {moment(due)} alone; later ones leave the tests")
+    young = int(_within(work.asks.at, due, end).sum())
+    if young:
+        said(f"warning: answers are due for askings before {moment(due)} alone; {young:,} later ones leave the tests")
     spans = folds(end, n, train=train, gap=_gap(work, gap, end - n * test), test=test, start=int(work.asks.at[0]))
     if spans[0].test_from <= int(work.asks.at[0]):
         raise RedressError(

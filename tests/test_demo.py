@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from features import RedressError
-from models.evaluate import DAY, evaluate
+from features.kernel import DAY
+from models.evaluate import evaluate
 from pipelines import demo as demonstration
 from pipelines.demo import MADE, MARK, clear, demo
 from pipelines.report import Cell, Page, Section, Table, evaluation_sections, html, read_evaluation

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from features.errors import RedressError
+from features.kernel import DAY
 from models.curves import BINS, calibration, money_caught, precision_recall, wilson
-from models.evaluate import DAY, METRICS, Evaluation, buyer_precision, evaluate, row_metrics
+from models.evaluate import METRICS, Evaluation, buyer_precision, evaluate, row_metrics
 
 Rows = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]
 
