@@ -13,7 +13,6 @@ import pandas as pd
 from features import Ledger, RedressError
 from features.asking import named_askings
 from features.build import gathered
-from features.kernel import DAY
 from models import Model, load
 from models.explain import scored
 from models.questions import answered
@@ -57,13 +56,12 @@ class Scorer:
         if question not in self.models:
             raise RedressError(f"case.question: want one of {', '.join(self.models)}, got {question}; train it")
         model = self.models[question]
-        horizon = round(float(str(model.card["horizon_days"])) * DAY)
         asks = named_askings(self.ledger, question, pd.DataFrame({"ask_id": [ask_id], "at": pd.DatetimeIndex([at])}))
-        if answered(self.ledger, asks, horizon)[0]:
+        if answered(self.ledger, asks, model.horizon)[0]:
             raise RedressError(
                 f"case.at: want a time before the answer was known, got {at.isoformat()}; it needs no score"
             )
-        row = scored(model, gathered(self.ledger, asks, horizon=horizon)).iloc[0]
+        row = scored(model, gathered(self.ledger, asks, horizon=model.horizon)).iloc[0]
         parts = {str(name): float(added) for name, added in row.items() if name != "probability"}
         return Score(question, ask_id, at, float(row["probability"]), parts)
 

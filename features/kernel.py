@@ -17,7 +17,6 @@ Int = NDArray[np.int64]
 Code = NDArray[np.int32]
 Flag = NDArray[np.bool_]
 
-MICROSECOND: Final = 1
 SECOND: Final = 1_000_000
 HOUR: Final = 3600 * SECOND
 DAY: Final = 24 * HOUR

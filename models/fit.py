@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from features import RedressError
+from features.kernel import DAY
 from models.questions import Answer
 
 # OpenMP's threads spin while they wait for each other, which makes training tens of times slower as soon as the machine
@@ -73,6 +74,11 @@ class Model:
     def booster(self) -> lgb.Booster:
         """The trees, ready to be run."""
         return lgb.Booster(model_str=self.trees)
+
+    @property
+    def horizon(self) -> int:
+        """The horizon it was trained with, in microseconds."""
+        return round(float(str(self.card["horizon_days"])) * DAY)
 
     def logit(self, frame: pd.DataFrame) -> Float:
         """Calibrated log-odds (n,) of yes."""

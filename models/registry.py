@@ -24,7 +24,6 @@ from features import RedressError
 from models.explain import scored
 from models.fit import Model, load
 
-TRACKING: Final = "sqlite:///redress.db"
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
 UNUSABLE: Final = (MlflowException, SQLAlchemyError, OSError, ImportError)

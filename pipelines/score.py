@@ -10,7 +10,6 @@ from features import Ledger, RedressError
 from features.asking import Askings
 from features.build import blocks
 from features.dictionary import dictionary, lacking
-from features.kernel import DAY
 from models import Model, load
 from models.explain import reasons, summed
 from models.questions import QUESTIONS, answered
@@ -53,7 +52,7 @@ def score(
     loaded = model_at(model, question, tracking)
     facts = opened(ledger, said)
     _able(loaded, facts, question)
-    horizon = round(float(str(loaded.card["horizon_days"])) * DAY)
+    horizon = loaded.horizon
     asked = chosen(facts, question, start, stop, asks)
     which = asked.take(np.flatnonzero(~answered(facts, asked, horizon)))
     trained_until = str(loaded.card["trained_until"])
