@@ -1,0 +1,216 @@
+"""The truth beside a simulated ledger, in LEDGER/truth/: for back-tests, descriptions and benchmarks, and for nothing that learns.
+
+Hidden types and causes, the mechanism by which chargebacks are won, and what would have come of refunding or refusing.
+"""
+
+import dataclasses
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features import LedgerError
+from features.kernel import DAY, Flag, Int
+from features.signal import Float
+from features.streams import NOT_YET
+from features.tables import EVIDENCE
+from pipelines.marketplace.banks import PRE_ARBITRATION, WON
+from pipelines.marketplace.claims import CAUSES, SIDE, SIDES
+from pipelines.marketplace.draws import end
+from pipelines.marketplace.events import Charges, Events
+from pipelines.marketplace.goods import TRADES
+from pipelines.marketplace.ledger import Names, evidence, words
+from pipelines.marketplace.orders import NETWORKS
+from pipelines.marketplace.parcels import PROBLEMS
+from pipelines.marketplace.people import SPIRITS
+from pipelines.marketplace.winning import FAMILIES, ITEMS, SETS, Cases, Mechanism, win_probability
+
+FOLDER: Final = "truth"
+FEE: Final = 1_500
+"""Cents that a chargeback costs, whatever becomes of it; half as much again is left out."""
+MARGIN: Final = 0.12
+"""Share of a year's spend that is lost with a buyer who leaves; an assumption."""
+LEAVES: Final = 0.3
+"""How often a buyer who was owed and is refused leaves for good; an assumption."""
+REPEATS: Final = (0.4, 1.0, 1.0)
+"""Later claims that one paid claim encourages, as a share of it, by opportunists, serial abusers and rings; an assumption."""
+
+
+def truth(it: Events, names: Names) -> dict[str, pa.Table]:
+    """What is hidden, in tables of its own."""
+    trade = it.trade
+    found = evidence(it, names)
+    return {
+        "buyers": pa.table(_buyers(it, names)),
+        "sellers": pa.table(
+            {"seller_id": names.seller(np.arange(len(trade.who.trade))), "kind": words(TRADES, trade.who.trade)}
+        ),
+        "products": pa.table(
+            {
+                "product_id": names.product(np.arange(len(trade.what.seller))),
+                **{"faulty": trade.what.faulty, "counterfeit": trade.what.counterfeit},
+                "faulty_from": _instants(np.where(trade.what.faulty, trade.what.faulty_from, NOT_YET)),
+            }
+        ),
+        "orders": pa.table(
+            {
+                **{"order_id": names.order, "buyer_kind": words(SPIRITS, trade.bought.spirit)},
+                **{"fake": trade.bought.fake, "problem": words(PROBLEMS, trade.sent.problem)},
+                **{"missing_share": trade.sent.missing, "delivered_at": _instants(trade.sent.delivered)},
+            }
+        ),
+        "disputes": pa.table(_disputes(it, names)),
+        "chargebacks": pa.table(_chargebacks(it, names)),
+        "evidence": pa.table({"evidence_id": found["evidence_id"], "quality": found["quality"]}),
+    }
+
+
+def _instants(at: Int) -> pa.Array:
+    return pa.array(at, mask=at == NOT_YET).cast(pa.timestamp("us", tz="UTC"))
+
+
+def _buyers(it: Events, names: Names) -> dict[str, Any]:
+    """Accounts with their kind, and the person or ring that each belongs to."""
+    folk, strangers = it.trade.folk, it.trade.strangers
+    codes = np.r_[np.arange(len(folk)), strangers.buyer]
+    kind = np.r_[folk.spirit, np.full(len(strangers.buyer), SPIRITS.index("stranger"))]
+    group = np.r_[folk.group, strangers.buyer]
+    forgetful = np.r_[folk.forgetful, np.zeros(len(strangers.buyer), np.bool_)]
+    return {"buyer_id": names.buyer(codes), "kind": words(SPIRITS, kind), "group": names.buyer(group), "forgetful": forgetful}
+
+
+def _disputes(it: Events, names: Names) -> dict[str, Any]:
+    """True causes, and what each of two answers would cost, in cents: refunding in full, and refusing.
+
+    Refunding costs the claim and, where it was made in bad faith, what it encourages. Refusing costs what the bank takes
+    back with its fee when the buyer goes there, and the margin of an honest buyer who leaves. What is drawn here is what
+    happens in the ledger wherever the ledger took that way: a refused buyer goes to the bank if and only if `goes_to_bank`.
+    """
+    opened, goes = it.quarrels.opened, it.quarrels.goes
+    n = len(opened)
+    drawn = np.random.default_rng([it.seed, 2]).random((3, n))
+    lost = _lost_at_bank(it.charges, n) | _lost_at_bank(it.spared, n)
+    leaves = (opened.owed >= 0.5) & (drawn[0] < LEAVES)
+    repeats = np.zeros(n)
+    repeats[opened.malicious] = np.array(REPEATS)[opened.cause[opened.malicious] - CAUSES.index("opportunism")]
+    repeated = np.ceil(opened.claimed * 2 * drawn[1] * repeats).astype(np.int64)
+    leaving = np.ceil(MARGIN * _yearly_spend(it)).astype(np.int64)
+    bank = np.where(goes, FEE + np.where(lost, opened.claimed, 0), 0)
+    return {
+        **{"dispute_id": names.dispute, "cause": words(CAUSES, opened.cause), "side": words(SIDES, SIDE[opened.cause])},
+        **{"malicious": opened.malicious, "owed_share": opened.owed, "new_pattern": opened.pattern},
+        **{"goes_to_bank": goes, "lost_at_bank": lost & goes, "leaves_if_refused": leaves},
+        "cost_if_refunded": opened.claimed + repeated,
+        "cost_if_refused": bank + np.where(leaves, leaving, 0),
+    }
+
+
+def _lost_at_bank(charges: Charges, disputes: int) -> Flag:
+    """Which disputes' chargebacks end, after a defence or without one, against the merchant."""
+    ended, lost = charges.ended, np.zeros(disputes, np.bool_)
+    rows = np.flatnonzero(ended.outcome != PRE_ARBITRATION)[::-1]
+    first = np.full(len(charges.charged), -1)
+    first[ended.chargeback[rows]] = ended.outcome[rows]
+    known = (charges.charged.dispute >= 0) & (first >= 0)
+    lost[charges.charged.dispute[known]] = (first != WON)[known]
+    return lost
+
+
+def _yearly_spend(it: Events) -> Float:
+    """What each dispute's buyer spends in a year, in cents."""
+    bought = it.trade.bought
+    accounts = int(bought.buyer.max(initial=0)) + 1
+    spend = np.bincount(bought.buyer, bought.amount, accounts)
+    return np.asarray(spend[bought.buyer[it.quarrels.opened.order]] * 365 / max(it.parameters.days, 30.0))
+
+
+def _chargebacks(it: Events, names: Names) -> dict[str, Any]:
+    """What the mechanism sees of each, the chance that it was contested, and the true probability with what was filed."""
+    charged, done = it.charges.charged, it.charges.done
+    contested = done.filed < end(it.parameters)
+    cases = done.cases
+    return {
+        **{"chargeback_id": names.chargeback, "cause": words(CAUSES, charged.cause), "side": words(SIDES, SIDE[charged.cause])},
+        **{"malicious": charged.malicious, "family": words(FAMILIES, cases.family)},
+        **{"network": words(NETWORKS, cases.network), "amount": cases.amount, "at": _instants(cases.at)},
+        **{"valid_scans": cases.valid_scans, "eligible": cases.eligible, "contest_probability": done.propensity},
+        "win_probability": pa.array(done.probability, mask=~contested),
+    }
+
+
+def write_truth(it: Events, names: Names, folder: Path) -> None:
+    """Writes the tables and `mechanism.json`: all parameters, the seed, and the numbers that winning follows."""
+    folder.mkdir()
+    for name, table in truth(it, names).items():
+        pq.write_table(table, folder / f"{name}.parquet")
+    told = {
+        "seed": it.seed,
+        "parameters": dataclasses.asdict(it.parameters),
+        "mechanism": dataclasses.asdict(it.charges.mechanism),
+        **_rules(),
+    }
+    (folder / "mechanism.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def _rules() -> dict[str, Any]:
+    """Weights of items and sets, as JSON holds them."""
+    sets = [{**dataclasses.asdict(whole), "items": list(whole.items), "adds": dict(whole.adds)} for whole in SETS]
+    return {"items": {family: dict(adds) for family, adds in ITEMS.items()}, "sets": sets}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The truth of one ledger: the seed, the parameters, the mechanism, and the tables by name."""
+
+    seed: int
+    parameters: dict[str, float]
+    mechanism: Mechanism
+    tables: dict[str, pd.DataFrame]
+
+    @classmethod
+    def of(cls, ledger: str | Path) -> "Truth":
+        """Reads LEDGER/truth/; LedgerError when the ledger has none, or one of another version."""
+        folder = Path(ledger) / FOLDER
+        try:
+            told = json.loads((folder / "mechanism.json").read_text(encoding="utf-8"))
+            tables = {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+        except (OSError, ValueError) as error:
+            raise LedgerError(f"{folder}: want the truth of a simulated ledger, got {error}; simulate one") from None
+        if {name: told.get(name) for name in _rules()} != _rules():
+            raise LedgerError(f"{folder}: want the rules of winning of this version, got others; simulate it again")
+        rules = dict(told["mechanism"])
+        mechanism = Mechanism(**rules | {"network": tuple(rules["network"])})
+        return cls(told["seed"], told["parameters"], mechanism, tables)
+
+    def win_probability(self, chargebacks: Sequence[str], evidence: Sequence[Collection[str]]) -> Float:
+        """The true probability (n,) to win each of `chargebacks`, were exactly the kinds in `evidence` filed.
+
+        Raises LedgerError for a chargeback that the truth does not know, and for a kind that is no evidence.
+        """
+        known = self.tables["chargebacks"].set_index("chargeback_id")
+        lost = [name for name in chargebacks if name not in known.index]
+        strange = {kind for some in evidence for kind in some} - set(EVIDENCE)
+        if lost or strange:
+            raise LedgerError(f"truth: want chargebacks and kinds of evidence it knows, got {[*lost, *sorted(strange)][0]}")
+        items = np.array([[kind in some for kind in EVIDENCE] for some in evidence], np.bool_).reshape(-1, len(EVIDENCE))
+        return win_probability(self.mechanism, _cases(known.loc[list(chargebacks)]), items)
+
+
+def _cases(rows: pd.DataFrame) -> Cases:
+    """Chargebacks from their rows in the truth."""
+
+    def code(column: str, vocabulary: tuple[str, ...]) -> Int:
+        return rows[column].map({word: i for i, word in enumerate(vocabulary)}).to_numpy(np.int64)
+
+    return Cases(
+        **{"family": code("family", FAMILIES), "network": code("network", NETWORKS), "cause": code("cause", CAUSES)},
+        **{"amount": rows["amount"].to_numpy(np.int64), "at": rows["at"].astype("int64").to_numpy(np.int64)},
+        **{"valid_scans": rows["valid_scans"].to_numpy(np.bool_), "eligible": rows["eligible"].to_numpy(np.bool_)},
+    )
