@@ -98,12 +98,22 @@ def _import(args: argparse.Namespace, said: Said) -> Closing:
 
 
 def _simulate(args: argparse.Namespace, said: Said) -> Closing:
-    """Make the ledger of a simulated marketplace; it shows that the machinery works and nothing about the world."""
-    from pipelines.simulate import parameters_from, simulate, write_ledger
+    """Make a simulated marketplace's ledger and its truth; it shows that the machinery works and nothing about the world."""
+    if args.out is None and not args.describe:
+        args.parser.error("want --out, or --describe, or both")
+    from pipelines.marketplace import parameters_from
 
-    tables = simulate(parameters_from(args.set, orders=args.orders, days=args.days), seed=args.seed)
-    write_ledger(tables, args.out)
-    return {name: f"{table.num_rows:,} rows" for name, table in tables.items()} | {"ledger": str(args.out)}
+    parameters = parameters_from(args.set, orders=args.orders, days=args.days)
+    closing: dict[str, object] = {}
+    if args.out is not None:
+        from pipelines.simulate import simulate_ledger
+
+        closing |= simulate_ledger(parameters, args.out, seed=args.seed, said=said)
+    if args.describe:
+        from pipelines.describe import describe
+
+        closing |= describe(parameters, seed=args.seed, said=said)
+    return closing
 
 
 def _signals(args: argparse.Namespace, said: Said) -> Closing:
@@ -230,11 +240,24 @@ def _add_import(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_simulate(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--out", type=Path, required=True, metavar="LEDGER")
-    verb.add_argument("--orders", type=whole)
-    verb.add_argument("--days", type=whole)
-    verb.add_argument("--seed", type=seed, default=0)
-    verb.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    verb.add_argument("--out", type=Path, metavar="LEDGER")
+    verb.add_argument("--orders", type=int, metavar="N", help="orders in all; 50000 unless set")
+    verb.add_argument(
+        "--days", type=int, metavar="D", help="days from the first order to the ledger's end; 540 unless set"
+    )
+    verb.add_argument("--seed", type=seed, default=0, metavar="S")
+    verb.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter, or world=lifelike, enriched or chargeback_rich; --describe lists them",
+    )
+    verb.add_argument(
+        "--describe",
+        action="store_true",
+        help="print parameters, rates, label coverage, strongest signals, best achievable",
+    )
 
 
 def _add_signals(verb: argparse.ArgumentParser) -> None:

@@ -16,6 +16,8 @@ from models.explain import COLUMNS
 from models.questions import QUESTIONS
 from pipelines.backtest import backtest
 from pipelines.check import Said, check, moment
+from pipelines.marketplace import world
+from pipelines.marketplace.draws import end
 from pipelines.report import (
     Cell,
     Page,
@@ -29,12 +31,12 @@ from pipelines.report import (
 )
 from pipelines.score import score
 from pipelines.signals import write_signals
-from pipelines.simulate import START, Marketplace, simulate, write_ledger
+from pipelines.simulate import simulate_ledger
 from pipelines.train import train
 
-WORLD: Final = Marketplace(orders=20_000, days=540)
+WORLD: Final = world("enriched", orders=20_000, days=540)
 SEED: Final = 1
-END: Final = START + WORLD.days * DAY
+END: Final = end(WORLD)
 TODAY: Final = END - 30 * DAY
 """The models learn what was known by then, and the orders since are scored."""
 RISK, OUTCOME = ASKED
@@ -73,8 +75,10 @@ def demo(out: Path, *, said: Said) -> Mapping[str, object]:
     """Simulates a ledger in `out`, checks it, trains, back-tests and scores on it, and writes `out`/report.html."""
     clear(out)
     ledger, tracking = out / "ledger", f"sqlite:///{out / 'redress.db'}"
-    said(f"simulating {WORLD.orders:,} orders over {WORLD.days} days, with far more fraud than a real marketplace has")
-    write_ledger(simulate(WORLD, seed=SEED), ledger)
+    said(
+        f"simulating {WORLD.orders:,} orders over {WORLD.days:g} days, with far more fraud than a real marketplace has"
+    )
+    simulate_ledger(WORLD, ledger, seed=SEED, said=_warnings(said))
     said("checking the ledger")
     held = check(ledger, horizon=HORIZON, said=_warnings(said))
     said("writing the signals of the last 30 days of orders")

@@ -1,12 +1,11 @@
 """The job of describing a simulated marketplace: its rates, what is known of the truth, and how far signals can see."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 from tqdm import tqdm
@@ -15,18 +14,18 @@ from features import Ledger, signals
 from features.asking import askings
 from features.kernel import DAY, Flag, Int
 from features.signal import Float
-from features.tables import EVIDENCE
 from models import fit
 from pipelines.check import Said
 from pipelines.marketplace import Marketplace, happen
 from pipelines.marketplace.claims import CAUSES, SIDE, SIDES
 from pipelines.marketplace.draws import START, end
+from pipelines.marketplace.endings import WON
 from pipelines.marketplace.events import Events
 from pipelines.marketplace.ledger import Names, tables
 from pipelines.marketplace.parameters import told
 from pipelines.marketplace.people import STRANGER
 from pipelines.marketplace.proofs import BUYER
-from pipelines.marketplace.rates import RATES, final
+from pipelines.marketplace.rates import RATES, contested, ended, judged
 
 FEWEST: Final = 40
 """Cases of a cause below which nothing is said of it."""
@@ -71,10 +70,9 @@ def rates(it: Events) -> dict[str, str]:
     found = {}
     for rate in RATES:
         value, n = rate.measured(it)
-        shown = f"{100 * value:.3g} %" if rate.percent else f"{value:.3g}"
-        low, high = (f"{100 * edge:.3g} %" if rate.percent else f"{edge:g}" for edge in (rate.low, rate.high))
-        kind = "median " if rate.median else ""
-        found[rate.name] = f"{shown}, {kind}{rate.says}, of {n:,} | {low} to {high} ({rate.source})"
+        kind = "" if rate.unit == "share" else "median, "
+        known = f"{rate.shown(rate.low)} to {rate.shown(rate.high)}, {rate.source}"
+        found[rate.name] = f"{rate.shown(value)} | {kind}{rate.says} | n {n:,} | known: {known}"
     return found | _delays(it)
 
 
@@ -87,7 +85,9 @@ def _delays(it: Events) -> dict[str, str]:
         "ruling after dispute": (ruled.at - opened.at[ruled.dispute])[ruled.at < until],
         "finding after dispute": (found.at - opened.at[found.dispute])[found.at < until],
         "chargeback after order": charged.at - it.trade.bought.at[charged.order],
-        "ending after chargeback": (it.charges.ended.at - charged.at[it.charges.ended.chargeback])[it.charges.ended.at < until],
+        "ending after chargeback": (it.charges.ended.at - charged.at[it.charges.ended.chargeback])[
+            it.charges.ended.at < until
+        ],
     }
     return {
         f"delay of {name}": "days: " + ", ".join(f"{day:.3g}" for day in np.quantile(delay / DAY, [0.1, 0.5, 0.9]))
@@ -103,15 +103,14 @@ def coverage(it: Events) -> dict[str, str]:
     told_of = np.zeros(len(opened), np.bool_)
     told_of[found.dispute[known]] = True
     right = (found.malicious == opened.malicious[found.dispute])[known]
-    bad, contested = opened.malicious, it.charges.done.filed < until
-    decided = (final(it) >= 0) & contested
+    bad, filed = opened.malicious, contested(it)
     return {
         "disputes with a finding": _share(told_of),
         "malicious disputes with a finding": _share(told_of[bad]),
         "honest disputes with a finding": _share(told_of[~bad]),
         "findings that are right": _share(right),
-        "chargebacks contested": _share(contested),
-        "contested chargebacks that ended": f"{int(decided.sum()):,} of {int(contested.sum()):,}",
+        "chargebacks contested": _share(filed),
+        "contested chargebacks that ended": _share(ended(it)[filed] >= 0),
     }
 
 
@@ -136,13 +135,15 @@ def view(it: Events, names: Names | None = None) -> View:
 
 def shared_evidence(it: Events) -> Int:
     """For each dispute, how many other buyers had shown one of its pictures before, a week after it was opened."""
-    shown, opened = it.quarrels.proofs, it.quarrels.opened
+    shown, opened = it.quarrels.shown, it.quarrels.opened
     buyer = it.trade.bought.buyer[opened.order]
     rows = np.flatnonzero((shown.content >= 0) & (shown.party == BUYER))
     rows = rows[np.argsort(shown.at[rows], kind="stable")]
     seen: dict[int, set[int]] = {}
     others = np.zeros(len(opened), np.int64)
-    for content, case, at in zip(*(values[rows].tolist() for values in (shown.content, shown.case, shown.at)), strict=True):
+    for content, case, at in zip(
+        *(values[rows].tolist() for values in (shown.content, shown.case, shown.at)), strict=True
+    ):
         known = seen.setdefault(content, set())
         if at < opened.at[case] + SETTLED:
             others[case] = max(others[case], len(known - {buyer[case]}))
@@ -197,7 +198,7 @@ def strongest(seen: View, it: Events) -> dict[str, str]:
 
 
 def ceiling(it: Events, seen: View) -> dict[str, str]:
-    """What the same signals and learner reach with true labels and five times the data, beside findings alone; and true chances."""
+    """What the same learner reaches with true labels and five times the data, beside findings alone; and true chances."""
     m = it.parameters
     cut = pd.to_datetime(START + round(LEARN_UNTIL * m.days * DAY), unit="us", utc=True)
     early, late = (seen.disputes["at"] < cut).to_numpy(), (seen.disputes["at"] >= cut).to_numpy()
@@ -207,7 +208,9 @@ def ceiling(it: Events, seen: View) -> dict[str, str]:
         test = seen.disputes[late]
         judged = _judged(it, seen, cut)
         told_of = early & (judged >= 0)
-        found |= {"base rate": f"{bad[late].mean():.3f} of {int(late.sum()):,} disputes of the last {1 - LEARN_UNTIL:.0%} of days"}
+        found |= {
+            "base rate": f"{bad[late].mean():.3f} of {int(late.sum()):,} disputes of the last {1 - LEARN_UNTIL:.0%} of days"
+        }
         if len(np.unique(judged[told_of])) == 2:
             found["findings as true"] = _reached(seen.disputes[told_of], judged[told_of] == 1, test, bad[late])
         found["true labels"] = _reached(seen.disputes[early], bad[early], test, bad[late])
@@ -241,16 +244,18 @@ def _more(it: Events, cut: pd.Timestamp) -> tuple[pd.DataFrame, Flag]:
 def _reached(frame: pd.DataFrame, yes: Flag, test: pd.DataFrame, truth: Flag) -> str:
     if yes.all() or not yes.any():
         return "nothing to learn from"
-    probability = fit(frame, yes.astype(np.int8)).predict_proba(test)[:, 1]
-    return f"average precision {average_precision_score(truth, probability):.3f}, AUC {roc_auc_score(truth, probability):.3f}, learnt from {len(yes):,}"
+    p = fit(frame, yes.astype(np.int8)).predict_proba(test)[:, 1]
+    precision, auc = average_precision_score(truth, p), roc_auc_score(truth, p)
+    return f"average precision {precision:.3f}, AUC {auc:.3f}, learnt from {len(yes):,}"
 
 
 def _winning(it: Events) -> dict[str, str]:
     """How well the true probabilities of winning rank and predict the endings of contested chargebacks."""
-    outcome, done = final(it), it.charges.done
-    ended = np.flatnonzero((outcome >= 0) & (outcome != 5) & (done.filed < end(it.parameters)))
-    won, p = outcome[ended] == 0, done.probability[ended]
-    if len(ended) < FEWEST or won.all() or not won.any():
-        return {"winning": f"too few contested chargebacks that ended: {len(ended):,}"}
-    brier = float(np.mean((p - won) ** 2))
-    return {"winning, true probabilities": f"AUC {roc_auc_score(won, p):.3f}, Brier score {brier:.3f}, {len(ended):,} contested and ended, {won.mean():.3f} won"}
+    some = judged(it)
+    won, p = ended(it)[some] == WON, it.charges.done.probability[some]
+    if len(won) < FEWEST or won.all() or not won.any():
+        return {"winning": f"too few contested chargebacks that ended: {len(won):,}"}
+    auc, brier = roc_auc_score(won, p), float(np.mean((p - won) ** 2))
+    return {
+        "winning, true probabilities": f"AUC {auc:.3f}, Brier score {brier:.3f}, {won.mean():.3f} of {len(won):,} won"
+    }

@@ -1,6 +1,7 @@
 """The job of simulating: a marketplace's ledger with its truth beside it, whole or not at all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,10 +39,8 @@ def simulate_ledger(parameters: Marketplace, out: Path, *, seed: int, said: Said
         bar.update()
         said(f"writing {len(made)} tables and the truth to {out}")
         write_ledger(made, out, lambda folder: write_truth(events, names, folder), seen=bar.update)
-    return {name: f"{table.num_rows:,} rows" for name, table in made.items()} | {
-        "ledger": str(out),
-        "truth": f"{out / FOLDER}, for evaluation alone",
-    }
+    rows = {name: f"{table.num_rows:,} rows" for name, table in made.items()}
+    return {**rows, "ledger": str(out), "truth": f"{out / FOLDER}, for evaluation alone"}
 
 
 def write_ledger(
@@ -56,21 +55,15 @@ def write_ledger(
     each table. Raises LedgerError when `out` holds a ledger or cannot be written.
     """
     _free(out)
-    made = _made(out)
-    try:
-        with TemporaryDirectory(dir=out, prefix=".partial-") as place:
-            folder = Path(place)
-            for name, table in tables.items():
-                pq.write_table(table, folder / f"{name}.parquet")
-                seen()
-            if beside is not None:
-                beside(folder / FOLDER)
-            for path in sorted(folder.iterdir(), key=lambda path: path.name == "orders.parquet"):
-                path.rename(out / path.name)
-    except OSError as error:
-        for path in made[::-1]:
-            path.rmdir()
-        raise _unwritable(out, error) from error
+    with _new(out), TemporaryDirectory(dir=out, prefix=".partial-") as place:
+        folder = Path(place)
+        for name, table in tables.items():
+            pq.write_table(table, folder / f"{name}.parquet")
+            seen()
+        if beside is not None:
+            beside(folder / FOLDER)
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == "orders.parquet"):
+            path.rename(out / path.name)
 
 
 def _free(out: Path) -> None:
@@ -83,14 +76,20 @@ def _free(out: Path) -> None:
         raise LedgerError(f"{out}: want a directory without a ledger, got one that holds {held[0]}; choose another")
 
 
-def _made(out: Path) -> list[Path]:
-    """Makes a directory, and says which of its parents were made with it."""
-    missing = [path for path in (out, *out.parents) if not path.exists()][::-1]
+@contextmanager
+def _new(out: Path) -> Iterator[None]:
+    """Makes a directory for what is written in it, and takes away again what was made when that fails."""
     try:
+        missing = [path for path in (out, *out.parents) if not path.exists()]
         out.mkdir(parents=True, exist_ok=True)
+        try:
+            yield
+        except BaseException:
+            for path in missing:
+                path.rmdir()
+            raise
     except OSError as error:
         raise _unwritable(out, error) from error
-    return missing
 
 
 def _unwritable(out: Path, error: OSError) -> LedgerError:

@@ -29,12 +29,13 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import RegisteredModel
 
 from pipelines.__main__ import AWAITED, main
-from pipelines.simulate import Marketplace, simulate, write_ledger
+from pipelines.marketplace import world
+from pipelines.simulate import simulate, write_ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 RISK, OUTCOME = "chargeback_risk", "dispute_outcome"
 PARTS = [f"{part}_part" for part in ("order", "product", "buyer", "seller", "carrier", "evidence", "base")]
-WORLD = Marketplace(orders=3_000, days=400, chance_charged=0.03, chance_disputed=0.08)
+WORLD = world("chargeback_rich", orders=3_000, days=400, misunderstanding_rate=0.08)
 HORIZON = ("--horizon", "60d")
 REQUIRED = ["order_id", "at", "buyer_id", "seller_id", "amount"]
 MICROSECOND = pd.Timedelta(microseconds=1)
@@ -250,7 +251,7 @@ def test_simulate_makes_a_ledger_without_bad_rows(tmp_path: Path) -> None:
         "--seed",
         3,
         "--set",
-        "chance_disputed=0.5",
+        "misunderstanding_rate=0.5",
     )
     closing = run(*words, "--json").closing
     assert (closing["orders"], closing["ledger"]) == ("40 rows", str(tmp_path / "ledger"))
@@ -970,7 +971,8 @@ def test_a_place_that_cannot_be_written_is_one_sentence(bare: Path, tmp_path: Pa
         "check a b",
         "check a --loud",
         "simulate",
-        "simulate --out x --orders 0",
+        "simulate --set world=enriched",
+        "simulate --out x --orders many",
         "import m.sql --out x",
         "signals",
         "signals chargeback_risk",

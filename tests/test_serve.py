@@ -13,14 +13,15 @@ from features.kernel import DAY
 from models import fit
 from models.explain import scored
 from models.questions import answers
-from pipelines.simulate import parameters_from, simulate, write_ledger
+from pipelines.marketplace import world
+from pipelines.simulate import simulate, write_ledger
 from serve import Scorer
 
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     ledger, models = tmp_path_factory.mktemp("ledger"), tmp_path_factory.mktemp("models")
-    write_ledger(simulate(parameters_from([], orders=1500, days=200), seed=3), ledger)
+    write_ledger(simulate(world("chargeback_rich", orders=1500, days=200), seed=3), ledger)
     facts = Ledger.open(ledger)
     asks = askings(facts, "chargeback_risk")
     model = fit(signals(facts, "chargeback_risk", horizon=30 * DAY), answers(facts, asks, 30 * DAY).answer)

@@ -26,7 +26,9 @@ from features.streams import STREAMS, Stream
 from features.tables import REASONS, RULINGS, TABLES
 from models.questions import answers
 from models.split import labelled
-from pipelines.simulate import START, Marketplace, simulate
+from pipelines.marketplace import world
+from pipelines.marketplace.draws import START
+from pipelines.simulate import simulate
 
 DAY = naive.DAY
 QUESTIONS = tuple(ASKED)
@@ -102,7 +104,7 @@ def frames(town: Tables) -> dict[str, pd.DataFrame]:
 
 @pytest.fixture(scope="session")
 def market() -> dict[str, pa.Table]:
-    return simulate(Marketplace(orders=1500, days=240), seed=5)
+    return simulate(world("chargeback_rich", orders=1500, days=240), seed=5)
 
 
 def asked(tables: Tables, question: str) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Claims: which orders are disputed and why in truth, with which words, when, for how much; and which go to the bank at once."""
+"""Claims: which orders are disputed and why in truth, with which words, when and for how much, and which go to the bank."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,11 +11,11 @@ from features.signal import Float
 from features.streams import NOT_YET
 from features.tables import REASONS
 from pipelines.marketplace.draws import chance, days, end, pick_by, turn
-from pipelines.marketplace.goods import SLOPPY, Listings, Sellers
-from pipelines.marketplace.orders import Orders
+from pipelines.marketplace.goods import SLOPPY
 from pipelines.marketplace.parameters import Marketplace
-from pipelines.marketplace.parcels import FALSE_SCAN, LATE, LOST, NONE, PROBLEMS, REFUSED, SHORT, Parcels
-from pipelines.marketplace.people import OPPORTUNIST, RING, SERIAL, STRANGER, People
+from pipelines.marketplace.parcels import FALSE_SCAN, LATE, LOST, NONE, PROBLEMS, REFUSED, SHORT
+from pipelines.marketplace.people import RING, SERIAL, STRANGER
+from pipelines.marketplace.trade import Trade
 
 CAUSES: Final = (
     *PROBLEMS[:REFUSED],
@@ -87,8 +87,9 @@ class Intents:
     to_bank: Flag
 
 
-def intents(rng: Generator, m: Marketplace, folk: People, bought: Orders, sent: Parcels, who: Sellers, pages: Listings) -> Intents:
+def intents(rng: Generator, m: Marketplace, trade: Trade) -> Intents:
     """Which orders are complained of: malice where nothing is wrong, else what is wrong, and misunderstandings."""
+    folk, bought, sent = trade.folk, trade.bought, trade.sent
     n = len(bought)
     held = bought.spirit != STRANGER
     mood = np.minimum(np.where(held, folk.temper[np.where(held, bought.buyer, 0)], 1.0), 4.0)
@@ -97,7 +98,8 @@ def intents(rng: Generator, m: Marketplace, folk: People, bought: Orders, sent: 
     bad = fine & chance(rng, rate, n)
     good = ~bought.fake & held & (sent.shipped < NOT_YET)
     wronged = good & chance(rng, m.complaint_rate * VOICE[sent.problem] * mood, n)
-    vague = np.where(pages.stated[bought.version] < 0, 2.0, 1.0) * np.where(who.trade[bought.seller] == SLOPPY, 1.6, 1.0)
+    unclear, sloppy = trade.pages.stated[bought.version] < 0, trade.who.trade[bought.seller] == SLOPPY
+    vague = np.where(unclear, 2.0, 1.0) * np.where(sloppy, 1.6, 1.0)
     puzzled = good & chance(rng, m.misunderstanding_rate * mood * vague, n)
     forgetful = held & folk.forgetful[np.where(held, bought.buyer, 0)]
     forgot = forgetful & chance(rng, m.forgotten_rate, n)
@@ -109,23 +111,29 @@ def intents(rng: Generator, m: Marketplace, folk: People, bought: Orders, sent: 
     return Intents(cause, chance(rng, at_once, n))
 
 
-def claims(rng: Generator, m: Marketplace, bought: Orders, sent: Parcels, what: Intents, *, to_bank: bool) -> Claims:
+def claims(rng: Generator, m: Marketplace, trade: Trade, meant: Intents, *, to_bank: bool) -> Claims:
     """The claims that are made before the ledger's end and within the window, at the platform or at the bank."""
-    order = np.flatnonzero((what.cause != NONE) & (what.to_bank == to_bank))
-    cause, n = what.cause[order], len(order)
+    bought, sent = trade.bought, trade.sent
+    order = np.flatnonzero((meant.cause != NONE) & (meant.to_bank == to_bank))
+    cause, n = meant.cause[order], len(order)
     late = (bought.at[order] >= turn(m)) & np.isin(cause, (SERIAL_ABUSE, RING_ABUSE))
     pattern = late & (bought.quantity[order] > 1) & chance(rng, min(1.0, 1.6 * m.new_pattern), n)
     reason = np.where(pattern, pick_by(rng, PATTERN, 0 * order), pick_by(rng, WORDS, cause))
     share = _asked(rng, cause, sent.missing[order], pattern)
-    noticed = _noticed(rng, bought, sent, order, cause, reason)
+    noticed = _noticed(rng, trade, order, cause, reason)
     median = m.charged_days if to_bank else m.dispute_days
-    at = np.maximum(bought.at[order] + days(rng, median, n), noticed + HOUR + (rng.exponential(2.0, n) * DAY).astype(np.int64))
+    at = np.maximum(
+        bought.at[order] + days(rng, median, n), noticed + HOUR + (rng.exponential(2.0, n) * DAY).astype(np.int64)
+    )
     keep = np.flatnonzero((at < end(m)) & (at - bought.at[order] <= m.window_days * DAY))
     keep = keep[np.argsort(at[keep], kind="stable")]
     known = chance(rng, 0.7, n) & (noticed <= at)
     owed = np.where(cause == SHORT, np.minimum(1.0, sent.missing[order] / share), OWED[cause])
     return Claims(
-        **{"at": at[keep], "order": order[keep], "cause": cause[keep], "reason": reason[keep]},
+        at=at[keep],
+        order=order[keep],
+        cause=cause[keep],
+        reason=reason[keep],
         claimed=np.ceil(bought.amount[order] * share).astype(np.int64)[keep],
         owed=owed[keep],
         happened=np.where(known, noticed, NOT_YET)[keep],
@@ -141,14 +149,13 @@ def _asked(rng: Generator, cause: Int, missing: Float, pattern: Flag) -> Float:
     return np.where((cause == SHORT) & ~whole, np.maximum(missing, 0.05), np.where(whole, 1.0, part))
 
 
-def _noticed(rng: Generator, bought: Orders, sent: Parcels, order: Int, cause: Int, reason: Int) -> Int:
+def _noticed(rng: Generator, trade: Trade, order: Int, cause: Int, reason: Int) -> Int:
     """When the buyer can know of it: at delivery, at the promised date when nothing came, some impatient ones before."""
+    bought, sent = trade.bought, trade.sent
     n, promised = len(order), bought.promised[order]
     came = np.where(sent.delivered[order] == NOT_YET, promised, sent.delivered[order])
-    absent = np.isin(cause, (LOST, LATE)) | ((reason == REASONS.index("not_received")) & ~np.isin(cause, (FALSE_SCAN,)))
+    absent = np.isin(cause, (LOST, LATE)) | ((reason == REASONS.index("not_received")) & (cause != FALSE_SCAN))
     awaited = promised + np.where(chance(rng, 0.15, n), -1, 1) * (rng.exponential(1.5, n) * DAY).astype(np.int64)
     noticed = np.where(absent, awaited, came)
     noticed = np.where(np.isin(cause, (STOLEN, FORGOTTEN)), bought.at[order], noticed)
-    return np.maximum(noticed, bought.at[order] + HOUR)
-
-
+    return np.asarray(np.maximum(noticed, bought.at[order] + HOUR))

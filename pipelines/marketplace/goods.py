@@ -107,7 +107,11 @@ def sellers(rng: Generator, m: Marketplace) -> Sellers:
     appeal = ((5 + rng.exponential(12.0, n)) * DAY).astype(np.int64)
     latency = ANSWER_HOURS[trade] * np.exp(rng.normal(0, 0.4, n))
     return Sellers(
-        **{"trade": trade, "joined": joined, "latency": latency, "frozen": frozen, "guilty": guilty},
+        trade=trade,
+        joined=joined,
+        latency=latency,
+        frozen=frozen,
+        guilty=guilty,
         released=np.where(frozen == NOT_YET, NOT_YET, np.where(frozen == NOT_YET, 0, frozen) + appeal),
         activity=activity(rng, m, n),
         country=pick(rng, [*COUNTRIES.values()], n),
@@ -129,8 +133,14 @@ def products(rng: Generator, m: Marketplace, who: Sellers) -> Products:
     grams = np.maximum(1, GRAMS[category] * np.exp(rng.normal(0, 0.6, n)) / np.where(pack > 1, 8, 1))
     spell = START + (rng.uniform(-0.5, 1.0, n) * m.days * DAY).astype(np.int64)
     return Products(
-        **{"first": np.r_[0, np.cumsum(sizes)], "seller": seller, "category": category, "brand": brand},
-        **{"price": price, "brand_price": price / below, "authorised": authorised, "pack": pack},
+        first=np.r_[0, np.cumsum(sizes)],
+        seller=seller,
+        category=category,
+        brand=brand,
+        price=price,
+        brand_price=price / below,
+        authorised=authorised,
+        pack=pack,
         launched=_launched(rng, m, who, seller, np.cumsum(sizes) - sizes),
         unit_weight=grams.astype(np.int64),
         packaging=(30 + 0.06 * grams * pack * np.exp(rng.normal(0, 0.3, n))).astype(np.int64),
@@ -199,4 +209,3 @@ def titles(what: Products, pages: Listings) -> NDArray[np.str_]:
     words = np.array([[word.format(b) for b in (*BRANDS, "a known brand")] for word in IMITATES])[pages.wording, brand]
     plain = np.where((brand >= 0) & (pages.wording == 0), np.char.add(np.char.add(name, " "), noun), noun)
     return np.char.add(np.char.add(plain, words), quantity)
-

@@ -12,7 +12,19 @@ from numpy.typing import NDArray
 from features.columns import ARROW
 from features.kernel import Int
 from features.streams import NOT_YET
-from features.tables import ACTIONS, CASES, ENDINGS, EVIDENCE, FUNDERS, PARTIES, REASONS, RULINGS, SCANS, SOURCES, TABLES
+from features.tables import (
+    ACTIONS,
+    CASES,
+    ENDINGS,
+    EVIDENCE,
+    FUNDERS,
+    PARTIES,
+    REASONS,
+    RULINGS,
+    SCANS,
+    SOURCES,
+    TABLES,
+)
 from features.tables import CAUSES as BLOCK_CAUSES
 from pipelines.marketplace import goods, talk
 from pipelines.marketplace.banks import REASON_CODES
@@ -54,7 +66,7 @@ class Names:
         self.product = Ids(rng[2], "pr", np.arange(len(trade.what.seller)))
         links = ("instrument", "device", "address", "email", "ip", "login")
         self.links = {link: Ids(rng[3 + i], link[:2], getattr(bought, link)) for i, link in enumerate(links)}
-        contents = np.r_[it.quarrels.proofs.content, it.charges.proofs.content, it.secured.content]
+        contents = np.r_[it.quarrels.shown.content, it.charges.filed.content, it.secured.content]
         self.content = Ids(rng[9], "h", contents[contents >= 0])
         self.unknown = rng[10]
 
@@ -92,7 +104,11 @@ def _table(name: str, columns: Columns, until: int) -> pa.Table:
     rows = np.flatnonzero(at < until)
     if np.any(np.diff(at[rows]) < 0):
         rows = rows[np.argsort(at[rows], kind="stable")]
-    which = None if len(rows) == len(at) and rows[0:1].tolist() in ([], [0]) and np.all(np.diff(rows) == 1) else pa.array(rows)
+    which = (
+        None
+        if len(rows) == len(at) and rows[0:1].tolist() in ([], [0]) and np.all(np.diff(rows) == 1)
+        else pa.array(rows)
+    )
     made = {}
     for column in declared:
         array = columns[column.name] if isinstance(columns[column.name], pa.Array) else pa.array(columns[column.name])
@@ -137,12 +153,20 @@ def _buyers(it: Events, ids: Names) -> Columns:
     folk, strangers = it.trade.folk, it.trade.strangers
     codes = np.r_[np.arange(len(folk)), strangers.buyer]
     country = np.r_[folk.country, np.full(len(strangers.buyer), -1)]
-    return {"buyer_id": ids.buyer(codes), "at": np.r_[folk.joined, strangers.joined], "country": words([*COUNTRIES], country)}
+    return {
+        "buyer_id": ids.buyer(codes),
+        "at": np.r_[folk.joined, strangers.joined],
+        "country": words([*COUNTRIES], country),
+    }
 
 
 def _sellers(it: Events, ids: Names) -> Columns:
     who = it.trade.who
-    return {"seller_id": ids.seller.ids.take(pa.array(np.arange(len(who.trade)))), "at": who.joined, "country": words([*COUNTRIES], who.country)}
+    return {
+        "seller_id": ids.seller.ids.take(pa.array(np.arange(len(who.trade)))),
+        "at": who.joined,
+        "country": words([*COUNTRIES], who.country),
+    }
 
 
 def _listings(it: Events, ids: Names) -> Columns:
@@ -205,7 +229,7 @@ def _disputes(it: Events, ids: Names) -> Columns:
 
 def evidence(it: Events, ids: Names) -> Columns:
     """Evidence of orders, disputes and chargebacks, with its hidden quality, in time order and before the end."""
-    parts = [(it.secured, ids.order), (it.quarrels.proofs, ids.dispute), (it.charges.proofs, ids.chargeback)]
+    parts = [(it.secured, ids.order), (it.quarrels.shown, ids.dispute), (it.charges.filed, ids.chargeback)]
     sizes = [len(shown.at) for shown, _ in parts]
     at = np.concatenate([shown.at for shown, _ in parts])
     rows = np.flatnonzero(at < end(it.parameters))
@@ -230,7 +254,11 @@ _PROOF_WORDS: Final = (("party", PARTIES), ("kind", EVIDENCE), ("issuer", PARTIE
 def _rulings(it: Events, ids: Names) -> Columns:
     ruled = it.quarrels.ruled
     return {
-        **{"dispute_id": ids.dispute.take(pa.array(ruled.dispute)), "at": ruled.at, "outcome": words(RULINGS, ruled.outcome)},
+        **{
+            "dispute_id": ids.dispute.take(pa.array(ruled.dispute)),
+            "at": ruled.at,
+            "outcome": words(RULINGS, ruled.outcome),
+        },
         **{"refunded": ruled.refunded, "funded_by": words(FUNDERS, ruled.funder), "fault": words(FAULTS, ruled.fault)},
     }
 
@@ -238,7 +266,12 @@ def _rulings(it: Events, ids: Names) -> Columns:
 def _findings(it: Events, ids: Names) -> Columns:
     found = it.quarrels.found
     source = words(SOURCES, found.source)
-    return {"dispute_id": ids.dispute.take(pa.array(found.dispute)), "at": found.at, "malicious": found.malicious, "source": source}
+    return {
+        "dispute_id": ids.dispute.take(pa.array(found.dispute)),
+        "at": found.at,
+        "malicious": found.malicious,
+        "source": source,
+    }
 
 
 def _chargebacks(it: Events, ids: Names) -> Columns:
@@ -254,12 +287,19 @@ def _chargebacks(it: Events, ids: Names) -> Columns:
 def _representments(it: Events, ids: Names) -> Columns:
     done = it.charges.done
     first, again = (np.flatnonzero(at < NOT_YET) for at in (done.filed, done.again))
-    return {"chargeback_id": ids.chargeback.take(pa.array(np.r_[first, again])), "at": np.r_[done.filed[first], done.again[again]]}
+    return {
+        "chargeback_id": ids.chargeback.take(pa.array(np.r_[first, again])),
+        "at": np.r_[done.filed[first], done.again[again]],
+    }
 
 
 def _chargeback_rulings(it: Events, ids: Names) -> Columns:
     ended = it.charges.ended
-    return {"chargeback_id": ids.chargeback.take(pa.array(ended.chargeback)), "at": ended.at, "outcome": words(ENDINGS, ended.outcome)}
+    return {
+        "chargeback_id": ids.chargeback.take(pa.array(ended.chargeback)),
+        "at": ended.at,
+        "outcome": words(ENDINGS, ended.outcome),
+    }
 
 
 def _refunds(it: Events, ids: Names) -> Columns:
@@ -295,7 +335,11 @@ def _releases(it: Events, ids: Names) -> Columns:
 
 def _reports(it: Events, ids: Names) -> Columns:
     told = it.quarrels.told
-    return {"report_id": numbered("r", np.arange(len(told.at))), "at": told.at, "order_id": ids.order.take(pa.array(told.order))}
+    return {
+        "report_id": numbered("r", np.arange(len(told.at))),
+        "at": told.at,
+        "order_id": ids.order.take(pa.array(told.order)),
+    }
 
 
 def _report_rulings(it: Events, ids: Names) -> Columns:
@@ -329,7 +373,12 @@ def _tiers(it: Events, ids: Names) -> Columns:
 def _feedback(it: Events, ids: Names) -> Columns:
     said = it.feedback
     kind = words(["survey", "appeal", "reversal"], said.kind)
-    return {"decision_id": numbered("n", said.decision), "at": said.at, "party": words(PARTIES, said.party), "kind": kind}
+    return {
+        "decision_id": numbered("n", said.decision),
+        "at": said.at,
+        "party": words(PARTIES, said.party),
+        "kind": kind,
+    }
 
 
 _MAKERS: Final[Mapping[str, Callable[[Events, Names], Columns]]] = {

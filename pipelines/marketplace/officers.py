@@ -10,13 +10,13 @@ from features.kernel import DAY, HOUR, Flag, Int
 from features.signal import Float
 from features.streams import NOT_YET
 from features.tables import REASONS, SOURCES
-from pipelines.marketplace.claims import FORGOTTEN, LATE, LOST, SIDE, SIDES, Claims
+from pipelines.marketplace.claims import FORGOTTEN, SIDE, SIDES, Claims
 from pipelines.marketplace.draws import chance, days, odds, pick_by, rank_within
-from pipelines.marketplace.goods import DILIGENCE, Sellers
-from pipelines.marketplace.orders import Orders
+from pipelines.marketplace.goods import DILIGENCE
 from pipelines.marketplace.parameters import Marketplace
-from pipelines.marketplace.parcels import Parcels
-from pipelines.marketplace.proofs import BUYER, SELLER, Proofs, weight_of
+from pipelines.marketplace.parcels import LATE, LOST
+from pipelines.marketplace.proofs import BUYER, Proofs, weight_of
+from pipelines.marketplace.trade import Trade
 
 FULL, PARTIAL, RETURN, REFUSED, SETTLED, WITHDRAWN = range(6)
 """Positions in features.tables.RULINGS."""
@@ -58,18 +58,18 @@ class Findings:
     source: Int
 
 
-def answers(rng: Generator, opened: Claims, bought: Orders, who: Sellers) -> Int:
+def answers(rng: Generator, trade: Trade, opened: Claims) -> Int:
     """When the seller first answers each dispute, NOT_YET if never."""
-    n, seller = len(opened), bought.seller[opened.order]
+    n, who, seller = len(opened), trade.who, trade.bought.seller[opened.order]
     hours = np.minimum(who.latency[seller] * np.exp(rng.normal(0, 0.7, n)), 118.0)
     silent = chance(rng, odds(-2.2 - 1.2 * DILIGENCE[who.trade[seller]]), n)
     return np.where(silent, NOT_YET, opened.at + (hours * HOUR).astype(np.int64))
 
 
-def policy(rng: Generator, m: Marketplace, opened: Claims, bought: Orders) -> Policy:
+def policy(rng: Generator, m: Marketplace, trade: Trade, opened: Claims) -> Policy:
     """Small claims of buyers with few filings are refunded unseen; now and then a decision is drawn at random."""
     n = len(opened)
-    filings = rank_within(bought.buyer[opened.order], opened.at)
+    filings = rank_within(trade.bought.buyer[opened.order], opened.at)
     cut = np.quantile(opened.claimed, min(1.0, 1.15 * m.auto_refunds)) if n and m.auto_refunds > 0 else -1.0
     small = (opened.claimed <= cut) & (filings <= 2)
     usual = np.where(small, AUTO, np.where(np.isin(opened.reason, (0, 7)), REVIEW, ASK))
@@ -80,22 +80,15 @@ def policy(rng: Generator, m: Marketplace, opened: Claims, bought: Orders) -> Po
 
 
 def rulings(
-    rng: Generator,
-    m: Marketplace,
-    opened: Claims,
-    bought: Orders,
-    sent: Parcels,
-    proofs: Proofs,
-    answered: Int,
-    decided: Policy,
+    rng: Generator, m: Marketplace, trade: Trade, opened: Claims, proofs: Proofs, answered: Int, decided: Policy
 ) -> tuple[Rulings, Findings]:
     """Every dispute's ruling, in time order, each with what officers knew of the buyer and the seller by then."""
     n = len(opened)
     seen, tried, appealed, paid = rng.spawn(4)
-    at = _closing(seen, m, opened, sent, answered, decided)
-    first = _outcomes_before_officers(seen, m, opened, sent, answered, decided)
+    at = _closing(seen, m, opened, decided)
+    first = _without_officers(seen, m, trade, opened, answered, decided)
     view = _views(seen, m, opened, proofs, answered, decided)
-    granted, suspect = _sittings(m, opened, bought, at, first, view, tried)
+    granted, suspect = _sittings(m, trade, opened, at, first, view)
     found = _examined(tried, m, opened, at, suspect, decided.action == AUTO)
     outcome = np.where(first >= 0, first, np.where(granted, _refunds_by_kind(seen, n), REFUSED))
     again = _appeals(appealed, m, opened, at, outcome)
@@ -105,11 +98,12 @@ def rulings(
     fault = _faults(paid, opened, dispute, outcome, np.r_[suspect, np.zeros(len(again[0]))])
     funder = _funders(paid, opened, dispute, refunded, fault)
     order = np.argsort(at, kind="stable")
-    told = (at, dispute, outcome, refunded, funder, fault, np.arange(len(at)) < n)
-    return Rulings(*(values[order] for values in told)), found
+    columns = (at, dispute, outcome, refunded, funder, fault)
+    at, dispute, outcome, refunded, funder, fault = (values[order] for values in columns)
+    return Rulings(at, dispute, outcome, refunded, funder, fault, order < n), found
 
 
-def _closing(rng: Generator, m: Marketplace, opened: Claims, sent: Parcels, answered: Int, decided: Policy) -> Int:
+def _closing(rng: Generator, m: Marketplace, opened: Claims, decided: Policy) -> Int:
     """When each dispute is closed: at once by policy, else after answers, negotiation and an officer."""
     n = len(opened)
     slow = np.where(decided.action == ASK, 3 * DAY, 0)
@@ -117,35 +111,33 @@ def _closing(rng: Generator, m: Marketplace, opened: Claims, sent: Parcels, answ
     return np.where(decided.action == AUTO, decided.at + HOUR // 12, officer)
 
 
-def _outcomes_before_officers(
-    rng: Generator, m: Marketplace, opened: Claims, sent: Parcels, answered: Int, decided: Policy
+def _without_officers(
+    rng: Generator, m: Marketplace, trade: Trade, opened: Claims, answered: Int, decided: Policy
 ) -> Int:
     """The outcome where no officer is needed, else -1: by policy, by settlement, or because the buyer withdraws."""
     n = len(opened)
     settles = (answered < NOT_YET) & chance(rng, min(1.0, 1.1 * m.settled_rate), n)
-    arrived = (opened.cause == LATE) & (sent.delivered[opened.order] > opened.at)
+    arrived = (opened.cause == LATE) & (trade.sent.delivered[opened.order] > opened.at)
     gives_up = chance(rng, np.where(arrived, 0.35, np.where(opened.cause == FORGOTTEN, 0.2, 0.05)), n)
     return np.select([decided.action == AUTO, settles, gives_up], [FULL, SETTLED, WITHDRAWN], -1)
 
 
 def _views(rng: Generator, m: Marketplace, opened: Claims, proofs: Proofs, answered: Int, decided: Policy) -> Float:
-    """How a case looks without regard to the parties' records, above 0 for the buyer: what is true, what is shown, and noise."""
+    """How a case looks but for the parties' records, above 0 for the buyer: what is true, what is shown, and noise."""
     n = len(opened)
-    shown = 0.6 * weight_of(proofs, n, BUYER) - 0.6 * weight_of(proofs, n, SELLER)
+    shown = 0.6 * weight_of(proofs, n, buyer=True) - 0.6 * weight_of(proofs, n, buyer=False)
     noise = np.where(decided.action == ASK, 0.85, 1.0) * m.officer_noise
     silent = np.where(answered == NOT_YET, 0.5, 0.0)
     return np.asarray(0.45 + 0.8 * (2 * opened.owed - 1) + shown + silent + noise * rng.normal(0, 1, n))
 
 
-def _sittings(
-    m: Marketplace, opened: Claims, bought: Orders, at: Int, first: Int, view: Float, rng: Generator
-) -> tuple[Flag, Float]:
+def _sittings(m: Marketplace, trade: Trade, opened: Claims, at: Int, first: Int, view: Float) -> tuple[Flag, Float]:
     """Officers rule one case after the other: refusals so far weigh against a buyer, grants against a seller.
 
     Returns what is granted and how suspect each buyer looked, in standard deviations of what officers misjudge.
     """
     n = len(opened)
-    buyers, sellers = bought.buyer[opened.order].tolist(), bought.seller[opened.order].tolist()
+    buyers, sellers = (code[opened.order].tolist() for code in (trade.bought.buyer, trade.bought.seller))
     refused: dict[int, int] = {}
     blamed: dict[int, int] = {}
     granted, suspect = np.zeros(n, np.bool_), np.zeros(n)
@@ -196,7 +188,7 @@ def _amounts(rng: Generator, opened: Claims, dispute: Int, outcome: Int) -> Int:
     """Cents paid back by each ruling."""
     part = rng.uniform(0.2, 0.8, len(dispute))
     share = np.select([np.isin(outcome, (FULL, RETURN)), np.isin(outcome, (PARTIAL, SETTLED))], [1.0, part], 0.0)
-    return np.ceil(opened.claimed[dispute] * share).astype(np.int64)
+    return np.asarray(np.ceil(opened.claimed[dispute] * share), np.int64)
 
 
 def _faults(rng: Generator, opened: Claims, dispute: Int, outcome: Int, suspect: Float) -> Int:
@@ -205,8 +197,10 @@ def _faults(rng: Generator, opened: Claims, dispute: Int, outcome: Int, suspect:
     is_seller = np.isin(side, (SIDES.index("seller"), SIDES.index("product")))
     true = np.where(is_seller, 1, np.where(side == SIDES.index("carrier"), 2, 3))
     granting = np.where(chance(rng, 0.65, n), true, pick_by(rng, np.array([[0, 0.4, 0.15, 0.15, 0.3]]), 0 * dispute))
-    refusing = np.where(chance(rng, odds(1.2 * (suspect - 0.8)), n), 0, pick_by(rng, np.array([[0, 0, 0.1, 0.5, 0.4]]), 0 * dispute))
-    return np.select([outcome < REFUSED, outcome == REFUSED], [granting, refusing], 4)
+    refusing = np.where(
+        chance(rng, odds(1.2 * (suspect - 0.8)), n), 0, pick_by(rng, np.array([[0, 0, 0.1, 0.5, 0.4]]), 0 * dispute)
+    )
+    return np.asarray(np.select([outcome < REFUSED, outcome == REFUSED], [granting, refusing], 4), np.int64)
 
 
 def _funders(rng: Generator, opened: Claims, dispute: Int, refunded: Int, fault: Int) -> Int:
@@ -218,13 +212,13 @@ def _funders(rng: Generator, opened: Claims, dispute: Int, refunded: Int, fault:
     return np.where(refunded > 0, np.where(lost, 3, np.where(seller, 1, 0)), -1)
 
 
-def rings_found(rng: Generator, opened: Claims, proofs: Proofs, bought: Orders) -> Findings:
-    """Rings that come to light once several accounts have shown the same picture: all such claims until then are found malicious."""
+def rings_found(rng: Generator, trade: Trade, opened: Claims, proofs: Proofs) -> Findings:
+    """Rings that come to light when several accounts have shown one picture: all claims with it until then are malicious."""
     told = np.flatnonzero((proofs.content >= 0) & (proofs.party == BUYER))
     content, case, at = proofs.content[told], proofs.case[told], proofs.at[told]
     order = np.lexsort((at, content))
     content, case, at = content[order], case[order], at[order]
-    buyer = bought.buyer[opened.order[case]]
+    buyer = trade.bought.buyer[opened.order[case]]
     shown = np.unique(np.stack([content, buyer]), axis=1) if len(case) else np.zeros((2, 0), np.int64)
     many, accounts = np.unique(shown[0], return_counts=True)
     suspects = many[accounts >= 3]
@@ -244,7 +238,9 @@ def rings_found(rng: Generator, opened: Claims, proofs: Proofs, bought: Orders) 
     order = np.lexsort((moments, dispute))
     dispute, moments = dispute[order], moments[order]
     keep = np.r_[True, np.diff(dispute) != 0]
-    return Findings(moments[keep], dispute[keep], np.ones(int(keep.sum()), np.bool_), np.full(int(keep.sum()), RING_SOURCE))
+    return Findings(
+        moments[keep], dispute[keep], np.ones(int(keep.sum()), np.bool_), np.full(int(keep.sum()), RING_SOURCE)
+    )
 
 
 def together(some: list[Findings]) -> Findings:

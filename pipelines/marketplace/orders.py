@@ -60,7 +60,7 @@ class Orders(Way):
     @property
     def stolen(self) -> Flag:
         """Where a stranger paid."""
-        return self.spirit == STRANGER
+        return np.asarray(self.spirit == STRANGER)
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,15 @@ def _ways(rng: Generator, folk: People, buyer: Int, at: Int) -> Way:
     address = np.where(draw[4] < 0.06, guest, np.where(ring & (draw[4] < 0.36), drop, home))
     device = np.where(draw[5] < 0.15, 3 * home + 2, 3 * np.where(shared, group, buyer) + (draw[5] > 0.8))
     return Way(
-        **{"at": at, "buyer": buyer, "spirit": spirit, "ship": ship, "address": address},
+        at=at,
+        buyer=buyer,
+        spirit=spirit,
+        ship=ship,
+        address=address,
         instrument=np.where(draw[6] < 0.1, 3 * home, 3 * np.where(shared & (draw[6] < 0.6), group, buyer) + card),
         device=np.where(ring & (draw[2] < 0.22), 2 * OWN + group, device),
-        email=2 * np.where(draw[2] > 0.98, home, np.where(shared & (draw[2] < 0.08), group, buyer)) + chance(rng, 0.05, n),
+        email=2 * np.where(draw[2] > 0.98, home, np.where(shared & (draw[2] < 0.08), group, buyer))
+        + chance(rng, 0.05, n),
         ip=np.where(ring & (draw[7] < 0.25), 2 * OWN + group, np.where(draw[7] < 0.55, pool, home)),
         login=2 * buyer + chance(rng, 0.03, n),
         bill=np.where(chance(rng, 0.05, n), rng.integers(0, len(COUNTRIES), n), folk.country[buyer]),
@@ -117,7 +122,9 @@ def _thefts(rng: Generator, m: Marketplace, n: int, folk: People) -> tuple[Way, 
     at = begin[spree] + np.floor(draw[2] * lasts[spree]).astype(np.int64)
     pool, buyer = OWN + rng.integers(0, 1 + len(folk) // 30, n), np.where(taken, victim, len(folk) + account)
     way = Way(
-        **{"at": at, "buyer": buyer, "spirit": np.full(n, STRANGER)},
+        at=at,
+        buyer=buyer,
+        spirit=np.full(n, STRANGER),
         instrument=np.where(taken, 3 * victim, card),
         device=3 * OWN + 2 * spree + (draw[3] < 0.3),
         address=np.where(draw[4] < 0.5, rng.integers(0, len(folk), n), 3 * OWN + spree // 3),
@@ -157,7 +164,9 @@ def _fakes(rng: Generator, m: Marketplace, n: int, folk: People, who: Sellers) -
     return _ways(rng, folk, buyer, np.minimum(at, end(m) - 1)), seller
 
 
-def orders(rng: Generator, m: Marketplace, folk: People, who: Sellers, what: Products, pages: Listings) -> tuple[Orders, Strangers]:
+def orders(
+    rng: Generator, m: Marketplace, folk: People, who: Sellers, what: Products, pages: Listings
+) -> tuple[Orders, Strangers]:
     """All orders in time order, and the accounts that strangers opened for theirs."""
     mine, theirs, faked, bought = rng.spawn(4)
     thefts = round(m.orders * m.stolen_rate)
@@ -196,7 +205,9 @@ def _closed(who: Sellers, seller: Int, at: Int) -> Flag:
     return (at >= who.frozen[seller]) & ((at < who.released[seller]) | who.guilty[seller])
 
 
-def _bought(rng: Generator, m: Marketplace, ways: Way, shop: Int, who: Sellers, what: Products, pages: Listings) -> Orders:
+def _bought(
+    rng: Generator, m: Marketplace, ways: Way, shop: Int, who: Sellers, what: Products, pages: Listings
+) -> Orders:
     """Adds what was bought: strangers and rings take the dearer of two, rings of the sloppier sellers."""
     n, at = len(ways.at), ways.at
     sellers = np.where(shop >= 0, shop, _loyal(rng, m, who, ways, _shops(rng, who, at)))
@@ -210,7 +221,10 @@ def _bought(rng: Generator, m: Marketplace, ways: Way, shop: Int, who: Sellers, 
     network, issuer = _cards(rng, m, ways.instrument)
     return Orders(
         **{f.name: getattr(ways, f.name) for f in fields(Way)},
-        **{"seller": seller, "product": product, "version": version, "quantity": quantity},
+        seller=seller,
+        product=product,
+        version=version,
+        quantity=quantity,
         amount=pages.price[version] * quantity,
         promised=_promised(rng, at, who, seller, ways.ship),
         network=network,

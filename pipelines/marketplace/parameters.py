@@ -41,7 +41,9 @@ class Marketplace:
 
     # trade
     orders: int = _is(50_000, "orders", (1_000, 1_000_000), "orders in all, those that sellers fake included")
-    days: float = _is(540.0, "days", (30.0, 1_000.0), "from the first order to the ledger's end; later facts are unknown")
+    days: float = _is(
+        540.0, "days", (30.0, 1_000.0), "from the first order to the ledger's end; later facts are unknown"
+    )
     growth: float = _is(2.0, "factor", (0.5, 5.0), "orders a day at the end over those at the start")
     orders_per_buyer: float = _is(5.0, "mean", (2.0, 30.0), "orders of a mean buyer")
     orders_per_seller: float = _is(60.0, "mean", (20.0, 1_000.0), "orders of a mean seller")
@@ -52,7 +54,9 @@ class Marketplace:
 
     # buyers
     opportunist_share: float = _is(0.1, "share", (0.02, 0.3), "buyers who now and then claim what isn't so")
-    opportunist_claims: float = _is(0.0118, "share", (0.005, 0.1), "orders of an opportunist that he disputes in bad faith")
+    opportunist_claims: float = _is(
+        0.0118, "share", (0.005, 0.1), "orders of an opportunist that he disputes in bad faith"
+    )
     serial_share: float = _is(0.006, "share", (0.001, 0.03), "accounts of people who have several and live on claims")
     serial_claims: float = _is(0.11, "share", (0.05, 0.4), "orders of a serial abuser disputed in bad faith")
     serial_accounts: float = _is(3.0, "mean", (1.0, 8.0), "accounts of a mean serial abuser")
@@ -62,7 +66,9 @@ class Marketplace:
     reuse_rate: float = _is(0.75, "share", (0.1, 0.9), "pictures of a ring's claims that come from the ring's own few")
     bank_first: float = _is(0.22, "share", (0.0, 0.6), "claims in bad faith that go to the bank without a dispute")
     forgetful_share: float = _is(0.06, "share", (0.0, 0.2), "honest buyers who forget purchases")
-    forgotten_rate: float = _is(0.005, "share", (0.0, 0.05), "orders of a forgetful buyer that he tells his bank he never made")
+    forgotten_rate: float = _is(
+        0.005, "share", (0.0, 0.05), "orders of a forgetful buyer that he tells his bank he never made"
+    )
     stolen_rate: float = _is(0.0014, "share", (0.0002, 0.05), "orders paid by strangers with stolen instruments")
     stolen_charged: float = _is(0.7, "share", (0.3, 1.0), "of these, those that the bank refuses")
     stolen_orders: float = _is(3.0, "mean", (1.0, 20.0), "orders in a mean spree of a stranger")
@@ -78,30 +84,48 @@ class Marketplace:
     short_rate: float = _is(0.25, "share", (0.05, 0.9), "a short-loader's orders of several units that are short")
     faulty_products: float = _is(0.025, "share", (0.0, 0.1), "products that are faulty", RANGE + ": 0.01 to 0.03")
     faulty_units: float = _is(0.42, "share", (0.1, 0.9), "units of a faulty product that fail")
-    wrong_item_rate: float = _is(0.0025, "share", (0.0, 0.03), "orders packed wrongly; five times as many by sloppy sellers")
-    caught_days: float = _is(300.0, "days", (30.0, 1_000.0), "mean days a guilty seller trades before the platform acts")
+    wrong_item_rate: float = _is(
+        0.0025, "share", (0.0, 0.03), "orders packed wrongly; five times as many by sloppy sellers"
+    )
+    caught_days: float = _is(
+        300.0, "days", (30.0, 1_000.0), "mean days a guilty seller trades before the platform acts"
+    )
     integrity_error: float = _is(0.01, "share", (0.0, 0.1), "innocent sellers frozen once, until an appeal succeeds")
     listing_changes: float = _is(1.0, "factor", (0.0, 10.0), "changes of a listing in a year")
 
     # parcels
     loss_rate: float = _is(0.0024, "share", (0.0005, 0.02), "parcels that a mean carrier loses")
     damage_rate: float = _is(0.0035, "share", (0.001, 0.03), "parcels that a mean carrier damages")
-    false_scan_rate: float = _is(0.001, "share", (0.0, 0.02), "parcels of a mean carrier scanned as delivered that never were")
+    false_scan_rate: float = _is(
+        0.001, "share", (0.0, 0.02), "parcels of a mean carrier scanned as delivered that never were"
+    )
     delay: float = _is(0.35, "standard deviations", (0.1, 1.0), "spread of the logarithm of transit times")
     weighing_error: float = _is(0.015, "share", (0.0, 0.2), "standard deviation of a carrier's scales")
-    platform_logistics: float = _is(0.45, "share", (0.0, 1.0), "parcels that go through logistics the platform designates")
+    platform_logistics: float = _is(
+        0.45, "share", (0.0, 1.0), "parcels that go through logistics the platform designates"
+    )
     cancel_rate: float = _is(0.02, "share", (0.0, 0.2), "orders cancelled before shipment")
-    address_change_rate: float = _is(0.004, "share", (0.0, 0.05), "orders whose buyer asks by message for another address")
+    address_change_rate: float = _is(
+        0.004, "share", (0.0, 0.05), "orders whose buyer asks by message for another address"
+    )
 
     # disputes
     complaint_rate: float = _is(0.5, "share", (0.1, 1.0), "honest buyers with a real fault who dispute")
     misunderstanding_rate: float = _is(0.0038, "share", (0.0, 0.03), "faultless orders disputed in good faith")
-    dispute_days: float = _is(20.0, "days", (5.0, 60.0), "median from order to dispute, before goods are late", RANGE + ": 20 to 30")
-    window_days: float = _is(180.0, "days", (30.0, 540.0), "after the order in which disputes and chargebacks count", RANGE)
+    dispute_days: float = _is(
+        20.0, "days", (5.0, 60.0), "median from order to dispute, before goods are late", RANGE + ": 20 to 30"
+    )
+    window_days: float = _is(
+        180.0, "days", (30.0, 540.0), "after the order in which disputes and chargebacks count", RANGE
+    )
     evidence_rate: float = _is(1.0, "factor", (0.0, 3.0), "how readily parties submit evidence, as odds")
-    ruled_days: float = _is(11.0, "days", (2.0, 40.0), "median from dispute to an officer's ruling", "windows of 5, 7 and 7 days")
+    ruled_days: float = _is(
+        11.0, "days", (2.0, 40.0), "median from dispute to an officer's ruling", "windows of 5, 7 and 7 days"
+    )
     settled_rate: float = _is(0.12, "share", (0.0, 0.5), "disputes that seller and buyer settle")
-    officer_noise: float = _is(1.0, "standard deviations", (0.0, 5.0), "what officers misjudge, against evidence of size 1")
+    officer_noise: float = _is(
+        1.0, "standard deviations", (0.0, 5.0), "what officers misjudge, against evidence of size 1"
+    )
     credit_weight: float = _is(0.6, "factor", (0.0, 3.0), "what a buyer's record weighs with officers")
     auto_refunds: float = _is(0.25, "share", (0.0, 0.9), "disputes that the platform's policy refunds unseen")
     exploration: float = _is(0.1, "share", (0.02, 1.0), "of the policy's decisions, those drawn at random")
@@ -116,10 +140,16 @@ class Marketplace:
 
     # banks
     escalated: float = _is(0.16, "share", (0.0, 0.8), "refused disputes that go on to the bank")
-    charged_days: float = _is(25.0, "days", (5.0, 60.0), "median from order to a chargeback without a dispute", RANGE + ": 20 to 30")
+    charged_days: float = _is(
+        25.0, "days", (5.0, 60.0), "median from order to a chargeback without a dispute", RANGE + ": 20 to 30"
+    )
     contested: float = _is(0.5, "share", (0.05, 0.95), "chargebacks that are contested", RANGE + ": about 0.5")
-    answer_days: float = _is(12.0, "days", (3.0, 25.0), "median from chargeback to representment", "in practice 7 to 21")
-    decided_days: float = _is(64.0, "days", (20.0, 120.0), "median from representment to the issuer's ending", "55 to 75")
+    answer_days: float = _is(
+        12.0, "days", (3.0, 25.0), "median from chargeback to representment", "in practice 7 to 21"
+    )
+    decided_days: float = _is(
+        64.0, "days", (20.0, 120.0), "median from representment to the issuer's ending", "55 to 75"
+    )
     visa_share: float = _is(0.55, "share", (0.0, 0.9), "instruments of Visa; 8 in 100 are of neither network")
     issuer_noise: float = _is(0.04, "share", (0.0, 0.4), "issuers' endings that no evidence moves, each way")
     leniency: float = _is(0.0, "standard deviations", (-3.0, 3.0), "added to the log-odds of every win")
@@ -132,25 +162,41 @@ class Marketplace:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             _bounded(field, getattr(self, field.name))
-        for names in (("opportunist_share", "serial_share", "ring_share"), SELLERS, ("visa_share",)):
-            together, most = sum(getattr(self, name) for name in names), 0.92 if names == ("visa_share",) else 1
-            if together > most + 1e-9:
-                raise RedressError(f"{' + '.join(names)}: want at most {most} together, got {together:g}; lower one")
+        for names in (_BUYERS, _SELLERS):
+            together = sum(getattr(self, name) for name in names)
+            if together > 1 + 1e-9:
+                raise RedressError(f"{' + '.join(names)}: want at most 1 together, got {together:g}; lower one")
 
 
-SELLERS: Final = ("careful_share", "sloppy_share", "counterfeiter_share", "faker_share", "short_loader_share")
+_BUYERS: Final = ("opportunist_share", "serial_share", "ring_share")
+_SELLERS: Final = ("careful_share", "sloppy_share", "counterfeiter_share", "faker_share", "short_loader_share")
+
+
+_NARROWER: Final = {
+    "leniency": (-10.0, 10.0),
+    "visa_share": (0.0, 0.92),
+    "contested": (0.01, 0.99),
+    "exploration": (0.001, 1.0),
+}
+"""What some numbers may be besides: shares that something divides by or takes the odds of."""
 
 
 def _bounded(field: dataclasses.Field[Any], number: float) -> None:
     """Raises RedressError unless a number is what its parameter may be."""
     unit = field.metadata["unit"]
-    low, high = (-10.0, 10.0) if field.name == "leniency" else BOUNDS[unit]
+    low, high = _NARROWER.get(field.name, BOUNDS[unit])
     if not low <= number <= high:
-        raise RedressError(f"{field.name}: want {_article(unit)} from {low:g} to {high:,g}, got {number}")
+        raise RedressError(f"{field.name}: want {_article(unit)} from {low:,.12g} to {high:,.12g}, got {number}")
 
 
 def _article(unit: str) -> str:
-    return {"orders": "a number", "days": "a number of days", "standard deviations": "a number"}.get(unit, f"a {unit}")
+    names = {
+        "orders": "a whole number",
+        "days": "a number of days",
+        "standard deviations": "a number",
+        "mean": "a mean",
+    }
+    return names.get(unit, f"an {unit}" if unit == "exponent" else f"a {unit}")
 
 
 _ENRICHED: Final = {
@@ -172,7 +218,7 @@ WORLDS: Final[Mapping[str, Mapping[str, float]]] = {
 """Worlds by name, each by how it differs from the defaults. Only the first has rates like those of life."""
 
 
-def world(name: str = "lifelike", **numbers: float) -> Marketplace:
+def world(name: str = "lifelike", /, **numbers: float) -> Marketplace:
     """A named world, with some parameters set otherwise.
 
     >>> world("enriched", orders=300).ring_share
@@ -191,6 +237,10 @@ def parameters_from(settings: Sequence[str], *, orders: int | None = None, days:
     500
     """
     pairs = [_pair(setting) for setting in settings]
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise RedressError(f"{twice}: want it once, got it twice")
     numbers = {name: _value(name, text) for name, text in pairs if name != "world"}
     given = {name: number for name, number in (("orders", orders), ("days", days)) if number is not None}
     return world(dict(pairs).get("world", "lifelike"), **{**numbers, **given})

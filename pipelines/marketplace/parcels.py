@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
-from features.kernel import DAY, HOUR, Code, Flag, Int
+from features.kernel import DAY, HOUR, Flag, Int
 from features.signal import Float
 from features.streams import NOT_YET
 from pipelines.marketplace.draws import after, chance, days, pick_by, turn
@@ -14,7 +14,6 @@ from pipelines.marketplace.goods import (
     HANDLING_DAYS,
     SHORT_LOADER,
     SLOPPY,
-    Listings,
     Products,
     Sellers,
 )
@@ -89,14 +88,15 @@ def halted(rng: Generator, m: Marketplace, bought: Orders) -> Halted:
     return Halted(
         cancelled=np.where(dropped, late, NOT_YET),
         party=pick_by(rng, np.array([[0.6, 0.3, 0.1]]), np.zeros(n, np.int64)),
-        **{"changed": changed, "checked": checked, "risky": risky, "closed": closed},
+        changed=changed,
+        checked=checked,
+        risky=risky,
+        closed=closed,
         released=np.where(risky, after(checked, hours.astype(np.int64)), NOT_YET),
     )
 
 
-def parcels(
-    rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: Sellers, what: Products, pages: Listings
-) -> Parcels:
+def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: Sellers, what: Products) -> Parcels:
     """Every order's shipment and fate; what a carrier does depends on the carrier, the lane, and the moment."""
     n, trade = len(bought), who.trade[bought.seller]
     carrier = _carriers(rng, m, bought, who)
@@ -114,11 +114,17 @@ def parcels(
     tracked = chance(rng, np.where(trade == SLOPPY, 0.85, 0.96), n)
     reported = np.where((problem == LOST) | ~tracked, NOT_YET, arrives)
     units = what.pack[bought.product] * bought.quantity
+    weighed, declared = _weights(rng, m, bought, what, carrier, units, missing)
     return Parcels(
-        **{"shipped": shipped, "carrier": carrier, "tracked": tracked, "problem": problem, "missing": missing},
+        shipped=shipped,
+        carrier=carrier,
+        tracked=tracked,
+        problem=problem,
+        missing=missing,
         receipt=chance(rng, np.where(trade == SLOPPY, 0.5, 0.85), n),
         packed=np.where(chance(rng, np.array([0.4, 0.9, 0.1, 0.3, 0.3, 0.6])[trade], n), units, -1),
-        **_weights(rng, m, bought, what, carrier, units, missing),
+        declared=declared,
+        weighed=weighed,
         delivered=np.where(lost, NOT_YET, arrives),
         reported=reported,
     )
@@ -160,8 +166,8 @@ def _problems(
 
 def _weights(
     rng: Generator, m: Marketplace, bought: Orders, what: Products, carrier: Int, units: Int, missing: Float
-) -> dict[str, Int]:
-    """Grams that the seller declared and that the carrier's scales showed, -1 where nobody weighed; fakes ship empty boxes."""
+) -> tuple[Int, Int]:
+    """Grams that the carrier's scales showed and that the seller declared, -1 where nobody weighed; fakes ship empty boxes."""
     n, product = len(bought), bought.product
     goods, packaging = what.unit_weight[product] * units, what.packaging[product]
     spread = np.exp(rng.normal(0, 0.03, n))
@@ -171,10 +177,7 @@ def _weights(
     said = np.maximum(1, (goods * np.exp(rng.normal(0, 0.02, n)) + packaging).round(-1))
     on_scales = chance(rng, np.where(carrier < 3, 0.9, 0.5), n)
     declares = chance(rng, 0.6, n)
-    return {
-        "weighed": np.where(on_scales, shown, -1).astype(np.int64),
-        "declared": np.where(declares, said, -1).astype(np.int64),
-    }
+    return np.where(on_scales, shown, -1).astype(np.int64), np.where(declares, said, -1).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -184,8 +187,8 @@ class Scans:
     at: Int
     order: Int
     kind: Int
-    match: Code
-    signed: Code
+    match: Int
+    signed: Int
     late: Int
 
 
@@ -218,11 +221,11 @@ def scans(rng: Generator, bought: Orders, sent: Parcels, who: Sellers, until: in
         met = np.flatnonzero(chance(rng, often, n) & (when < until))
         moment.append(np.maximum(when[met], at[met] + 1))
         row.append(met)
-        kind.append(np.full(len(met), word, np.int8))
+        kind.append(np.full(len(met), word))
     return _noted(rng, np.concatenate(moment), np.concatenate(row), np.concatenate(kind), tracked, problem, carrier)
 
 
-def _noted(rng: Generator, at: Int, row: Int, kind: Code, tracked: Int, problem: Int, carrier: Int) -> Scans:
+def _noted(rng: Generator, at: Int, row: Int, kind: Int, tracked: Int, problem: Int, carrier: Int) -> Scans:
     """Scans in time order with what was noted at the door: a false one matches the address less often, and nobody signs."""
     order = np.argsort(at, kind="stable")
     at, row, kind = at[order], row[order], kind[order]
@@ -232,8 +235,10 @@ def _noted(rng: Generator, at: Int, row: Int, kind: Code, tracked: Int, problem:
     match = chance(rng, np.where(false, 0.6, 0.97), n)
     signed = chance(rng, np.where(false, 0.12, 0.4), n)
     return Scans(
-        **{"at": at, "order": tracked[row], "kind": kind},
-        match=np.where(noted, match, -1).astype(np.int8),
-        signed=np.where(noted, signed, -1).astype(np.int8),
+        at=at,
+        order=tracked[row],
+        kind=kind,
+        match=np.where(noted, match, -1),
+        signed=np.where(noted, signed, -1),
         late=np.where(chance(rng, 0.1, n), (rng.exponential(6.0, n) * HOUR).astype(np.int64), 0),
     )

@@ -92,6 +92,7 @@ def _joined(rng: Generator, m: Marketplace, spirit: Int, group: Int) -> Int:
     joined[0] = START - DAY  # somebody honest is there from the first moment
     apart = np.where(spirit == SERIAL, 45.0, 15.0)
     later = joined[_first(group)] + (rng.exponential(1.0, n) * apart * DAY).astype(np.int64)
+    joined = np.where(spirit == COLLUDER, np.minimum(joined, START - DAY), joined)
     grouped = (_first(group) != np.arange(n)) & np.isin(spirit, (SERIAL, RING))
     return np.where(grouped, np.minimum(later, end(m) - 1), joined)
 

@@ -10,10 +10,12 @@ from features.kernel import DAY, HOUR, Flag, Int
 from features.signal import Float
 from features.streams import NOT_YET
 from features.tables import ACTIONS, CAUSES, FUNDERS
-from pipelines.marketplace.banks import PART, PRE_ARBITRATION, WON, Chargebacks, Contests, Endings
-from pipelines.marketplace.banks import WITHDRAWN as WITHDRAWN_AT_BANK
+from pipelines.marketplace.banks import Chargebacks
 from pipelines.marketplace.claims import Claims
+from pipelines.marketplace.defences import Contests
 from pipelines.marketplace.draws import chance, days, pick_by
+from pipelines.marketplace.endings import PART, PRE_ARBITRATION, WON, Endings
+from pipelines.marketplace.endings import WITHDRAWN as WITHDRAWN_AT_BANK
 from pipelines.marketplace.goods import COUNTERFEITER, FAKER, Sellers
 from pipelines.marketplace.officers import (
     AUTO,
@@ -24,10 +26,10 @@ from pipelines.marketplace.officers import (
     Policy,
     Rulings,
 )
-from pipelines.marketplace.orders import Orders
 from pipelines.marketplace.parameters import Marketplace
 from pipelines.marketplace.parcels import REFUSED as AT_THE_DOOR
-from pipelines.marketplace.parcels import Halted, Parcels
+from pipelines.marketplace.parcels import Halted
+from pipelines.marketplace.trade import Trade
 
 POLICY, OFFICER, SELLER, ISSUER = range(4)
 """Positions in the vocabulary of refunds.initiator."""
@@ -53,7 +55,7 @@ class Refunds:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Blocks by moment: kind, order or seller (-1 none), cause (-1 none), when it must close (NOT_YET none), and its release."""
+    """Blocks by moment: kind, order or seller (-1 none), cause (-1 none), when it must close (NOT_YET none), its release."""
 
     at: Int
     kind: Int
@@ -107,31 +109,46 @@ class Tiers:
     expires: Int
 
 
-def early_refunds(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, sent: Parcels) -> Refunds:
+def early_refunds(rng: Generator, m: Marketplace, trade: Trade) -> Refunds:
     """Refunds that no dispute asked for: cancelled, closed and refused orders, and goodwill."""
+    bought, stops, sent = trade.bought, trade.stops, trade.sent
     closed = np.where(stops.closed, stops.released, NOT_YET)
     gone = np.flatnonzero((stops.cancelled < NOT_YET) | stops.closed)
     returned = np.flatnonzero((sent.problem == AT_THE_DOOR) & chance(rng, 0.8, len(bought)))
     kind = np.flatnonzero(chance(rng, m.goodwill_rate, len(bought)) & (sent.shipped < NOT_YET) & ~bought.fake)
     order = np.r_[gone, returned, kind]
-    base = np.r_[np.minimum(stops.cancelled, closed)[gone], bought.promised[returned] + 8 * DAY, bought.at[kind] + 2 * DAY]
+    base = np.r_[
+        np.minimum(stops.cancelled, closed)[gone], bought.promised[returned] + 8 * DAY, bought.at[kind] + 2 * DAY
+    ]
     at = base + HOUR // 2 + (rng.exponential(1.0, len(order)) * DAY).astype(np.int64)
     first = np.arange(len(order)) < len(gone)
     part = np.where(np.arange(len(order)) < len(gone) + len(returned), 1.0, rng.uniform(0.1, 0.6, len(order)))
     return Refunds(
-        **{"at": at, "order": order, "amount": np.ceil(bought.amount[order] * part).astype(np.int64)},
+        at=at,
+        order=order,
+        amount=np.ceil(bought.amount[order] * part).astype(np.int64),
         funder=np.full(len(order), SELLER_PAYS),
         initiator=np.where(first, POLICY, SELLER),
     )
 
 
-def refunds(rng: Generator, early: Refunds, opened: Claims, decided: Policy, ruled: Rulings, charged: Chargebacks, ended: Endings) -> Refunds:
+def refunds(
+    rng: Generator,
+    early: Refunds,
+    opened: Claims,
+    decided: Policy,
+    ruled: Rulings,
+    charged: Chargebacks,
+    ended: Endings,
+) -> Refunds:
     """All refunds: the early ones, those that rulings ordered, and what issuers took back at the end."""
     paid = np.flatnonzero(ruled.refunded > 0)
     dispute = ruled.dispute[paid]
     lost = np.flatnonzero(~np.isin(ended.outcome, (WON, WITHDRAWN_AT_BANK, PRE_ARBITRATION)))
     chargeback, first = np.unique(ended.chargeback[lost], return_index=True)
-    amount = np.ceil(charged.amount[chargeback] * np.where(ended.outcome[lost[first]] == PART, 0.5, 1.0)).astype(np.int64)
+    amount = np.ceil(charged.amount[chargeback] * np.where(ended.outcome[lost[first]] == PART, 0.5, 1.0)).astype(
+        np.int64
+    )
     n, k = len(paid), len(chargeback)
     delay = HOUR // 2 + (rng.exponential(1.0, n + k) * DAY).astype(np.int64)
     at = np.r_[early.at, np.r_[ruled.at[paid], ended.at[lost[first]]] + delay]
@@ -149,8 +166,9 @@ def refunds(rng: Generator, early: Refunds, opened: Claims, decided: Policy, rul
     return Refunds(at[sort], *(column[sort] for column in columns))
 
 
-def blocks(rng: Generator, bought: Orders, stops: Halted, who: Sellers, charged: Chargebacks, ended: Endings) -> Blocks:
+def blocks(rng: Generator, trade: Trade, charged: Chargebacks, ended: Endings) -> Blocks:
     """The three kinds: at once when a bank's notice comes, on a risky address, and sellers whose integrity is in doubt."""
+    stops, who = trade.stops, trade.who
     risky, frozen, n = np.flatnonzero(stops.risky), np.flatnonzero(who.frozen < NOT_YET), len(charged)
     last, how = np.full(n, NOT_YET), np.full(n, -1)
     final = ended.outcome != PRE_ARBITRATION
@@ -182,9 +200,9 @@ def _doubts(rng: Generator, who: Sellers, frozen: Int) -> Int:
     return np.where(who.guilty[frozen] & chance(rng, 0.85, len(frozen)), known, guess)
 
 
-def reports(rng: Generator, m: Marketplace, opened: Claims, bought: Orders, who: Sellers) -> Reports:
+def reports(rng: Generator, m: Marketplace, trade: Trade, opened: Claims) -> Reports:
     """Sellers report buyers: of malice now and then, guilty sellers honest ones to save themselves, others by mistake."""
-    guilty = who.guilty[bought.seller[opened.order]]
+    guilty = trade.who.guilty[trade.bought.seller[opened.order]]
     share = np.where(opened.malicious, m.report_rate, np.where(guilty, m.selfish_rate, 0.04))
     dispute = np.flatnonzero(chance(rng, share, len(opened)))
     n = len(dispute)
@@ -239,16 +257,15 @@ def feedback(rng: Generator, made: Decisions, opened: Claims, ruled: Rulings) ->
     return Feedback(at[sort], decision[sort], np.where(kind == 2, 2, 0)[sort], kind[sort])
 
 
-def tiers(opened: Claims, bought: Orders, found: Findings) -> Tiers:
+def tiers(trade: Trade, opened: Claims, found: Findings) -> Tiers:
     """Buyers found malicious are restricted for half a year, and restored when it ends; one restriction at a time."""
     until: dict[int, int] = {}
     rows: list[tuple[int, int, bool, int]] = []
     for i in np.flatnonzero(found.malicious).tolist():
-        buyer, at = int(bought.buyer[opened.order[found.dispute[i]]]), int(found.at[i]) + DAY
+        buyer, at = int(trade.bought.buyer[opened.order[found.dispute[i]]]), int(found.at[i]) + DAY
         if at > until.get(buyer, 0):
             until[buyer] = at + TIER_DAYS * DAY
             rows += [(at, buyer, True, until[buyer]), (until[buyer], buyer, False, NOT_YET)]
     rows.sort()
     columns = np.array(rows, np.int64).reshape(len(rows), 4)
     return Tiers(columns[:, 0], columns[:, 1], columns[:, 2] > 0, columns[:, 3])
-

@@ -12,14 +12,15 @@ from features.streams import NOT_YET
 from features.tables import EVIDENCE, REASONS
 from pipelines.marketplace.claims import MALICE, RING_ABUSE, SERIAL_ABUSE, Claims
 from pipelines.marketplace.draws import chance, odds
-from pipelines.marketplace.goods import DILIGENCE, Products, Sellers
-from pipelines.marketplace.orders import OWN, Orders
+from pipelines.marketplace.goods import DILIGENCE
+from pipelines.marketplace.orders import OWN
 from pipelines.marketplace.parameters import Marketplace
-from pipelines.marketplace.parcels import Parcels
-from pipelines.marketplace.people import People
+from pipelines.marketplace.trade import Trade
 
 BUYER, SELLER, PLATFORM, CARRIER = range(4)
 """Positions in features.tables.PARTIES."""
+PAPERS: Final = ("listing_copy", "return_rules_disclosed", "brand_authorisation")
+"""What a seller hands in again and again."""
 GOODS: Final = "short_quantity not_as_described quality damaged counterfeit wrong_item"
 ALL: Final = " ".join(REASONS)
 
@@ -77,9 +78,9 @@ class Proofs:
     made: Int
 
 
-def there(what: Products, bought: Orders, sent: Parcels, order: Int, at: Int) -> dict[str, Flag]:
+def there(trade: Trade, order: Int, at: Int) -> dict[str, Flag]:
     """What exists to be submitted about each order, by the word that customs use."""
-    product = bought.product[order]
+    sent, product = trade.sent, trade.bought.product[order]
     return {
         "": np.ones(len(order), np.bool_),
         "tracked": sent.tracked[order] & (sent.shipped[order] < at),
@@ -87,51 +88,57 @@ def there(what: Products, bought: Orders, sent: Parcels, order: Int, at: Int) ->
         "receipt": sent.receipt[order],
         "weighed": sent.weighed[order] >= 0,
         "packed": sent.packed[order] >= 0,
-        "authorised": what.authorised[product] == 1,
+        "authorised": trade.what.authorised[product] == 1,
     }
 
 
-def dispute_proofs(
-    rng: Generator, m: Marketplace, opened: Claims, folk: People, bought: Orders, sent: Parcels, who: Sellers, what: Products
-) -> Proofs:
+def dispute_proofs(rng: Generator, m: Marketplace, trade: Trade, opened: Claims) -> Proofs:
     """Evidence of disputes: diligent sellers with a good case bring more of theirs, wronged buyers of theirs, abusers forge."""
-    n, trade = len(opened), who.trade[bought.seller[opened.order]]
-    at_hand = there(what, bought, sent, opened.order, opened.at)
+    n, kinds = len(opened), trade.who.trade[trade.bought.seller[opened.order]]
+    at_hand = there(trade, opened.order, opened.at)
     just = 2 * opened.owed - 1
-    found = []
+    cases, pieces = [], []
     for number, custom in enumerate(CUSTOMS):
         asked = np.isin(opened.reason, [REASONS.index(word) for word in custom.reasons.split()])
-        side = 0.4 * just if custom.party == BUYER else 0.9 * DILIGENCE[trade] - 0.45 * just
+        side = 0.4 * just if custom.party == BUYER else 0.9 * DILIGENCE[kinds] - 0.45 * just
         lean = np.log(custom.share / (1 - custom.share)) + np.log(max(m.evidence_rate, 1e-9)) + side
         lean = lean + np.where(opened.cause == RING_ABUSE, 1.2, 0.0) * (custom.party == BUYER)
         lean = lean + 3.0 * (opened.pattern & (custom.kind == "unboxing_video"))
-        brought = asked & at_hand[custom.needs] & chance(rng, odds(lean), n)
-        found.append(_pieces(rng, number, custom, np.flatnonzero(brought), opened, trade))
-    joined = [np.concatenate([piece[i] for piece in found]) for i in range(5)]
-    case, at, number, quality, issuer = joined
-    kind, party = (np.array(values)[number] for values in ([EVIDENCE.index(c.kind) for c in CUSTOMS], [c.party for c in CUSTOMS]))
+        brought = np.flatnonzero(asked & at_hand[custom.needs] & chance(rng, odds(lean), n))
+        cases.append(brought)
+        pieces.append(np.full(len(brought), number))
+    return _pieces(rng, m, trade, opened, np.concatenate(cases), np.concatenate(pieces))
+
+
+def _pieces(rng: Generator, m: Marketplace, trade: Trade, opened: Claims, case: Int, number: Int) -> Proofs:
+    """The pieces that customs bring, by number of custom; poor ones name no issuer."""
+    n, (kind, party, issuer, hours) = len(case), (column[number] for column in _custom_columns())
+    seller = trade.bought.seller[opened.order[case]]
+    better = np.where(party == BUYER, 0.0, DILIGENCE[trade.who.trade[seller]])
+    quality = odds(0.6 + 0.7 * better + rng.normal(0, 1.0, n))
+    at = opened.at[case] + HOUR // 4 + (rng.exponential(1.0, n) * hours * HOUR).astype(np.int64)
     return Proofs(
-        **{"case": case, "at": at, "kind": kind, "party": party, "issuer": issuer, "quality": quality},
-        content=_contents(rng, m, opened, case, kind, party, folk, bought),
-        made=_made(rng, opened, bought, case, at, party),
+        case=case,
+        at=at,
+        kind=kind,
+        party=party,
+        issuer=np.where(quality < 0.35, -1, issuer),
+        content=_contents(rng, m, trade, opened, case, kind, party),
+        quality=quality,
+        made=_made(rng, trade, opened, case, at, party),
     )
 
 
-def _pieces(rng: Generator, number: int, custom: Custom, case: Int, opened: Claims, trade: Int) -> tuple[Int, ...]:
-    """Case, moment, custom, quality and issuer of the pieces that one custom brings; poor ones name no issuer."""
-    n = len(case)
-    at = opened.at[case] + HOUR // 4 + (rng.exponential(custom.hours, n) * HOUR).astype(np.int64)
-    better = 0.0 if custom.party == BUYER else DILIGENCE[trade[case]]
-    quality = odds(0.6 + 0.7 * better + rng.normal(0, 1.0, n))
-    issuer = np.where(quality < 0.35, -1, custom.issuer)
-    return case, at, np.full(n, number), quality, issuer
+def _custom_columns() -> tuple[Int, Int, Int, Int]:
+    """Kind, party, issuer and usual hours of each of CUSTOMS."""
+    columns = [(EVIDENCE.index(c.kind), c.party, c.issuer, round(c.hours)) for c in CUSTOMS]
+    kind, party, issuer, hours = np.array(columns).T
+    return kind, party, issuer, hours
 
 
-def _contents(
-    rng: Generator, m: Marketplace, opened: Claims, case: Int, kind: Int, party: Int, folk: People, bought: Orders
-) -> Int:
-    """Codes of contents: a ring reuses a few pictures of its own, a serial abuser his; shops their papers; some take stock photos."""
-    n, order = len(case), opened.order[case]
+def _contents(rng: Generator, m: Marketplace, trade: Trade, opened: Claims, case: Int, kind: Int, party: Int) -> Int:
+    """Codes of contents: rings and serial abusers reuse a few pictures, shops their papers; some buyers take stock photos."""
+    n, bought, folk, order = len(case), trade.bought, trade.folk, opened.order[case]
     cause, buyer = opened.cause[case], bought.buyer[order]
     content = 8 * OWN + np.arange(n)
     picture = np.isin(kind, [EVIDENCE.index("product_photo"), EVIDENCE.index("unboxing_video")]) & (party == BUYER)
@@ -141,47 +148,50 @@ def _contents(
     content = np.where(picture & chance(rng, often, n), few, content)
     stock = picture & (content >= 8 * OWN) & chance(rng, 0.03, n)
     content = np.where(stock, 6 * OWN + bought.product[order], content)
-    papers = [EVIDENCE.index(word) for word in ("listing_copy", "return_rules_disclosed", "brand_authorisation")]
-    standing = np.isin(kind, papers) & chance(rng, 0.7, n)
+    standing = np.isin(kind, [EVIDENCE.index(word) for word in PAPERS]) & chance(rng, 0.7, n)
     content = np.where(standing, 7 * OWN + 32 * bought.product[order] + kind, content)
     return np.where(chance(rng, 0.15, n), -1, content)
 
 
-def _made(rng: Generator, opened: Claims, bought: Orders, case: Int, at: Int, party: Int) -> Int:
+def _made(rng: Generator, trade: Trade, opened: Claims, case: Int, at: Int, party: Int) -> Int:
     """When a piece was made, by its own data where it has any: a borrowed picture is often older than the order."""
-    n, order = len(case), opened.order[case]
+    n, ordered = len(case), trade.bought.at[opened.order[case]]
     told = chance(rng, 0.4, n)
-    lately = at - (rng.random(n) * np.minimum(at - bought.at[order], 5 * DAY)).astype(np.int64)
+    lately = at - (rng.random(n) * np.minimum(at - ordered, 5 * DAY)).astype(np.int64)
     borrowed = (party == BUYER) & np.isin(opened.cause[case], MALICE) & chance(rng, 0.3, n)
-    before = bought.at[order] - (rng.exponential(40.0, n) * DAY).astype(np.int64)
+    before = ordered - (rng.exponential(40.0, n) * DAY).astype(np.int64)
     slip = chance(rng, 0.02, n)
     return np.where(told, np.where(borrowed | slip, before, lately), NOT_YET)
 
 
-def weight_of(proofs: Proofs, cases: int, party: Int | int) -> Float:
-    """How convincing one party's evidence is in each case, from 0: each further piece adds less."""
-    mine = proofs.party == BUYER if party == BUYER else proofs.party != BUYER
+def weight_of(proofs: Proofs, cases: int, *, buyer: bool) -> Float:
+    """How convincing the buyer's, or everybody else's, evidence is in each case, from 0: each further piece adds less."""
+    mine = (proofs.party == BUYER) == buyer
     total = np.bincount(proofs.case[mine], proofs.quality[mine], cases)
     return np.asarray(np.log1p(total))
-
-
 
 
 SECURED: Final = ("pre_shipment_count", "unit_weight_photo", "package_weight_photo", "weighing_video")
 """What prudent sellers secure when they ship orders of several units."""
 
 
-def secured_proofs(rng: Generator, bought: Orders, sent: Parcels, who: Sellers, what: Products) -> Proofs:
+def secured_proofs(rng: Generator, trade: Trade) -> Proofs:
     """Evidence about orders, made and handed in at shipment before anybody disputes."""
-    units = what.pack[bought.product] * bought.quantity
-    prudent = np.array([0.015, 0.1, 0.0, 0.0, 0.0, 0.03])[who.trade[bought.seller]]
+    bought, sent = trade.bought, trade.sent
+    units = trade.what.pack[bought.product] * bought.quantity
+    prudent = np.array([0.015, 0.1, 0.0, 0.0, 0.0, 0.03])[trade.who.trade[bought.seller]]
     order = np.flatnonzero((units > 1) & (sent.shipped < NOT_YET) & chance(rng, prudent, len(bought)))
     held = rng.random((len(SECURED), len(order))) < 0.6
     number, row = np.nonzero(held)
     n = len(row)
     at = sent.shipped[order[row]] + HOUR // 60
     return Proofs(
-        **{"case": order[row], "at": at, "kind": np.array([EVIDENCE.index(word) for word in SECURED])[number]},
-        **{"party": np.full(n, SELLER), "issuer": np.full(n, SELLER), "content": 10 * OWN + np.arange(n)},
-        **{"quality": odds(1.0 + rng.normal(0, 1.0, n)), "made": np.where(chance(rng, 0.5, n), at - HOUR // 4, NOT_YET)},
+        case=order[row],
+        at=at,
+        kind=np.array([EVIDENCE.index(word) for word in SECURED])[number],
+        party=np.full(n, SELLER),
+        issuer=np.full(n, SELLER),
+        content=10 * OWN + np.arange(n),
+        quality=odds(1.0 + rng.normal(0, 1.0, n)),
+        made=np.where(chance(rng, 0.5, n), at - HOUR // 4, NOT_YET),
     )

@@ -10,10 +10,8 @@ from features.kernel import DAY, HOUR, Int
 from features.streams import NOT_YET
 from pipelines.marketplace.claims import Claims
 from pipelines.marketplace.draws import chance
-from pipelines.marketplace.goods import Sellers
 from pipelines.marketplace.officers import SETTLED, Rulings
-from pipelines.marketplace.orders import Orders
-from pipelines.marketplace.parcels import Halted
+from pipelines.marketplace.trade import Trade
 
 BUYER, SELLER, PLATFORM = range(3)
 TEXT, OFFER, AGREEMENT, ADDRESS_CHANGE = range(4)
@@ -36,18 +34,16 @@ class Messages:
     kind: Int
 
 
-def messages(
-    rng: Generator, bought: Orders, stops: Halted, opened: Claims, answered: Int, ruled: Rulings, who: Sellers
-) -> Messages:
+def messages(rng: Generator, trade: Trade, opened: Claims, answered: Int, ruled: Rulings) -> Messages:
     """All that is written; a third of the inquiries of others leads to a dispute, and the seller may stay silent."""
-    n = len(opened)
+    n, bought, stops = len(opened), trade.bought, trade.stops
     idle = np.flatnonzero(chance(rng, INQUIRIES, len(bought)) & ~bought.fake)
     asked = bought.at[idle] + HOUR + (rng.exponential(5.0, len(idle)) * DAY).astype(np.int64)
     tried = np.flatnonzero(chance(rng, np.where(opened.malicious, 0.45, 0.6), n))
     before = opened.at[tried] - HOUR // 6 - (rng.exponential(30.0, len(tried)) * HOUR).astype(np.int64)
     before = np.maximum(before, bought.at[opened.order[tried]] + HOUR // 12)
     order, when = np.r_[idle, opened.order[tried]], np.r_[asked, before]
-    replied, reply = _replies(rng, bought, order, when, who)
+    replied, reply = _replies(rng, trade, order, when)
     moved = np.flatnonzero(stops.changed < NOT_YET)
     none = np.full(len(order), -1)
     parts = [
@@ -63,9 +59,9 @@ def messages(
     return Messages(at[sort], rows, disputes, sender, kind)
 
 
-def _replies(rng: Generator, bought: Orders, order: Int, when: Int, who: Sellers) -> tuple[Int, Int]:
+def _replies(rng: Generator, trade: Trade, order: Int, when: Int) -> tuple[Int, Int]:
     """Which inquiries are answered, and when."""
-    seller = bought.seller[order]
+    who, seller = trade.who, trade.bought.seller[order]
     hours = who.latency[seller] * np.exp(rng.normal(0, 0.7, len(order)))
     replied = np.flatnonzero(chance(rng, ANSWERED[who.trade[seller]], len(order)))
     return replied, when[replied] + (np.minimum(hours[replied], 700.0) * HOUR).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The truth beside a simulated ledger, in LEDGER/truth/: for back-tests, descriptions and benchmarks, and for nothing that learns.
+"""The truth beside a simulated ledger, in LEDGER/truth/: for back-tests, descriptions and benchmarks, for nothing that learns.
 
 Hidden types and causes, the mechanism by which chargebacks are won, and what would have come of refunding or refusing.
 """
@@ -14,16 +14,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from features import LedgerError
-from features.kernel import DAY, Flag, Int
+from features.kernel import Flag, Int
 from features.signal import Float
 from features.streams import NOT_YET
 from features.tables import EVIDENCE
-from pipelines.marketplace.banks import PRE_ARBITRATION, WON
 from pipelines.marketplace.claims import CAUSES, SIDE, SIDES
 from pipelines.marketplace.draws import end
+from pipelines.marketplace.endings import WON
 from pipelines.marketplace.events import Charges, Events
 from pipelines.marketplace.goods import TRADES
 from pipelines.marketplace.ledger import Names, evidence, words
@@ -83,7 +82,12 @@ def _buyers(it: Events, names: Names) -> dict[str, Any]:
     kind = np.r_[folk.spirit, np.full(len(strangers.buyer), SPIRITS.index("stranger"))]
     group = np.r_[folk.group, strangers.buyer]
     forgetful = np.r_[folk.forgetful, np.zeros(len(strangers.buyer), np.bool_)]
-    return {"buyer_id": names.buyer(codes), "kind": words(SPIRITS, kind), "group": names.buyer(group), "forgetful": forgetful}
+    return {
+        "buyer_id": names.buyer(codes),
+        "kind": words(SPIRITS, kind),
+        "group": names.buyer(group),
+        "forgetful": forgetful,
+    }
 
 
 def _disputes(it: Events, names: Names) -> dict[str, Any]:
@@ -114,12 +118,10 @@ def _disputes(it: Events, names: Names) -> dict[str, Any]:
 
 def _lost_at_bank(charges: Charges, disputes: int) -> Flag:
     """Which disputes' chargebacks end, after a defence or without one, against the merchant."""
-    ended, lost = charges.ended, np.zeros(disputes, np.bool_)
-    rows = np.flatnonzero(ended.outcome != PRE_ARBITRATION)[::-1]
-    first = np.full(len(charges.charged), -1)
-    first[ended.chargeback[rows]] = ended.outcome[rows]
-    known = (charges.charged.dispute >= 0) & (first >= 0)
-    lost[charges.charged.dispute[known]] = (first != WON)[known]
+    charged, lost = charges.charged, np.zeros(disputes, np.bool_)
+    outcome = charges.ended.first(len(charged))
+    known = (charged.dispute >= 0) & (outcome >= 0)
+    lost[charged.dispute[known]] = (outcome != WON)[known]
     return lost
 
 
@@ -137,7 +139,11 @@ def _chargebacks(it: Events, names: Names) -> dict[str, Any]:
     contested = done.filed < end(it.parameters)
     cases = done.cases
     return {
-        **{"chargeback_id": names.chargeback, "cause": words(CAUSES, charged.cause), "side": words(SIDES, SIDE[charged.cause])},
+        **{
+            "chargeback_id": names.chargeback,
+            "cause": words(CAUSES, charged.cause),
+            "side": words(SIDES, SIDE[charged.cause]),
+        },
         **{"malicious": charged.malicious, "family": words(FAMILIES, cases.family)},
         **{"network": words(NETWORKS, cases.network), "amount": cases.amount, "at": _instants(cases.at)},
         **{"valid_scans": cases.valid_scans, "eligible": cases.eligible, "contest_probability": done.propensity},
@@ -153,7 +159,7 @@ def write_truth(it: Events, names: Names, folder: Path) -> None:
     told = {
         "seed": it.seed,
         "parameters": dataclasses.asdict(it.parameters),
-        "mechanism": dataclasses.asdict(it.charges.mechanism),
+        "mechanism": dataclasses.asdict(it.mechanism),
         **_rules(),
     }
     (folder / "mechanism.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
@@ -198,8 +204,12 @@ class Truth:
         lost = [name for name in chargebacks if name not in known.index]
         strange = {kind for some in evidence for kind in some} - set(EVIDENCE)
         if lost or strange:
-            raise LedgerError(f"truth: want chargebacks and kinds of evidence it knows, got {[*lost, *sorted(strange)][0]}")
-        items = np.array([[kind in some for kind in EVIDENCE] for some in evidence], np.bool_).reshape(-1, len(EVIDENCE))
+            raise LedgerError(
+                f"truth: want chargebacks and kinds of evidence it knows, got {[*lost, *sorted(strange)][0]}"
+            )
+        items = np.array([[kind in some for kind in EVIDENCE] for some in evidence], np.bool_).reshape(
+            -1, len(EVIDENCE)
+        )
         return win_probability(self.mechanism, _cases(known.loc[list(chargebacks)]), items)
 
 
@@ -207,10 +217,14 @@ def _cases(rows: pd.DataFrame) -> Cases:
     """Chargebacks from their rows in the truth."""
 
     def code(column: str, vocabulary: tuple[str, ...]) -> Int:
-        return rows[column].map({word: i for i, word in enumerate(vocabulary)}).to_numpy(np.int64)
+        return np.array([vocabulary.index(word) for word in rows[column]], np.int64)
 
     return Cases(
-        **{"family": code("family", FAMILIES), "network": code("network", NETWORKS), "cause": code("cause", CAUSES)},
-        **{"amount": rows["amount"].to_numpy(np.int64), "at": rows["at"].astype("int64").to_numpy(np.int64)},
-        **{"valid_scans": rows["valid_scans"].to_numpy(np.bool_), "eligible": rows["eligible"].to_numpy(np.bool_)},
+        family=code("family", FAMILIES),
+        network=code("network", NETWORKS),
+        cause=code("cause", CAUSES),
+        amount=rows["amount"].to_numpy(np.int64),
+        at=np.asarray(rows["at"].astype("int64"), np.int64),
+        valid_scans=rows["valid_scans"].to_numpy(np.bool_),
+        eligible=rows["eligible"].to_numpy(np.bool_),
     )

@@ -67,7 +67,12 @@ SETS: Final = (
 ITEMS: Final[Mapping[str, Mapping[str, float]]] = {
     "fraud": {"identity_match": 0.3, "delivery_certificate": 0.25, "tracking": 0.1, "correspondence": 0.3},
     "not_received": {"tracking": 0.2, "delivery_certificate": 0.2, "shipping_receipt": 0.15, "correspondence": 0.25},
-    "not_as_described": {"listing_copy": 0.45, "correspondence": 0.3, "replacement_proof": 0.5, "pre_shipment_count": 0.2},
+    "not_as_described": {
+        "listing_copy": 0.45,
+        "correspondence": 0.3,
+        "replacement_proof": 0.5,
+        "pre_shipment_count": 0.2,
+    },
     "counterfeit": {"brand_authorisation": 0.3, "listing_copy": 0.2, "correspondence": 0.2},
     "credit": {"refund_proof": 1.8, "accepted_agreement": 0.2, "return_rules_disclosed": 0.2, "correspondence": 0.3},
     "processing": {"refund_proof": 1.2, "correspondence": 0.3, "shipping_receipt": 0.3},
@@ -124,7 +129,8 @@ class Cases:
 def win_probability(mechanism: Mechanism, cases: Cases, items: NDArray[np.bool_]) -> Float:
     """The true probability (n,) that each case is won with the evidence `items` (n, 19), columns as in EVIDENCE.
 
-    >>> one = Cases(*(np.zeros(1, np.int64) for _ in range(3)), np.array([5_000]), np.zeros(1, np.int64), *(np.ones(1, bool),) * 2)
+    >>> zero, true = np.zeros(1, np.int64), np.ones(1, bool)
+    >>> one = Cases(zero, zero, zero, np.array([5_000]), zero, true, true)
     >>> compelling = np.array([[kind == "identity_match" for kind in EVIDENCE]])
     >>> [round(float(win_probability(Mechanism(0, 0.0), one, held)[0]), 2) for held in (compelling & False, compelling)]
     [0.24, 0.9]
@@ -137,7 +143,9 @@ def win_probability(mechanism: Mechanism, cases: Cases, items: NDArray[np.bool_]
     holds = {"": np.ones(n, np.bool_), "valid_scans": cases.valid_scans, "eligible": cases.eligible}
     for whole in SETS:
         there = items[:, [EVIDENCE.index(item) for item in whole.items]].all(axis=1) & holds[whole.needs]
-        shift += there * np.array([whole.adds.get(name, 0.0) for name in FAMILIES])[family] * _ruled(mechanism, cases, whole)
+        shift += (
+            there * np.array([whole.adds.get(name, 0.0) for name in FAMILIES])[family] * _ruled(mechanism, cases, whole)
+        )
     return np.asarray(mechanism.noise + (1 - 2 * mechanism.noise) * odds(shift))
 
 
@@ -156,5 +164,3 @@ def families(codes: Int, names: tuple[str, ...]) -> Int:
     """The family of each reason code, given as a position in `names`, -1 unnamed."""
     of = np.array([*(FAMILIES.index(CODES[name]) for name in names), FAMILIES.index("unnamed")])
     return np.asarray(of[codes], np.int64)
-
-
