@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks import check, handbook, real, signals
+from benchmarks import check, handbook, real, signals, simulate
 from benchmarks.command import ROOT
 from benchmarks.workbench import Workbench, machine
 
@@ -37,6 +37,7 @@ BENCHMARKS: Final = {
     "job": Benchmark(signals.job, "signals"),
     "kernel": Benchmark(signals.kernel, "signals"),
     "check": Benchmark(check.check, "check"),
+    "simulate": Benchmark(simulate.simulate, "simulate"),
 }
 
 

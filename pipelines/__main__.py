@@ -16,6 +16,7 @@ from features.build import HORIZON
 from features.kernel import DAY, HOUR
 
 TRACKING: Final = "sqlite:///redress.db"
+DESCRIBED: Final = Path("redress-out") / "simulate"
 LONGEST: Final = 36_525 * DAY
 LATER: Final = "belongs to a later version"
 Closing = Mapping[str, object]
@@ -112,7 +113,7 @@ def _simulate(args: argparse.Namespace, said: Said) -> Closing:
     if args.describe:
         from pipelines.describe import describe
 
-        closing |= describe(parameters, seed=args.seed, said=said)
+        closing |= describe(parameters, seed=args.seed, out=DESCRIBED, said=said)
     return closing
 
 

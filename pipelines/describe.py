@@ -1,68 +1,158 @@
 """The job of describing a simulated marketplace: its rates, what is known of the truth, and how far signals can see."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 from tqdm import tqdm
 
-from features import Ledger, signals
-from features.asking import askings
 from features.kernel import DAY, Flag, Int
 from features.signal import Float
+from features.streams import NOT_YET
 from models import fit
+from pipelines import plots
 from pipelines.check import Said
-from pipelines.marketplace import Marketplace, happen
-from pipelines.marketplace.claims import CAUSES, SIDE, SIDES
-from pipelines.marketplace.draws import START, end
+from pipelines.marketplace import Events, Marketplace, happen
+from pipelines.marketplace.claims import SIDE, SIDES
+from pipelines.marketplace.draws import START, end, turn
 from pipelines.marketplace.endings import WON
-from pipelines.marketplace.events import Events
-from pipelines.marketplace.ledger import Names, tables
 from pipelines.marketplace.parameters import told
-from pipelines.marketplace.people import STRANGER
-from pipelines.marketplace.proofs import BUYER
+from pipelines.marketplace.parcels import DAMAGED, DECLINING, FALSE_SCAN, LOST
 from pipelines.marketplace.rates import RATES, contested, ended, judged
+from pipelines.report import Page, Section, Table, write_plots, write_report
+from pipelines.sight import FEWEST, LIMIT, SURE, Sight, View, mute, sights, view
 
-FEWEST: Final = 40
-"""Cases of a cause below which nothing is said of it."""
 STRONGEST: Final = 3
-SAMPLE: Final = 20_000
-"""Orders that stolen ones are told from."""
 MORE: Final = 5
 """Worlds of the same kind that the ceiling learns from."""
 LEARN_UNTIL: Final = 0.6
 """Share of the days that is learnt from; the disputes of the rest are tested on."""
-SETTLED: Final = 7 * DAY
-"""How long after a dispute its evidence is looked at."""
+MONTH: Final = 30 * DAY
 
 
-@dataclass(frozen=True)
-class View:
-    """What signals show of disputes and of a sample of orders, beside what is true: frames and codes (n,) of CAUSES."""
+def describe(parameters: Marketplace, *, seed: int, out: Path, said: Said) -> dict[str, object]:
+    """Rates, delays, label coverage, the strongest single signals against each hidden cause, and the best achievable scores.
 
-    disputes: pd.DataFrame
-    cause: Int
-    orders: pd.DataFrame
-    stolen: Flag
-
-
-def describe(parameters: Marketplace, *, seed: int, said: Said) -> dict[str, object]:
-    """Rates, delays, label coverage, the strongest single signals against each hidden cause, and the best achievable scores."""
+    Writes them with figures to `out`/report.html.
+    """
     said(f"simulating {parameters.orders:,} orders over {parameters.days:g} days")
     events = happen(parameters, seed=seed)
-    closing: dict[str, object] = {f"parameter {name}": line for name, line in told(parameters).items()}
-    closing |= {f"rate {name}": line for name, line in rates(events).items()}
-    closing |= {f"labels {name}": line for name, line in coverage(events).items()}
+    found = {"parameter": told(parameters), "rate": rates(events), "labels": coverage(events)}
     said("measuring every signal against every hidden cause")
     seen = view(events)
-    closing |= {f"signals {name}": line for name, line in strongest(seen, events).items()}
+    each = sights(seen)
+    found["signals"] = strongest(each)
     said(f"training on true labels of {MORE} more such worlds, for the best achievable")
-    closing |= {f"ceiling {name}": line for name, line in ceiling(events, seen).items()}
-    return closing
+    found["ceiling"] = ceiling(events, seen)
+    sections = _sections(events, found, each)
+    write_plots(out / "plots", sections)
+    write_report(out / "report.html", _page(events, sections))
+    closing: dict[str, object] = {
+        f"{kind} {name}": line for kind, lines in found.items() for name, line in lines.items()
+    }
+    return closing | {"report": str(out / "report.html")}
+
+
+def _page(it: Events, sections: list[Section]) -> Page:
+    opened, charged = it.quarrels.opened, it.charges.charged
+    lede = (
+        "A simulated marketplace shows that the machinery works and proves nothing about the world. This page says what it is "
+        "like, how much of its truth the ledger tells, and how far signals can see.",
+    )
+    facts = (
+        ("Orders", f"{len(it.trade.bought):,}"),
+        ("Disputes", f"{len(opened):,}"),
+        ("of these in bad faith", f"{int(opened.malicious.sum()):,}"),
+        ("Chargebacks", f"{len(charged):,}"),
+        ("of these contested", f"{int(contested(it).sum()):,}"),
+    )
+    return Page("What the simulated marketplace is like", lede, facts, tuple(sections))
+
+
+def _sections(it: Events, found: dict[str, dict[str, str]], each: list[Sight]) -> list[Section]:
+    """The report's sections: rates, labels, what single signals see, the best achievable, the drift, and all parameters."""
+    best = {sight.cause: (auc, name) for sight in each for name, auc in sight.strongest(1)}
+    says = {
+        "rate": (
+            "Rates and delays",
+            "What was measured, on how many, and what is known of life; delays by their deciles.",
+        ),
+        "labels": (
+            "What the ledger tells of the truth",
+            "Findings come late and to the suspect first; endings to the contested.",
+        ),
+        "signals": (
+            "The strongest single signals",
+            "By AUC, in whichever direction and with the unknown at whichever end.",
+        ),
+        "ceiling": (
+            "The best achievable",
+            "Who disputes in bad faith, on the latest disputes, by the same learner: from findings, from true labels, and from "
+            f"the true labels of {MORE} more worlds. Then how well true probabilities foretell who wins a chargeback.",
+        ),
+        "parameter": ("Parameters", "Value and unit, what it is, where from, and the range to sweep."),
+    }
+    rows = {kind: Table(("", ""), tuple(lines.items())) for kind, lines in found.items()}
+    made = {kind: Section(*(heading, (prose,)), rows[kind], chapter=True) for kind, (heading, prose) in says.items()}
+    reach = (
+        [Section("How far one signal sees", ("Each bar is the best of all signals.",), figure=plots.reach(best, LIMIT))]
+        if best
+        else []
+    )
+    return [made["rate"], made["labels"], *reach, made["signals"], made["ceiling"], *_drift(it), made["parameter"]]
+
+
+def _drift(it: Events) -> list[Section]:
+    """What changes at the turn, month by month."""
+    sent, bought, opened = it.trade.sent, it.trade.bought, it.quarrels.opened
+    shipped, faults = sent.shipped < NOT_YET, np.isin(sent.problem, (LOST, FALSE_SCAN, DAMAGED))
+    worse = shipped & (sent.carrier == DECLINING)
+    months = (turn(it.parameters) - START) / MONTH + 1
+    carriers = {
+        "the one that gets worse": _monthly(it, bought.at[worse], faults[worse]),
+        "all others": _monthly(it, bought.at[shipped & ~worse], faults[shipped & ~worse]),
+    }
+    bad = opened.malicious
+    abuse = {"claims of the new pattern": _monthly(it, opened.at[bad], opened.pattern[bad])}
+    drawn = (
+        (
+            "A carrier gets worse",
+            "Parcels lost, damaged, or scanned as delivered that never were.",
+            carriers,
+            "share of parcels",
+        ),
+        (
+            "Abuse takes a new pattern",
+            "Of disputes in bad faith, by the month they were opened.",
+            abuse,
+            "share of disputes",
+        ),
+    )
+    return [
+        Section(heading, (says,), figure=plots.turns(rates, months, heading, label))
+        for heading, says, rates, label in drawn
+        if all(np.isfinite(rate).sum() > 1 for rate in rates.values())
+    ]
+
+
+def _monthly(it: Events, at: Int, which: Flag) -> Float:
+    """The share of things that are so, by whole months of 30 days from the first; NaN in a month without any."""
+    months = max(1, (end(it.parameters) - START) // MONTH)
+    month = np.minimum((at - START) // MONTH, months - 1)
+    total, met = np.bincount(month, minlength=months), np.bincount(month, which, months)
+    return np.asarray(np.divide(met, total, out=np.full(months, np.nan), where=total > 0))
+
+
+def strongest(each: list[Sight]) -> dict[str, str]:
+    """The strongest single signals against each hidden cause, and the kinds of signals that tell of none."""
+    best = {
+        f"of {sight.cause}": f"n {sight.cases:,}; "
+        + ", ".join(f"{name} {auc:.3f}" for name, auc in sight.strongest(STRONGEST))
+        for sight in each
+    }
+    return best | {f"beyond {SURE:g} standard errors of no cause": ", ".join(mute(each)) or "none"}
 
 
 def rates(it: Events) -> dict[str, str]:
@@ -116,85 +206,6 @@ def coverage(it: Events) -> dict[str, str]:
 
 def _share(which: Flag) -> str:
     return f"{100 * which.mean():.3g} % of {len(which):,}" if len(which) else "none"
-
-
-def view(it: Events, names: Names | None = None) -> View:
-    """The signals of all disputes at their own moment and of a sample of orders, stolen ones all, with the truth of each."""
-    ledger = Ledger.of(tables(it, names))
-    disputes = signals(ledger, "dispute_outcome")
-    row = disputes["ask_id"].str[1:].astype("int64").to_numpy()
-    stolen = it.trade.bought.spirit == STRANGER
-    some = np.random.default_rng(it.seed).random(len(stolen)) < SAMPLE / len(stolen)
-    asks = askings(ledger, "chargeback_risk")
-    asked = pd.DataFrame({"ask_id": asks.ids.to_pandas(), "at": pd.to_datetime(asks.at, unit="us", utc=True)})
-    orders = signals(ledger, "chargeback_risk", asks=asked[(stolen | some)[asks.row]])
-    order = orders["ask_id"].str[1:].astype("int64").to_numpy()
-    shown = pd.DataFrame({"shared_evidence": shared_evidence(it)[row]}, dtype=np.float32)
-    return View(pd.concat([disputes, shown], axis=1), it.quarrels.opened.cause[row], orders, stolen[order])
-
-
-def shared_evidence(it: Events) -> Int:
-    """For each dispute, how many other buyers had shown one of its pictures before, a week after it was opened."""
-    shown, opened = it.quarrels.shown, it.quarrels.opened
-    buyer = it.trade.bought.buyer[opened.order]
-    rows = np.flatnonzero((shown.content >= 0) & (shown.party == BUYER))
-    rows = rows[np.argsort(shown.at[rows], kind="stable")]
-    seen: dict[int, set[int]] = {}
-    others = np.zeros(len(opened), np.int64)
-    for content, case, at in zip(
-        *(values[rows].tolist() for values in (shown.content, shown.case, shown.at)), strict=True
-    ):
-        known = seen.setdefault(content, set())
-        if at < opened.at[case] + SETTLED:
-            others[case] = max(others[case], len(known - {buyer[case]}))
-        known.add(int(buyer[case]))
-    return others
-
-
-@dataclass(frozen=True)
-class Ranks:
-    """Ranks of every signal with the unknown first and with it last: matrices (n, signals)."""
-
-    names: list[str]
-    low: Float
-    high: Float
-
-    @classmethod
-    def of(cls, frame: pd.DataFrame) -> "Ranks":
-        """The ranks of a frame's float32 columns."""
-        values = frame.select_dtypes(np.float32)
-        low, high = (rankdata(values.fillna(far).to_numpy(np.float64), axis=0) for far in (-np.inf, np.inf))
-        return cls([str(name) for name in values.columns], low, high)
-
-    def auc(self, yes: Flag) -> Float:
-        """How well each signal alone separates `yes` (n,), in whichever direction, the unknown at whichever end: 0.5 to 1."""
-        p, n = int(yes.sum()), len(yes)
-        found = [(ranks[yes].sum(axis=0) - p * (p + 1) / 2) / (p * (n - p)) for ranks in (self.low, self.high)]
-        return np.asarray(np.max([np.maximum(auc, 1 - auc) for auc in found], axis=0))
-
-
-def targets(seen: View) -> Iterator[tuple[str, Ranks, Flag]]:
-    """Every hidden cause that there are enough cases of: its name, the ranks of what is asked about, and where it holds."""
-    ranks = Ranks.of(seen.disputes)
-    side = SIDE[seen.cause]
-    told_apart = {"malicious": side == SIDES.index("buyer")}
-    told_apart |= {f"at fault: {name}": side == i for i, name in enumerate(SIDES)}
-    told_apart |= {f"cause: {name}": seen.cause == i for i, name in enumerate(CAUSES)}
-    for name, yes in told_apart.items():
-        if FEWEST <= yes.sum() <= len(yes) - FEWEST:
-            yield name, ranks, yes
-    if FEWEST <= seen.stolen.sum() <= len(seen.stolen) - FEWEST:
-        yield "stolen order", Ranks.of(seen.orders), seen.stolen
-
-
-def strongest(seen: View, it: Events) -> dict[str, str]:
-    """The strongest single signals against each hidden cause, by AUC."""
-    found = {}
-    for name, ranks, yes in targets(seen):
-        auc = ranks.auc(yes)
-        best = np.argsort(-auc, kind="stable")[:STRONGEST]
-        found[f"of {name}"] = f"n {int(yes.sum()):,}; " + ", ".join(f"{ranks.names[i]} {auc[i]:.3f}" for i in best)
-    return found
 
 
 def ceiling(it: Events, seen: View) -> dict[str, str]:

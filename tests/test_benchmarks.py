@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import check, handbook, made, real, rules, signals
+from benchmarks import check, handbook, made, real, rules, signals, simulate
 from benchmarks.__main__ import BENCHMARKS, main, parser
 from benchmarks.command import ROOT, run
 from benchmarks.paired import draws, interval
@@ -49,6 +49,22 @@ def test_the_kernel_and_its_peer_find_the_same(tmp_path: Path) -> None:
 
 def test_the_job_writes_signals_of_every_order(tmp_path: Path) -> None:
     assert "| 300 |" in signals.job(bench(tmp_path, rows=300))
+
+
+def test_the_simulation_gives_the_same_bytes_each_time_and_no_bad_row(tmp_path: Path) -> None:
+    said = simulate.simulate(Workbench(tmp_path, DATA, rows=1_000, runs=2))
+    assert "the same bytes in all 2 runs, no bad row" in said
+    assert "| redress simulate |" in said
+
+
+def test_folders_that_differ_are_told_apart(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    made.card_payments(one, 50, seed=1)
+    simulate.copied(one, other)
+    assert simulate.same(one, other)
+    made.card_payments(tmp_path / "third", 50, seed=2)
+    assert not simulate.same(one, tmp_path / "third")
+    assert simulate.digest(one) != simulate.digest(tmp_path / "third")
 
 
 def test_the_check_finds_what_was_planted_and_so_does_its_peer(tmp_path: Path) -> None:

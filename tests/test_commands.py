@@ -28,6 +28,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import RegisteredModel
 
+from features.tables import TABLES
 from pipelines.__main__ import AWAITED, main
 from pipelines.marketplace import world
 from pipelines.simulate import simulate, write_ledger
@@ -209,10 +210,10 @@ def _aliases(tracking: str) -> dict[str, str]:
 def test_check_tells_rows_spans_and_what_a_ledger_can_support(full: Path) -> None:
     ran = run("check", full, "--json")
     closing = ran.closing
-    assert list(closing) == ["orders", "disputes", "rulings", "chargebacks", "refunds", RISK, OUTCOME]
+    assert list(closing) == [*TABLES, RISK, OUTCOME]
     assert closing["orders"] == "3,000 rows, 2024-01-01 to 2025-02-03, 0 bad"
-    assert str(closing[RISK]).partition(" signals; ")[2].startswith("1,877 mature answers, 99 ")
-    assert "shipments" in str(closing[OUTCOME]).partition("absent: ")[2]
+    assert str(closing[RISK]).partition(" signals; ")[2].startswith("1,869 mature answers, 238 ")
+    assert str(closing[OUTCOME]).partition("absent: ")[2].startswith("orders.address_id, ")
     assert not (full / "quarantine").exists()
 
 

@@ -22,11 +22,13 @@ DOORS = {
     "jinja2": {"pipelines/report.py"},
     "lightgbm": {"models/fit.py"},
     "lmdb": {"features/store.py"},
-    "matplotlib": {"pipelines/plots.py"},
+    "matplotlib": {f"pipelines/plots/{name}.py" for name in ("drawing", "evaluation", "marketplace", "signals")},
     "mlflow": {"models/registry.py"},
     "psycopg": {"features/store.py"},
     "pyspark": {"features/spark.py"},
 }
+TRUTHFUL = {"pipelines/backtest.py", "pipelines/refunds.py", "pipelines/simulate.py"}
+"""Jobs that may open the truth beside a simulated ledger: the one that writes it, and the back-tests."""
 NAMELESS = {"base", "common", "config", "constant", "constants", "helper", "helpers", "util", "utils"}
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(work|root|home|Users)/")
 
@@ -68,6 +70,18 @@ def heavy_libraries_have_one_door(path: PurePosixPath, tree: ast.Module) -> Iter
             yield f"imports {name} past {', '.join(sorted(DOORS[name]))}"
 
 
+def nothing_that_learns_knows_the_truth(path: PurePosixPath, tree: ast.Module) -> Iterator[str]:
+    """Finds words of a simulated marketplace's truth below the jobs, docstrings aside, and jobs that open it and may not."""
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        said = [getattr(node, name, None) for name in ("id", "attr", "arg", "name", "module", "value")]
+        words = [word for word in said if isinstance(word, str) and id(node) not in told]
+        if floor(path) != "pipelines":
+            yield from (f"says {word}" for word in words if "truth" in word.lower())
+        elif "pipelines.marketplace.truth" in words and str(path) not in TRUTHFUL:
+            yield "opens the truth"
+
+
 def init_files_only_reexport(path: PurePosixPath, tree: ast.Module) -> Iterator[str]:
     """Finds anything in an `__init__` but its docstring, names taken from its own package, and `__all__`."""
     if path.name != "__init__.py":
@@ -98,6 +112,7 @@ def files_begin_by_saying_what_they_are(path: PurePosixPath, tree: ast.Module) -
 LAWS: tuple[Law, ...] = (
     imports_point_down,
     heavy_libraries_have_one_door,
+    nothing_that_learns_knows_the_truth,
     init_files_only_reexport,
     files_are_named_after_what_they_hold,
     files_begin_by_saying_what_they_are,
@@ -153,6 +168,15 @@ def test_the_house_keeps_its_laws(law: Law) -> None:
             "__import__('duckdb')",
             "imports duckdb past pipelines/importing.py",
         ),
+        (nothing_that_learns_knows_the_truth, "features/a.py", "open(p / 'truth')", "says truth"),
+        (nothing_that_learns_knows_the_truth, "models/a.py", "def f(ledger):\n    return ledger.truth", "says truth"),
+        (nothing_that_learns_knows_the_truth, "serve.py", "f'{place}/Truth/x'", "says /Truth/x"),
+        (
+            nothing_that_learns_knows_the_truth,
+            "pipelines/score.py",
+            "from pipelines.marketplace.truth import Truth",
+            "opens the truth",
+        ),
         (init_files_only_reexport, "models/__init__.py", "import os", "line 1 is no re-export"),
         (init_files_only_reexport, "models/__init__.py", "'''Says.'''\n\nhorizon = 120", "line 3 is no re-export"),
         (init_files_only_reexport, "models/__init__.py", "from features import Ledger", "line 1 is no re-export"),
@@ -175,6 +199,8 @@ def test_a_planted_offender_is_caught(law: Law, path: str, source: str, why: str
         ("models/baselines.py", "import modelserve\nserve = 'import pipelines'"),
         ("pipelines/report.py", "import jinja2\nimport features, models.fit\nfrom pipelines import plots"),
         ("serve.py", "from fastapi import FastAPI\nfrom models import load"),
+        ("models/fit.py", "def f():\n    '''Tells the truth.'''"),
+        ("pipelines/backtest.py", "from pipelines.marketplace.truth import Truth"),
     ],
 )
 def test_an_innocent_is_left_alone(path: str, source: str) -> None:

@@ -44,7 +44,7 @@ WORDS: Final = np.array(
         [2, 2, 50, 31, 7, 2, 2, 0, 2, 2],
         [3, 4, 18, 14, 53, 0, 3, 0, 2, 3],
         [55, 0, 5, 3, 1, 0, 2, 2, 26, 6],
-        [20, 12, 15, 17, 7, 3, 6, 8, 6, 6],
+        [20, 12, 15, 11, 7, 3, 6, 8, 6, 12],
         [22, 2, 6, 2, 1, 1, 2, 52, 2, 10],
         [26, 2, 5, 2, 1, 2, 2, 46, 3, 11],
         [33, 14, 20, 13, 8, 4, 4, 2, 1, 1],
@@ -121,10 +121,10 @@ def claims(rng: Generator, m: Marketplace, trade: Trade, meant: Intents, *, to_b
     reason = np.where(pattern, pick_by(rng, PATTERN, 0 * order), pick_by(rng, WORDS, cause))
     share = _asked(rng, cause, sent.missing[order], pattern)
     noticed = _noticed(rng, trade, order, cause, reason)
-    median = m.charged_days if to_bank else m.dispute_days
-    at = np.maximum(
-        bought.at[order] + days(rng, median, n), noticed + HOUR + (rng.exponential(2.0, n) * DAY).astype(np.int64)
-    )
+    haste = np.select([np.isin(cause, MALICE), cause == MISUNDERSTOOD], [0.85, 1.2], 1.0)
+    slowly = days(rng, haste * (m.charged_days if to_bank else m.dispute_days), n)
+    soonest = noticed + HOUR + (rng.exponential(2.0, n) * haste * DAY).astype(np.int64)
+    at = np.maximum(bought.at[order] + slowly, soonest)
     keep = np.flatnonzero((at < end(m)) & (at - bought.at[order] <= m.window_days * DAY))
     keep = keep[np.argsort(at[keep], kind="stable")]
     known = chance(rng, 0.7, n) & (noticed <= at)

@@ -31,7 +31,7 @@ from pipelines.marketplace.banks import REASON_CODES
 from pipelines.marketplace.draws import end, turn
 from pipelines.marketplace.events import Events
 from pipelines.marketplace.officers import FAULTS
-from pipelines.marketplace.orders import CHANNELS, NETWORKS, REGIONS
+from pipelines.marketplace.orders import CHANNELS, NETWORKS, OWN, REGIONS
 from pipelines.marketplace.parcels import CARRIERS
 from pipelines.marketplace.people import COUNTRIES
 from pipelines.marketplace.platform import BLOCKS, INITIATORS, RESULTS
@@ -128,7 +128,8 @@ def _orders(it: Events, ids: Names) -> Columns:
         links[link] = pc.if_else(pa.array(ids.unknown.random(n) >= m.unknown_rate), links[link], None)
     countries = [*COUNTRIES]
     regions = [f"{country}-{number}" for country in countries for number in range(REGIONS)]
-    place = (bought.address % (1 << 31) * 7919 >> 3) % REGIONS
+    place = bought.address % (1 << 31) * 7919 >> 3
+    place = np.where(bought.address >= 2 * OWN, place % 2, place % REGIONS)  # rings and strangers keep to some
     return {
         **{"order_id": ids.order, "at": bought.at, "amount": bought.amount, **links},
         **{"buyer_id": ids.buyer(bought.buyer), "seller_id": ids.seller(bought.seller)},

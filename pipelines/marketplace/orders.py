@@ -112,7 +112,7 @@ def _ways(rng: Generator, folk: People, buyer: Int, at: Int) -> Way:
 def _thefts(rng: Generator, m: Marketplace, n: int, folk: People) -> tuple[Way, Strangers]:
     """Orders by strangers: sprees of minutes to days on one or two devices, over a few new accounts or a taken one."""
     spree, draw = repeated(rng, m.stolen_orders, n), rng.random((7, n))
-    begin, takeover = rng.permutation(moments(rng, m, n)), chance(rng, m.takeover_rate, n)
+    begin, takeover = rng.permutation(_sleepless(rng, m, n)), chance(rng, m.takeover_rate, n)
     lasts = np.minimum(np.exp(rng.uniform(np.log(600 * SECOND), np.log(4 * DAY), n)), end(m) - 1 - begin)
     accounts, cards = rng.integers(1, 4, (2, n))
     account = 3 * spree + np.floor(draw[0] * accounts[spree]).astype(np.int64)
@@ -136,6 +136,12 @@ def _thefts(rng: Generator, m: Marketplace, n: int, folk: People) -> tuple[Way, 
         channel=np.where(chance(rng, 0.3, n), 1, pick(rng, [*CHANNELS.values()], n)),
     )
     return way, _opened(rng, buyer[~taken], at[~taken])
+
+
+def _sleepless(rng: Generator, m: Marketplace, n: int) -> Int:
+    """Moments that keep no hours: strangers work at night as well."""
+    day = moments(rng, m, n) // DAY * DAY
+    return np.asarray(np.minimum(day + rng.integers(0, DAY, n), end(m) - 1))
 
 
 def _opened(rng: Generator, buyer: Int, at: Int) -> Strangers:
@@ -234,10 +240,11 @@ def _bought(
 
 
 def _loyal(rng: Generator, m: Marketplace, who: Sellers, ways: Way, seller: Int) -> Int:
-    """Sends some buyers to the seller of their last order again, if he isn't frozen by now."""
+    """Sends some buyers, abusers twice as many, to the seller of their last order again, if he isn't frozen by now."""
     n = len(seller)
+    often = m.loyalty * np.where(np.isin(ways.spirit, (SERIAL, RING)), 2.0, 1.0)
     order = np.lexsort((np.arange(n), ways.buyer))
-    same = np.r_[False, np.diff(ways.buyer[order]) == 0][:n] & chance(rng, m.loyalty, n)
+    same = np.r_[False, np.diff(ways.buyer[order]) == 0][:n] & chance(rng, often[order], n)
     last = order[np.maximum.accumulate(np.where(same, 0, np.arange(n)))]
     again = np.empty(n, np.int64)
     again[order] = seller[last]
@@ -267,6 +274,6 @@ def usual_days(seller_country: Int, ship: Int) -> Float:
 
 def _promised(rng: Generator, at: Int, who: Sellers, seller: Int, ship: Int) -> Int:
     """The date a seller promises: what is usual on the lane and some days, by temper fewer or more."""
-    hope = np.exp(rng.normal(0.25, 0.2, len(who.trade)))[seller]
+    hope = np.exp(rng.normal(0.3, 0.35, len(who.trade)))[seller]
     usual = usual_days(who.country[seller], ship)
     return at + (np.ceil(usual * hope + 3 + rng.integers(0, 3, len(at))) * DAY).astype(np.int64)

@@ -222,7 +222,7 @@ def world(name: str = "lifelike", /, **numbers: float) -> Marketplace:
     """A named world, with some parameters set otherwise.
 
     >>> world("enriched", orders=300).ring_share
-    0.025
+    0.022
     """
     if name not in WORLDS:
         raise RedressError(f"world: want one of {', '.join(WORLDS)}, got {name}")

@@ -102,11 +102,13 @@ def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: 
     carrier = _carriers(rng, m, bought, who)
     handling = days(rng, HANDLING_DAYS[trade], n, 0.5)
     begin = np.maximum(bought.at, np.where(stops.risky, stops.released, 0))
-    shipped = np.where((stops.cancelled < NOT_YET) | stops.closed, NOT_YET, begin + handling)
+    shipped = np.where((stops.cancelled < NOT_YET) | stops.closed, NOT_YET, _working(begin + handling))
     usual = usual_days(who.country[bought.seller], bought.ship)
     transit = days(rng, np.where(bought.fake, 3.0, usual) * PACE[carrier], n, m.delay)
-    arrives = after(shipped, transit)
-    faults = FAULTS[carrier] * np.where((carrier == DECLINING) & (bought.at >= turn(m)), m.carrier_decline, 1.0)
+    arrives = np.where(shipped < NOT_YET, _working(np.where(shipped < NOT_YET, shipped, 0) + transit), NOT_YET)
+    worse = (carrier == DECLINING) & (bought.at >= turn(m))
+    backlog = np.where(_weekday(shipped) == 0, 1.5, 0.75)
+    faults = FAULTS[carrier] * np.where(worse, m.carrier_decline, 1.0) * backlog
     problem, missing = _problems(rng, m, bought, who, what, faults, trade)
     problem[(problem == NONE) & (arrives > bought.promised + DAY)] = LATE
     problem[shipped == NOT_YET] = NONE
@@ -128,6 +130,17 @@ def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: 
         delivered=np.where(lost, NOT_YET, arrives),
         reported=reported,
     )
+
+
+def _working(at: Int) -> Int:
+    """The same hour of the next Monday for what falls on a weekend: nobody hands over or delivers then."""
+    weekday = _weekday(at)
+    return np.asarray(at + np.where(weekday >= 5, 7 - weekday, 0) * DAY)
+
+
+def _weekday(at: Int) -> Int:
+    """Monday is 0; 1970-01-01 was a Thursday."""
+    return np.asarray((at // DAY + 3) % 7)
 
 
 def _carriers(rng: Generator, m: Marketplace, bought: Orders, who: Sellers) -> Int:

@@ -187,13 +187,13 @@ class Truth:
         try:
             told = json.loads((folder / "mechanism.json").read_text(encoding="utf-8"))
             tables = {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
-        except (OSError, ValueError) as error:
-            raise LedgerError(f"{folder}: want the truth of a simulated ledger, got {error}; simulate one") from None
+            seed, parameters, rules = told["seed"], told["parameters"], dict(told["mechanism"])
+            mechanism = Mechanism(**rules | {"network": tuple(rules["network"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise LedgerError(f"{folder}: want the truth of a simulated ledger, got {error!r}; simulate one") from None
         if {name: told.get(name) for name in _rules()} != _rules():
             raise LedgerError(f"{folder}: want the rules of winning of this version, got others; simulate it again")
-        rules = dict(told["mechanism"])
-        mechanism = Mechanism(**rules | {"network": tuple(rules["network"])})
-        return cls(told["seed"], told["parameters"], mechanism, tables)
+        return cls(seed, parameters, mechanism, tables)
 
     def win_probability(self, chargebacks: Sequence[str], evidence: Sequence[Collection[str]]) -> Float:
         """The true probability (n,) to win each of `chargebacks`, were exactly the kinds in `evidence` filed.
@@ -207,6 +207,9 @@ class Truth:
             raise LedgerError(
                 f"truth: want chargebacks and kinds of evidence it knows, got {[*lost, *sorted(strange)][0]}"
             )
+        if len(evidence) != len(chargebacks):
+            came = f"{len(evidence)} for {len(chargebacks)}"
+            raise LedgerError(f"truth: want as many sets of evidence as chargebacks, got {came}")
         items = np.array([[kind in some for kind in EVIDENCE] for some in evidence], np.bool_).reshape(
             -1, len(EVIDENCE)
         )

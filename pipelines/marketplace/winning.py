@@ -133,7 +133,7 @@ def win_probability(mechanism: Mechanism, cases: Cases, items: NDArray[np.bool_]
     >>> one = Cases(zero, zero, zero, np.array([5_000]), zero, true, true)
     >>> compelling = np.array([[kind == "identity_match" for kind in EVIDENCE]])
     >>> [round(float(win_probability(Mechanism(0, 0.0), one, held)[0]), 2) for held in (compelling & False, compelling)]
-    [0.24, 0.9]
+    [0.2, 0.79]
     """
     family, n = cases.family, len(cases.family)
     shift = np.array([mechanism.base[name] for name in FAMILIES])[family] + mechanism.leniency

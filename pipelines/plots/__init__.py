@@ -1,0 +1,10 @@
+"""Figures as SVG text: one accent for the model, greys for the baselines, titles that say the finding.
+
+The same arrays give the same bytes. Text stays text, so a page shows it in its own typeface.
+"""
+
+from pipelines.plots.evaluation import calibration, folds, money, precision_recall, scores
+from pipelines.plots.marketplace import reach, turns
+from pipelines.plots.signals import effects, signals
+
+__all__ = ["calibration", "effects", "folds", "money", "precision_recall", "reach", "scores", "signals", "turns"]

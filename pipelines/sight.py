@@ -1,0 +1,155 @@
+"""How far signals can see: each alone against every hidden cause of a simulated marketplace."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from features import Ledger, signals
+from features.asking import ASKED, askings
+from features.dictionary import cases, entities, history
+from features.kernel import DAY, Flag, Int
+from features.signal import Float
+from pipelines.marketplace import Events
+from pipelines.marketplace.claims import CAUSES, SIDE, SIDES
+from pipelines.marketplace.ledger import Names, tables
+from pipelines.marketplace.people import STRANGER
+from pipelines.marketplace.proofs import BUYER
+
+FEWEST: Final = 40
+"""Cases of a cause below which nothing is said of it."""
+LIMIT: Final = 0.85
+"""The AUC beyond which a single signal gives a hidden cause away."""
+SURE: Final = 3.0
+"""Standard errors from one half beyond which a signal is said to tell something."""
+SAMPLE: Final = 20_000
+"""Orders that stolen ones are told from."""
+SETTLED: Final = 7 * DAY
+"""How long after a dispute its evidence is looked at."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What signals show of disputes and of a sample of orders, beside what is true: frames and codes (n,) of CAUSES."""
+
+    disputes: pd.DataFrame
+    cause: Int
+    orders: pd.DataFrame
+    stolen: Flag
+
+
+def view(it: Events, names: Names | None = None) -> View:
+    """The signals of all disputes at their own moment and of a sample of orders, stolen ones all, with the truth of each."""
+    ledger = Ledger.of(tables(it, names))
+    disputes = signals(ledger, "dispute_outcome")
+    row = disputes["ask_id"].str[1:].astype("int64").to_numpy()
+    stolen = it.trade.bought.spirit == STRANGER
+    some = np.random.default_rng(it.seed).random(len(stolen)) < SAMPLE / len(stolen)
+    asks = askings(ledger, "chargeback_risk")
+    asked = pd.DataFrame({"ask_id": asks.ids.to_pandas(), "at": pd.to_datetime(asks.at, unit="us", utc=True)})
+    orders = signals(ledger, "chargeback_risk", asks=asked[(stolen | some)[asks.row]])
+    order = orders["ask_id"].str[1:].astype("int64").to_numpy()
+    shown = pd.DataFrame({"shared_evidence": shared_evidence(it)[row]}, dtype=np.float32)
+    return View(pd.concat([disputes, shown], axis=1), it.quarrels.opened.cause[row], orders, stolen[order])
+
+
+def shared_evidence(it: Events) -> Int:
+    """For each dispute, how many other buyers had shown one of its pictures before, a week after it was opened."""
+    shown, opened = it.quarrels.shown, it.quarrels.opened
+    buyer = it.trade.bought.buyer[opened.order]
+    rows = np.flatnonzero((shown.content >= 0) & (shown.party == BUYER))
+    rows = rows[np.argsort(shown.at[rows], kind="stable")]
+    seen: dict[int, set[int]] = {}
+    others = np.zeros(len(opened), np.int64)
+    for content, case, at in zip(
+        *(values[rows].tolist() for values in (shown.content, shown.case, shown.at)), strict=True
+    ):
+        known = seen.setdefault(content, set())
+        if at < opened.at[case] + SETTLED:
+            others[case] = max(others[case], len(known - {buyer[case]}))
+        known.add(int(buyer[case]))
+    return others
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Ranks of every signal with the unknown first and with it last: matrices (n, signals)."""
+
+    names: list[str]
+    low: Float
+    high: Float
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> "Ranks":
+        """The ranks of a frame's float32 columns."""
+        values = frame.select_dtypes(np.float32)
+        low, high = (rankdata(values.fillna(far).to_numpy(np.float64), axis=0) for far in (-np.inf, np.inf))
+        return cls([str(name) for name in values.columns], low, high)
+
+    def auc(self, yes: Flag) -> Float:
+        """How well each signal alone separates `yes` (n,), in whichever direction, the unknown at whichever end: 0.5 to 1."""
+        p, n = int(yes.sum()), len(yes)
+        found = [(ranks[yes].sum(axis=0) - p * (p + 1) / 2) / (p * (n - p)) for ranks in (self.low, self.high)]
+        return np.asarray(np.max([np.maximum(auc, 1 - auc) for auc in found], axis=0))
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How every signal alone separates one hidden cause: its name, how many cases, the signals and their AUC (signals,)."""
+
+    cause: str
+    cases: int
+    signals: list[str]
+    auc: Float
+    by_chance: float
+
+    def strongest(self, most: int) -> list[tuple[str, float]]:
+        """The signals that separate it best, and their AUC."""
+        return [(self.signals[i], float(self.auc[i])) for i in np.argsort(-self.auc, kind="stable")[:most]]
+
+
+def sights(seen: View) -> list[Sight]:
+    """Every hidden cause that there are enough cases of, and how each signal separates it from all the rest."""
+    side = SIDE[seen.cause]
+    apart = {"malicious": side == SIDES.index("buyer")}
+    apart |= {f"at fault: {name}": side == i for i, name in enumerate(SIDES) if name != "buyer"}
+    apart |= {f"cause: {name}": seen.cause == i for i, name in enumerate(CAUSES)}
+    disputes, orders = Ranks.of(seen.disputes), Ranks.of(seen.orders)
+    asked = [(name, disputes, yes) for name, yes in apart.items()] + [("stolen order", orders, seen.stolen)]
+    return [
+        Sight(name, int(yes.sum()), ranks.names, ranks.auc(yes), _by_chance(yes))
+        for name, ranks, yes in asked
+        if FEWEST <= yes.sum() <= len(yes) - FEWEST
+    ]
+
+
+def mute(found: list[Sight]) -> list[str]:
+    """The kinds of signals that tell of no cause, each AUC being within SURE standard errors of one half."""
+    sure = dict.fromkeys(kinds(), 0.0)
+    for sight in found:
+        beyond = dict(zip(sight.signals, ((sight.auc - 0.5) / sight.by_chance).tolist(), strict=True))
+        sure = {kind: max(most, *(beyond.get(signal, 0.0) for signal in kinds()[kind])) for kind, most in sure.items()}
+    return [kind for kind, most in sure.items() if most < SURE]
+
+
+def _by_chance(yes: Flag) -> float:
+    """Standard error of the AUC of a signal that tells nothing (Mann and Whitney 1947)."""
+    p, n = int(yes.sum()), int((~yes).sum())
+    return float(np.sqrt((p + n + 1) / (12 * p * n)))
+
+
+@cache
+def kinds() -> dict[str, list[str]]:
+    """All declared signals by kind: each of the case by itself, those of histories by entity and by pattern."""
+    found: dict[str, list[str]] = {}
+    for question in ASKED:
+        for declared, _ in cases(question):
+            found.setdefault(declared.name, []).append(declared.name)
+        for entity in entities(question):
+            for pattern, _, declared in history(question, entity):
+                for kind in (f"histories of {entity.name}", f"histories by {pattern.name}"):
+                    found.setdefault(kind, []).append(declared.name)
+    return found
