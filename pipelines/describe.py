@@ -21,7 +21,7 @@ from pipelines.marketplace.endings import WON
 from pipelines.marketplace.parameters import told
 from pipelines.marketplace.parcels import DAMAGED, DECLINING, FALSE_SCAN, LOST
 from pipelines.marketplace.rates import RATES, contested, ended, judged
-from pipelines.report import Page, Section, Table, write_plots, write_report
+from pipelines.report import Cell, Page, Section, Table, write_plots, write_report
 from pipelines.sight import FEWEST, LIMIT, SURE, Sight, View, mute, sights, view
 
 STRONGEST: Final = 3
@@ -39,7 +39,7 @@ def describe(parameters: Marketplace, *, seed: int, out: Path, said: Said) -> di
     """
     said(f"simulating {parameters.orders:,} orders over {parameters.days:g} days")
     events = happen(parameters, seed=seed)
-    found = {"parameter": told(parameters), "rate": rates(events), "labels": coverage(events)}
+    found = {"parameter": told(parameters), "rate": rates(events), "delay": delays(events), "labels": coverage(events)}
     said("measuring every signal against every hidden cause")
     seen = view(events)
     each = sights(seen)
@@ -71,37 +71,57 @@ def _page(it: Events, sections: list[Section]) -> Page:
     return Page("What the simulated marketplace is like", lede, facts, tuple(sections))
 
 
+TOLD: Final = {
+    "rate": ("Rates", "What was measured beside what is known of life.", ("", "measured", "what", "known")),
+    "delay": ("Delays", "Days by which a tenth, a half and nine tenths of what is known had come.", ("", "days")),
+    "labels": ("What the ledger tells of the truth", "Findings come late, and to the suspect first.", ("", "")),
+    "signals": (
+        "The strongest single signals",
+        "By AUC, in whichever direction and with the unknown at whichever end.",
+        ("", "cases", "signals"),
+    ),
+    "ceiling": (
+        "The best achievable",
+        "Who disputes in bad faith, on the latest disputes, by one learner: from findings, from true labels, and from those of "
+        f"{MORE} more worlds. Then how well true probabilities foretell which chargebacks are won.",
+        ("", ""),
+    ),
+    "parameter": (
+        "Parameters",
+        "Each can be set by --set NAME=VALUE.",
+        ("", "value", "what it is", "source and sweep"),
+    ),
+}
+"""Heading, opening sentence and columns of each table of the report."""
+
+
 def _sections(it: Events, found: dict[str, dict[str, str]], each: list[Sight]) -> list[Section]:
-    """The report's sections: rates, labels, what single signals see, the best achievable, the drift, and all parameters."""
+    """The report's sections: tables of all that is told, and figures of single signals and of what changes."""
+    made = {kind: _section(kind, lines) for kind, lines in found.items()}
     best = {sight.cause: (auc, name) for sight in each for name, auc in sight.strongest(1)}
-    says = {
-        "rate": (
-            "Rates and delays",
-            "What was measured, on how many, and what is known of life; delays by their deciles.",
-        ),
-        "labels": (
-            "What the ledger tells of the truth",
-            "Findings come late and to the suspect first; endings to the contested.",
-        ),
-        "signals": (
-            "The strongest single signals",
-            "By AUC, in whichever direction and with the unknown at whichever end.",
-        ),
-        "ceiling": (
-            "The best achievable",
-            "Who disputes in bad faith, on the latest disputes, by the same learner: from findings, from true labels, and from "
-            f"the true labels of {MORE} more worlds. Then how well true probabilities foretell who wins a chargeback.",
-        ),
-        "parameter": ("Parameters", "Value and unit, what it is, where from, and the range to sweep."),
-    }
-    rows = {kind: Table(("", ""), tuple(lines.items())) for kind, lines in found.items()}
-    made = {kind: Section(*(heading, (prose,)), rows[kind], chapter=True) for kind, (heading, prose) in says.items()}
-    reach = (
-        [Section("How far one signal sees", ("Each bar is the best of all signals.",), figure=plots.reach(best, LIMIT))]
-        if best
-        else []
-    )
-    return [made["rate"], made["labels"], *reach, made["signals"], made["ceiling"], *_drift(it), made["parameter"]]
+    says = ("Each bar is the best of all signals. An AUC of one half tells nothing, 1 would give the cause away.",)
+    bars = [Section("How far one signal sees", says, figure=plots.reach(best, LIMIT))] if best else []
+    return [
+        made["rate"],
+        made["delay"],
+        made["labels"],
+        made["signals"],
+        *bars,
+        made["ceiling"],
+        *_drift(it),
+        made["parameter"],
+    ]
+
+
+def _section(kind: str, lines: dict[str, str]) -> Section:
+    """One table of the report: what stands between bars in a line becomes its columns, of which the second is short."""
+    heading, prose, header = TOLD[kind]
+    cells: list[tuple[str | Cell, ...]] = []
+    for name, line in lines.items():
+        *short, last = line.split(" | ", len(header) - 2)
+        texts = (*short[1:], last.removeprefix("known: "))
+        cells.append((name, *short[:1], *(Cell("", lines=(text,)) for text in texts)))
+    return Section(heading, (prose,), Table(header, tuple(cells)), chapter=True)
 
 
 def _drift(it: Events) -> list[Section]:
@@ -115,7 +135,7 @@ def _drift(it: Events) -> list[Section]:
         "all others": _monthly(it, bought.at[shipped & ~worse], faults[shipped & ~worse]),
     }
     bad = opened.malicious
-    abuse = {"claims of the new pattern": _monthly(it, opened.at[bad], opened.pattern[bad])}
+    abuse = {"the new pattern": _monthly(it, opened.at[bad], opened.pattern[bad])}
     drawn = (
         (
             "A carrier gets worse",
@@ -148,29 +168,29 @@ def _monthly(it: Events, at: Int, which: Flag) -> Float:
 def strongest(each: list[Sight]) -> dict[str, str]:
     """The strongest single signals against each hidden cause, and the kinds of signals that tell of none."""
     best = {
-        f"of {sight.cause}": f"n {sight.cases:,}; "
+        f"of {sight.cause}": f"n {sight.cases:,} | "
         + ", ".join(f"{name} {auc:.3f}" for name, auc in sight.strongest(STRONGEST))
         for sight in each
     }
-    return best | {f"beyond {SURE:g} standard errors of no cause": ", ".join(mute(each)) or "none"}
+    return best | {f"that tell of no cause beyond {SURE:g} standard errors": f" | {', '.join(mute(each)) or 'none'}"}
 
 
 def rates(it: Events) -> dict[str, str]:
-    """Every rate beside the range that is known of life, and delays by their deciles."""
+    """Every rate beside the range that is known of life."""
     found = {}
     for rate in RATES:
         value, n = rate.measured(it)
         kind = "" if rate.unit == "share" else "median, "
         known = f"{rate.shown(rate.low)} to {rate.shown(rate.high)}, {rate.source}"
-        found[rate.name] = f"{rate.shown(value)} | {kind}{rate.says} | n {n:,} | known: {known}"
-    return found | _delays(it)
+        found[rate.name] = f"{rate.shown(value)} | {kind}{rate.says}, of {n:,} | known: {known}"
+    return found
 
 
-def _delays(it: Events) -> dict[str, str]:
+def delays(it: Events) -> dict[str, str]:
     """Days by which a tenth, a half and nine tenths of what is known had come."""
     opened, ruled, found = it.quarrels.opened, it.quarrels.ruled, it.quarrels.found
     charged, until = it.charges.charged, end(it.parameters)
-    delays = {
+    waits = {
         "dispute after order": opened.at - it.trade.bought.at[opened.order],
         "ruling after dispute": (ruled.at - opened.at[ruled.dispute])[ruled.at < until],
         "finding after dispute": (found.at - opened.at[found.dispute])[found.at < until],
@@ -180,9 +200,9 @@ def _delays(it: Events) -> dict[str, str]:
         ],
     }
     return {
-        f"delay of {name}": "days: " + ", ".join(f"{day:.3g}" for day in np.quantile(delay / DAY, [0.1, 0.5, 0.9]))
-        for name, delay in delays.items()
-        if len(delay)
+        name: ", ".join(f"{day:.3g}" for day in np.quantile(wait / DAY, [0.1, 0.5, 0.9])) + " days"
+        for name, wait in waits.items()
+        if len(wait)
     }
 
 

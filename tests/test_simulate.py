@@ -223,7 +223,7 @@ def test_a_rate_lies_in_the_range_that_is_known_of_life(rate: Rate, lifelike: Ev
         value, n = rate.measured(happen(world("chargeback_rich", orders=60_000), seed=1))
     else:
         value, n = rate.measured(lifelike)
-    assert n >= (1 if rate.name == "chargebacks_money" else 100)
+    assert n >= 100
     assert rate.low <= value <= rate.high
 
 

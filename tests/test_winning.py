@@ -59,7 +59,7 @@ def test_three_of_four_weight_items_are_not_three_quarters() -> None:
         ("not_received", ("delivery_certificate",), True, 0.2),
         ("not_received", ("tracking", "delivery_certificate"), True, 0.2 + 0.2 + 2.1),
         ("not_received", ("tracking", "delivery_certificate"), False, 0.2 + 0.2),  # no scan stands behind them
-        ("fraud", ("identity_match",), True, 0.3 + 2.4),
+        ("fraud", ("identity_match",), True, 0.3 + 2.0),
         ("fraud", ("identity_match",), False, 0.3),  # no prior transactions qualify
         ("credit", ("refund_proof",), True, 1.8),
         ("counterfeit", ("brand_authorisation", "listing_copy"), True, 0.3 + 0.2 + 2.0),
@@ -93,7 +93,7 @@ def test_a_case_counts_for_what_is_written_down(one: Cases, other: Cases, adds: 
 
 @pytest.mark.parametrize(
     ("network", "at", "adds"),
-    [("visa", 0, 2.7), ("visa", TURN, 2.7), ("mastercard", TURN, 2.7), ("mastercard", TURN - 1, 0.78)],
+    [("visa", 0, 2.3), ("visa", TURN, 2.3), ("mastercard", TURN, 2.3), ("mastercard", TURN - 1, 0.7)],
 )
 def test_first_party_trust_begins_at_the_turn(network: str, at: int, adds: float) -> None:
     one = case("fraud", network, at=at)

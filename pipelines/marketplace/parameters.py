@@ -143,7 +143,7 @@ class Marketplace:
     charged_days: float = _is(
         25.0, "days", (5.0, 60.0), "median from order to a chargeback without a dispute", RANGE + ": 20 to 30"
     )
-    contested: float = _is(0.5, "share", (0.05, 0.95), "chargebacks that are contested", RANGE + ": about 0.5")
+    contested: float = _is(0.53, "share", (0.05, 0.95), "chargebacks that are contested", RANGE + ": about 0.5")
     answer_days: float = _is(
         12.0, "days", (3.0, 25.0), "median from chargeback to representment", "in practice 7 to 21"
     )
@@ -271,6 +271,6 @@ def told(parameters: Marketplace) -> dict[str, str]:
     """Every parameter in words: its value, unit, what it says, where it is from and the range to sweep."""
     return {
         field.name: f"{getattr(parameters, field.name):g} {field.metadata['unit']} | {field.metadata['says']} | "
-        f"{field.metadata['source']} | sweep {field.metadata['sweep'][0]:g} to {field.metadata['sweep'][1]:g}"
+        f"{field.metadata['source']}; sweep {field.metadata['sweep'][0]:g} to {field.metadata['sweep'][1]:g}"
         for field in dataclasses.fields(parameters)
     }

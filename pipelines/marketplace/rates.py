@@ -115,9 +115,11 @@ def _not_as_described(it: Events) -> Flag:
 
 
 def _money_charged(it: Events) -> Float:
-    """Share of the money of all orders that is charged back, as one number."""
+    """Of each order, its money charged back against the mean order's money."""
     charged, bought = it.charges.charged, it.trade.bought
-    return np.array([charged.amount.sum() / max(1, bought.amount.sum())]) if len(charged) else np.zeros(0)
+    lost = np.zeros(len(bought))
+    lost[charged.order] = charged.amount
+    return np.asarray(lost / bought.amount.mean())
 
 
 def _closing_hours(it: Events) -> Float:
@@ -148,7 +150,7 @@ RATES: Final = (
     Rate(
         "chargebacks", "orders charged back", 0.0002, 0.006, INDUSTRY, _orders_with(lambda it: it.charges.charged.order)
     ),
-    Rate("chargebacks_money", "money of orders charged back", 0.0002, 0.01, f"{FED}: 0.00065", _money_charged),
+    Rate("chargebacks_money", "money of orders charged back", 0.0002, 0.01, f"{FED}: 0.065 %", _money_charged),
     Rate("malicious_disputes", "disputes in bad faith", 0.05, 0.25, INDUSTRY, lambda it: it.quarrels.opened.malicious),
     Rate(
         "malicious_chargebacks",
@@ -180,8 +182,8 @@ RATES: Final = (
         "merchant_loses",
         "chargebacks not won in the end",
         0.7,
-        0.85,
-        f"{FED}: 0.7 to 0.8",
+        0.8,
+        FED,
         lambda it: ended(it)[_known_ends(it)] != WON,
     ),
     Rate("faulty_products", "products that are faulty", 0.01, 0.03, INDUSTRY, lambda it: it.trade.what.faulty),

@@ -60,7 +60,7 @@ SETS: Final = (
         ("brand_authorisation", "listing_copy"),
         {"counterfeit": 2.0, "not_as_described": 0.4, "cardholder": 0.5},
     ),
-    EvidenceSet("compelling", ("identity_match",), {"fraud": 2.4}, "eligible"),
+    EvidenceSet("compelling", ("identity_match",), {"fraud": 2.0}, "eligible"),
 )
 """What is indispensable together. Compelling Evidence 3.0 and First-Party Trust need prior transactions besides."""
 
@@ -91,8 +91,8 @@ class Mechanism:
     leniency: float = 0.0
     base: Mapping[str, float] = field(
         default_factory=lambda: {
-            **{"fraud": -1.4, "not_received": -1.4, "not_as_described": -1.25, "counterfeit": -1.3, "credit": -1.2},
-            **{"processing": -0.8, "cardholder": -1.2, "unnamed": -1.1},
+            **{"fraud": -1.3, "not_received": -1.25, "not_as_described": -1.1, "counterfeit": -1.15, "credit": -1.1},
+            **{"processing": -0.7, "cardholder": -1.1, "unnamed": -1.0},
         }
     )
     network: tuple[float, ...] = (0.0, 0.1, -0.2)
@@ -133,7 +133,7 @@ def win_probability(mechanism: Mechanism, cases: Cases, items: NDArray[np.bool_]
     >>> one = Cases(zero, zero, zero, np.array([5_000]), zero, true, true)
     >>> compelling = np.array([[kind == "identity_match" for kind in EVIDENCE]])
     >>> [round(float(win_probability(Mechanism(0, 0.0), one, held)[0]), 2) for held in (compelling & False, compelling)]
-    [0.2, 0.79]
+    [0.21, 0.73]
     """
     family, n = cases.family, len(cases.family)
     shift = np.array([mechanism.base[name] for name in FAMILIES])[family] + mechanism.leniency
