@@ -78,8 +78,9 @@ def nothing_that_learns_knows_the_truth(path: PurePosixPath, tree: ast.Module) -
         words = [word for word in said if isinstance(word, str) and id(node) not in told]
         if floor(path) != "pipelines":
             yield from (f"says {word}" for word in words if "truth" in word.lower())
-        elif "pipelines.marketplace.truth" in words and str(path) not in TRUTHFUL:
-            yield "opens the truth"
+        elif isinstance(node, ast.Import | ast.ImportFrom) and str(path) not in TRUTHFUL:
+            names = [f"{getattr(node, 'module', '') or ''}.{alias.name}" for alias in node.names]
+            yield from ("opens the truth" for name in names if "marketplace.truth" in name)
 
 
 def init_files_only_reexport(path: PurePosixPath, tree: ast.Module) -> Iterator[str]:
@@ -175,6 +176,18 @@ def test_the_house_keeps_its_laws(law: Law) -> None:
             nothing_that_learns_knows_the_truth,
             "pipelines/score.py",
             "from pipelines.marketplace.truth import Truth",
+            "opens the truth",
+        ),
+        (
+            nothing_that_learns_knows_the_truth,
+            "pipelines/a.py",
+            "from pipelines.marketplace import truth",
+            "opens the truth",
+        ),
+        (
+            nothing_that_learns_knows_the_truth,
+            "pipelines/a.py",
+            "import pipelines.marketplace.truth as t",
             "opens the truth",
         ),
         (init_files_only_reexport, "models/__init__.py", "import os", "line 1 is no re-export"),

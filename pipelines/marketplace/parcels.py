@@ -104,7 +104,7 @@ def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: 
     begin = np.maximum(bought.at, np.where(stops.risky, stops.released, 0))
     shipped = np.where((stops.cancelled < NOT_YET) | stops.closed, NOT_YET, _working(begin + handling))
     usual = usual_days(who.country[bought.seller], bought.ship)
-    transit = days(rng, np.where(bought.fake, 3.0, usual) * PACE[carrier], n, m.delay)
+    transit = days(rng, np.where(bought.fake, 3.0, usual) * PACE[carrier], n, m.delay) + _customs(rng, bought, who)
     arrives = np.where(shipped < NOT_YET, _working(np.where(shipped < NOT_YET, shipped, 0) + transit), NOT_YET)
     worse = (carrier == DECLINING) & (bought.at >= turn(m))
     backlog = np.where(_weekday(shipped) == 0, 1.5, 0.75)
@@ -130,6 +130,13 @@ def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: 
         delivered=np.where(lost, NOT_YET, arrives),
         reported=reported,
     )
+
+
+def _customs(rng: Generator, bought: Orders, who: Sellers) -> Int:
+    """Days that customs hold some parcels from abroad."""
+    n = len(bought)
+    held = (who.country[bought.seller] != bought.ship) & ~bought.fake & chance(rng, 0.06, n)
+    return np.where(held, (rng.exponential(6.0, n) * DAY).astype(np.int64), 0)
 
 
 def _working(at: Int) -> Int:
