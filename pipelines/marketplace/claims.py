@@ -145,7 +145,7 @@ def _asked(rng: Generator, cause: Int, missing: Float, pattern: Flag) -> Float:
     """The share of the order's amount that is claimed: mostly all of it."""
     n = len(cause)
     part = np.where(pattern, rng.uniform(0.4, 0.9, n), rng.uniform(0.2, 1.0, n))
-    whole = chance(rng, np.where(pattern, 0.15, np.where(np.isin(cause, MALICE), 0.7, 0.6)), n)
+    whole = chance(rng, np.where(pattern, 0.15, np.where(np.isin(cause, MALICE), 0.78, 0.55)), n)
     return np.where((cause == SHORT) & ~whole, np.maximum(missing, 0.05), np.where(whole, 1.0, part))
 
 

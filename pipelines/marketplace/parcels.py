@@ -107,7 +107,7 @@ def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: 
     transit = days(rng, np.where(bought.fake, 3.0, usual) * PACE[carrier], n, m.delay) + _customs(rng, bought, who)
     arrives = np.where(shipped < NOT_YET, _working(np.where(shipped < NOT_YET, shipped, 0) + transit), NOT_YET)
     worse = (carrier == DECLINING) & (bought.at >= turn(m))
-    backlog = np.where(_weekday(shipped) == 0, 1.5, 0.75)
+    backlog = np.where(_weekday(shipped) == 0, 1.9, 0.6)
     faults = FAULTS[carrier] * np.where(worse, m.carrier_decline, 1.0) * backlog
     problem, missing = _problems(rng, m, bought, who, what, faults, trade)
     problem[(problem == NONE) & (arrives > bought.promised + DAY)] = LATE
