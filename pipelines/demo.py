@@ -34,7 +34,7 @@ from pipelines.signals import write_signals
 from pipelines.simulate import simulate_ledger
 from pipelines.train import train
 
-WORLD: Final = world("enriched", orders=20_000, days=540)
+WORLD: Final = world("enriched", orders=40_000, days=540)
 SEED: Final = 1
 END: Final = end(WORLD)
 TODAY: Final = END - 30 * DAY
@@ -283,7 +283,10 @@ def _reason(reason: str) -> str:
 
 def _ledger(held: dict[str, object]) -> Section:
     rows = tuple((name, Cell("", lines=(str(told),))) for name, told in held.items())
-    says = "The tables as the platform learnt them, and what can be asked of them, in the words of redress check."
+    says = (
+        "The tables as the platform learnt them, and what can be asked of them, in the words of redress check. What is hidden "
+        "lies in ledger/truth, which nothing here has read; redress simulate --describe tells how far signals can see."
+    )
     return Section("What the ledger held", (says,), Table(("", ""), rows), chapter=True)
 
 
