@@ -4,6 +4,7 @@ import re
 from html import unescape
 from pathlib import Path
 
+import looks
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,8 @@ from features.dictionary import dictionary
 from pipelines.describe import describe
 from pipelines.marketplace import Events, happen, world
 from pipelines.marketplace.claims import CAUSES
+from pipelines.marketplace.ledger import Names, tables
+from pipelines.marketplace.people import SPIRITS
 from pipelines.sight import FEWEST, LIMIT, Ranks, View, kinds, mute, shared_evidence, sights, view
 
 RING = CAUSES.index("ring_abuse")
@@ -150,3 +153,30 @@ def test_a_marketplace_of_few_disputes_is_described_as_far_as_it_goes(tmp_path: 
     closing = describe(world(orders=300, days=20), seed=1, out=tmp_path, said=silent)
     assert "too few" in str(closing["ceiling winning"])
     assert not any(name.startswith("ceiling true") for name in closing)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lifelike", "enriched"])
+def test_no_simple_look_at_any_table_gives_a_hidden_cause_away(name: str) -> None:
+    it = happen(world(name, orders=150_000 if name == "lifelike" else 80_000), seed=3)
+    names = Names(it)
+    made = {table: rows.to_pandas() for table, rows in tables(it, names).items()}
+    seen, orders = looks.at_disputes(made), looks.at_orders(made)
+    cause = it.quarrels.opened.cause[seen.index.str[1:].astype(int)]
+    order = orders.index.str[1:].astype(int)
+    spirit, fake = it.trade.bought.spirit[order], it.trade.bought.fake[order]
+    hidden = {f"order of a {kind}": spirit == i for i, kind in enumerate(SPIRITS)} | {"faked order": fake}
+    asked = [(seen, CAUSES[i], cause == i) for i in range(len(CAUSES))] + [
+        (orders, who, yes) for who, yes in hidden.items()
+    ]
+    ranks = {id(frame): Ranks.of(frame.astype(np.float32)) for frame in (seen, orders)}
+    given_away: dict[str, tuple[str, float]] = {}
+    for frame, what, yes in asked:
+        if FEWEST <= yes.sum() <= len(yes) - FEWEST:
+            auc = ranks[id(frame)].auc(yes)
+            best = int(auc.argmax())
+            given_away |= (
+                {what: (ranks[id(frame)].names[best], round(float(auc[best]), 3))} if auc[best] > LIMIT else {}
+            )
+    assert given_away == {}
+    assert seen.shape[1] > 100

@@ -89,7 +89,7 @@ def test_chargebacks_are_won_as_often_as_the_truth_says(place: Path, truth: Trut
     first = rulings[rulings["outcome"] != "pre_arbitration"].drop_duplicates("chargeback_id")
     both = first.merge(truth.tables["chargebacks"], on="chargeback_id").dropna(subset=["win_probability"])
     both = both[both["outcome"] != "withdrawn"]
-    for _, some in both.groupby(pd.cut(both["win_probability"], [0, 0.2, 0.35, 0.5, 0.7, 1])):
+    for _, some in both.groupby(pd.cut(both["win_probability"], [0, 0.3, 0.4, 0.5, 0.7, 1])):
         spread = 4 * np.sqrt(0.25 / len(some))
         assert len(some) > 40
         assert abs((some["outcome"] == "won").mean() - some["win_probability"].mean()) < spread

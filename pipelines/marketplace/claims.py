@@ -53,7 +53,7 @@ WORDS: Final = np.array(
     ]
 )
 """Percent of each cause's claims that give each of REASONS."""
-PATTERN: Final = np.array([[3, 70, 7, 0, 12, 5, 3, 0, 0, 0]])
+PATTERN: Final = np.array([[5, 58, 12, 0, 12, 6, 7, 0, 0, 0]])
 """The reasons of the new pattern: parts of dear parcels are said to be missing, with a borrowed film of the unboxing."""
 
 
@@ -117,7 +117,8 @@ def claims(rng: Generator, m: Marketplace, trade: Trade, meant: Intents, *, to_b
     order = np.flatnonzero((meant.cause != NONE) & (meant.to_bank == to_bank))
     cause, n = meant.cause[order], len(order)
     late = (bought.at[order] >= turn(m)) & np.isin(cause, (SERIAL_ABUSE, RING_ABUSE))
-    pattern = late & (bought.quantity[order] > 1) & chance(rng, min(1.0, 1.6 * m.new_pattern), n)
+    several = bought.quantity[order] * trade.what.pack[bought.product[order]] > 1
+    pattern = late & several & chance(rng, m.new_pattern, n)
     reason = np.where(pattern, pick_by(rng, PATTERN, 0 * order), pick_by(rng, WORDS, cause))
     share = _asked(rng, cause, sent.missing[order], pattern)
     noticed = _noticed(rng, trade, order, cause, reason)

@@ -66,8 +66,8 @@ class Events:
 
 
 STAGES: Final = tuple(
-    "people sellers products listings orders halted parcels scans intents claims denied answers proofs policy rulings rings "
-    "reports reported to_bank notices real spared issuers early refunds blocks feedback messages secured".split()
+    "people sellers products listings orders registered halted parcels scans intents claims denied answers proofs policy "
+    "rulings rings reports reported to_bank notices real spared issuers early refunds blocks feedback messages secured".split()
 )
 """Stages that draw at random, each from a generator of its own, so that a parameter of one leaves the others' draws alone."""
 

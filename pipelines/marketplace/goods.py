@@ -119,15 +119,15 @@ def sellers(rng: Generator, m: Marketplace) -> Sellers:
 
 
 def products(rng: Generator, m: Marketplace, who: Sellers) -> Products:
-    """The products of every seller; a counterfeiter's are branded and mostly far below the brand's own price."""
+    """The products of every seller; a counterfeiter's are branded and mostly below the brand's own price."""
     sizes = rng.geometric(0.12, len(who.trade))
     seller = np.repeat(np.arange(len(sizes)), sizes)
     n, fake = len(seller), who.trade[seller] == COUNTERFEITER
     category = np.where(chance(rng, 0.7, n), (seller * 7) % len(CATEGORIES), rng.integers(0, len(CATEGORIES), n))
     level = rng.normal(np.log(3_000), 0.6, len(sizes))
     price = np.exp(level[seller] + rng.normal(0, 0.7, n)) + 100
-    brand = np.where(chance(rng, np.where(fake, 0.85, 0.35), n), rng.integers(0, len(BRANDS), n), -1)
-    below = np.where(fake & (brand >= 0), rng.uniform(0.3, 0.95, n), np.exp(rng.normal(-0.05, 0.16, n)))
+    brand = np.where(chance(rng, np.where(fake, 0.85, 0.55), n), rng.integers(0, len(BRANDS), n), -1)
+    below = np.where(fake & (brand >= 0), rng.uniform(0.45, 1.05, n), np.exp(rng.normal(-0.1, 0.25, n)))
     authorised = pick_authorised(rng, fake, n)
     pack = np.where(chance(rng, 0.7, n), 1, rng.integers(2, 60, n))
     grams = np.maximum(1, GRAMS[category] * np.exp(rng.normal(0, 0.6, n)) / np.where(pack > 1, 8, 1))

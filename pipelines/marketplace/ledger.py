@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from features.columns import ARROW
-from features.kernel import Int
+from features.kernel import Flag, Int
 from features.streams import NOT_YET
 from features.tables import (
     ACTIONS,
@@ -24,6 +24,7 @@ from features.tables import (
     SCANS,
     SOURCES,
     TABLES,
+    Kind,
 )
 from features.tables import CAUSES as BLOCK_CAUSES
 from pipelines.marketplace import goods, talk
@@ -32,11 +33,13 @@ from pipelines.marketplace.draws import end, turn
 from pipelines.marketplace.events import Events
 from pipelines.marketplace.officers import FAULTS
 from pipelines.marketplace.orders import CHANNELS, NETWORKS, OWN, REGIONS
-from pipelines.marketplace.parcels import CARRIERS
+from pipelines.marketplace.parcels import CARRIERS, OURS
 from pipelines.marketplace.people import COUNTRIES
 from pipelines.marketplace.platform import BLOCKS, INITIATORS, RESULTS
 
 Columns = dict[str, Any]
+UNTOLD: Final = 0.1
+"""Share of accounts that do not tell their country."""
 
 
 class Ids:
@@ -55,7 +58,7 @@ class Names:
     """The ids that the ledger and the truth share."""
 
     def __init__(self, it: Events) -> None:
-        rng = np.random.default_rng([it.seed, 1]).spawn(11)
+        rng = np.random.default_rng([it.seed, 1]).spawn(10)
         trade, bought = it.trade, it.trade.bought
         accounts = np.r_[np.arange(len(trade.folk)), trade.strangers.buyer]
         self.order = numbered("o", np.arange(len(bought)))
@@ -68,7 +71,6 @@ class Names:
         self.links = {link: Ids(rng[3 + i], link[:2], getattr(bought, link)) for i, link in enumerate(links)}
         contents = np.r_[it.quarrels.shown.content, it.charges.filed.content, it.secured.content]
         self.content = Ids(rng[9], "h", contents[contents >= 0])
-        self.unknown = rng[10]
 
 
 def numbered(prefix: str, numbers: Int) -> pa.Array:
@@ -84,6 +86,11 @@ def words(vocabulary: Sequence[str], codes: Int) -> pa.Array:
 def known(values: NDArray[Any], unknown: NDArray[Any] | None = None) -> pa.Array:
     """Numbers, null where they are negative, or what has not happened."""
     return pa.array(values, mask=(values < 0) if unknown is None else unknown)
+
+
+def untold(it: Events, column: int, share: float, n: int) -> Flag:
+    """Where a column keeps silent, at random; the same each time for the same column's number."""
+    return np.asarray(np.random.default_rng([it.seed, 3, column]).random(n) < share)
 
 
 def moments(at: Int) -> pa.Array:
@@ -116,16 +123,15 @@ def _table(name: str, columns: Columns, until: int) -> pa.Table:
     return pa.table(made)
 
 
-def _type(kind: str) -> pa.DataType:
-    found = {"id": pa.string(), "text": pa.string()}.get(kind)
-    return found if found is not None else ARROW[kind]  # type: ignore[index]
+def _type(kind: Kind) -> pa.DataType:
+    return pa.string() if kind in ("id", "text") else ARROW[kind]
 
 
 def _orders(it: Events, ids: Names) -> Columns:
     bought, m, n = it.trade.bought, it.parameters, len(it.trade.bought)
     links = {f"{link}_id": named(getattr(bought, link)) for link, named in ids.links.items()}
-    for link in ("device_id", "ip_id"):
-        links[link] = pc.if_else(pa.array(ids.unknown.random(n) >= m.unknown_rate), links[link], None)
+    for number, link in enumerate(("device_id", "ip_id")):
+        links[link] = pc.if_else(pa.array(~untold(it, number, m.unknown_rate, n)), links[link], None)
     countries = [*COUNTRIES]
     regions = [f"{country}-{number}" for country in countries for number in range(REGIONS)]
     place = bought.address % (1 << 31) * 7919 >> 3
@@ -153,7 +159,8 @@ def _cancellations(it: Events, ids: Names) -> Columns:
 def _buyers(it: Events, ids: Names) -> Columns:
     folk, strangers = it.trade.folk, it.trade.strangers
     codes = np.r_[np.arange(len(folk)), strangers.buyer]
-    country = np.r_[folk.country, np.full(len(strangers.buyer), -1)]
+    country = np.r_[folk.country, strangers.country]
+    country = np.where(untold(it, 2, UNTOLD, len(codes)), -1, country)
     return {
         "buyer_id": ids.buyer(codes),
         "at": np.r_[folk.joined, strangers.joined],
@@ -191,7 +198,7 @@ def _shipments(it: Events, ids: Names) -> Columns:
         **{"order_id": ids.order.take(pa.array(rows)), "at": sent.shipped[rows]},
         "carrier": words(CARRIERS, sent.carrier[rows]),
         "tracking_id": pc.if_else(pa.array(sent.tracked[rows]), numbered("tr", rows), None),
-        **{"platform_logistics": sent.carrier[rows] < 3, "receipt": sent.receipt[rows]},
+        **{"platform_logistics": sent.carrier[rows] < OURS, "receipt": sent.receipt[rows]},
         **{"packed_quantity": known(sent.packed[rows]), "declared_weight": known(sent.declared[rows])},
         "carrier_weight": known(sent.weighed[rows]),
     }

@@ -65,10 +65,11 @@ class Orders(Way):
 
 @dataclass(frozen=True)
 class Strangers:
-    """Accounts that strangers opened, by number, and when."""
+    """Accounts that strangers opened, by number, when, and for which country."""
 
     buyer: Int
     joined: Int
+    country: Int
 
 
 def _own(rng: Generator, m: Marketplace, n: int, folk: People) -> Way:
@@ -135,7 +136,7 @@ def _thefts(rng: Generator, m: Marketplace, n: int, folk: People) -> tuple[Way, 
         bill=np.where(draw[6] < 0.25, pick(rng, [*COUNTRIES.values()], n)[spree], place[spree]),
         channel=np.where(chance(rng, 0.3, n), 1, pick(rng, [*CHANNELS.values()], n)),
     )
-    return way, _opened(rng, buyer[~taken], at[~taken])
+    return way, _opened(rng, buyer[~taken], at[~taken], place[spree][~taken])
 
 
 def _sleepless(rng: Generator, m: Marketplace, n: int) -> Int:
@@ -144,13 +145,14 @@ def _sleepless(rng: Generator, m: Marketplace, n: int) -> Int:
     return np.asarray(np.minimum(day + rng.integers(0, DAY, n), end(m) - 1))
 
 
-def _opened(rng: Generator, buyer: Int, at: Int) -> Strangers:
+def _opened(rng: Generator, buyer: Int, at: Int, country: Int) -> Strangers:
     """Strangers' accounts, opened minutes to weeks before their first order."""
     order = np.lexsort((at, buyer))
     new = np.r_[True, np.diff(buyer[order]) != 0][: len(buyer)]
     first = order[new]
-    before = 600 * SECOND + np.exp(rng.normal(np.log(2.0), 1.8, len(first)))
-    return Strangers(buyer[first], at[first] - 600 * SECOND - (np.minimum(before, 300.0) * DAY).astype(np.int64))
+    before = np.minimum(np.exp(rng.normal(np.log(6.0), 2.0, len(first))), 300.0)
+    joined = at[first] - 600 * SECOND - (before * DAY).astype(np.int64)
+    return Strangers(buyer[first], joined, country[first])
 
 
 def _fakes(rng: Generator, m: Marketplace, n: int, folk: People, who: Sellers) -> tuple[Way, Int]:

@@ -22,7 +22,8 @@ from pipelines.marketplace.parameters import Marketplace
 from pipelines.marketplace.people import RING, SERIAL, STRANGER
 
 CARRIERS: Final = ("northline", "parcelo", "citycourier", "swiftway", "tradepost", "oceanbridge")
-"""The first three are the platform's own logistics."""
+OURS: Final = 3
+"""So many of them, the first, are logistics that the platform designates."""
 FAULTS: Final = np.array([0.5, 0.7, 0.9, 1.0, 1.5, 2.2])
 """How often each carrier loses, damages and misreports, against a mean one."""
 PACE: Final = np.array([0.9, 1.0, 0.95, 0.85, 1.1, 1.25])
@@ -52,7 +53,7 @@ class Halted:
 
 @dataclass(frozen=True)
 class Parcels:
-    """By order: hand-over, carrier, papers, weights, true and reported delivery (NOT_YET if never), and what is wrong."""
+    """By order: hand-over, carrier, papers, weights, when it is due at the door, true and reported delivery, what is wrong."""
 
     shipped: Int
     carrier: Int
@@ -61,6 +62,7 @@ class Parcels:
     packed: Int
     declared: Int
     weighed: Int
+    arrives: Int
     delivered: Int
     reported: Int
     problem: Int
@@ -113,8 +115,9 @@ def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: 
     problem[(problem == NONE) & (arrives > bought.promised + DAY)] = LATE
     problem[shipped == NOT_YET] = NONE
     lost = np.isin(problem, (LOST, FALSE_SCAN))
-    tracked = chance(rng, np.where(trade == SLOPPY, 0.85, 0.96), n)
-    reported = np.where((problem == LOST) | ~tracked, NOT_YET, arrives)
+    tracked = chance(rng, np.where(trade == SLOPPY, 0.75, 0.9), n)
+    noted = chance(rng, np.where(problem == LOST, 0.12, np.where(carrier < OURS, 0.93, 0.82)), n)
+    reported = np.where(tracked & noted, arrives, NOT_YET)
     units = what.pack[bought.product] * bought.quantity
     weighed, declared = _weights(rng, m, bought, what, carrier, units, missing)
     return Parcels(
@@ -127,6 +130,7 @@ def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: 
         packed=np.where(chance(rng, np.array([0.4, 0.9, 0.1, 0.3, 0.3, 0.6])[trade], n), units, -1),
         declared=declared,
         weighed=weighed,
+        arrives=arrives,
         delivered=np.where(lost, NOT_YET, arrives),
         reported=reported,
     )
@@ -154,9 +158,9 @@ def _carriers(rng: Generator, m: Marketplace, bought: Orders, who: Sellers) -> I
     """Each seller's own carrier or the platform's, now and then another."""
     n, sellers = len(bought), len(who.trade)
     ours = chance(rng, m.platform_logistics, n)
-    usual = np.stack([rng.integers(3, 6, sellers), rng.integers(0, 3, sellers)])
+    usual = np.stack([rng.integers(OURS, len(CARRIERS), sellers), rng.integers(0, OURS, sellers)])
     mostly = chance(rng, 0.8, n)
-    strays = np.where(ours, rng.integers(0, 3, n), rng.integers(3, 6, n))
+    strays = np.where(ours, rng.integers(0, OURS, n), rng.integers(OURS, len(CARRIERS), n))
     return np.where(mostly, usual[ours.astype(np.int64), bought.seller], strays)
 
 
@@ -191,11 +195,11 @@ def _weights(
     n, product = len(bought), bought.product
     goods, packaging = what.unit_weight[product] * units, what.packaging[product]
     spread = np.exp(rng.normal(0, 0.03, n))
-    inside = np.where(bought.fake, 0.05, 1 - missing) * goods
+    inside = np.where(bought.fake & chance(rng, 0.5, n), 0.05, 1 - missing) * goods
     true = inside * spread + packaging * np.exp(rng.normal(0, 0.15, n))
     shown = np.maximum(1, true * (1 + rng.normal(0, m.weighing_error, n)) + rng.normal(0, 5, n))
     said = np.maximum(1, (goods * np.exp(rng.normal(0, 0.02, n)) + packaging).round(-1))
-    on_scales = chance(rng, np.where(carrier < 3, 0.9, 0.5), n)
+    on_scales = chance(rng, np.where(carrier < OURS, 0.9, 0.5), n)
     declares = chance(rng, 0.6, n)
     return np.where(on_scales, shown, -1).astype(np.int64), np.where(declares, said, -1).astype(np.int64)
 
@@ -221,8 +225,8 @@ def scans(rng: Generator, bought: Orders, sent: Parcels, who: Sellers, until: in
     tracked = np.flatnonzero(sent.tracked & (sent.shipped < until))
     at, n = sent.shipped[tracked], len(tracked)
     problem, carrier = sent.problem[tracked], sent.carrier[tracked]
-    gone = problem == LOST
-    span = np.where(gone, 3 * DAY, sent.reported[tracked] - at)
+    gone, told = problem == LOST, sent.reported[tracked] < NOT_YET
+    span = np.where(gone & ~told, 3 * DAY, sent.arrives[tracked] - at)
     abroad = who.country[bought.seller[tracked]] != bought.ship[tracked]
     share = np.sort(rng.uniform(0.08, 0.85, (3, n)), axis=0)
     steps = [
@@ -230,11 +234,11 @@ def scans(rng: Generator, bought: Orders, sent: Parcels, who: Sellers, until: in
         (IN_TRANSIT, at + (share[0] * span).astype(np.int64), np.full(n, 0.9)),
         (CUSTOMS, at + (share[1] * span).astype(np.int64), np.where(abroad, 0.8, 0.0)),
         (EXCEPTION, at + (share[2] * span).astype(np.int64), np.where(problem == LATE, 0.35, 0.02)),
-        (OUT, at + (0.97 * span).astype(np.int64), np.where(gone, 0.0, 0.85)),
-        (DELIVERED, at + span, np.where(gone | (problem == REFUSED), 0.0, 1.0)),
+        (OUT, at + (0.97 * span).astype(np.int64), np.where(gone & ~told, 0.0, 0.85)),
+        (DELIVERED, at + span, (sent.reported[tracked] < NOT_YET) & (problem != REFUSED)),
         (REFUSAL, at + span, np.where(problem == REFUSED, 1.0, 0.0)),
         (RETURNED, at + span + days(rng, 8.0, n), np.where(problem == REFUSED, 0.8, 0.0)),
-        (LOSS, bought.promised[tracked] + days(rng, 12.0, n), np.where(gone, 0.4, 0.0)),
+        (LOSS, bought.promised[tracked] + days(rng, 12.0, n), np.where(gone & ~told, 0.4, 0.0)),
     ]
     moment, row, kind = [], [], []
     for word, when, often in steps:
@@ -250,8 +254,8 @@ def _noted(rng: Generator, at: Int, row: Int, kind: Int, tracked: Int, problem: 
     order = np.argsort(at, kind="stable")
     at, row, kind = at[order], row[order], kind[order]
     n, door = len(at), kind == DELIVERED
-    false = problem[row] == FALSE_SCAN
-    noted = door & chance(rng, np.where(carrier[row] < 3, 0.9, 0.55), n)
+    false = np.isin(problem[row], (FALSE_SCAN, LOST))
+    noted = door & chance(rng, np.where(carrier[row] < OURS, 0.9, 0.55), n)
     match = chance(rng, np.where(false, 0.6, 0.97), n)
     signed = chance(rng, np.where(false, 0.12, 0.4), n)
     return Scans(

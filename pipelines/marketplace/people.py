@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
-from features.kernel import DAY, Flag, Int
+from features.kernel import DAY, SECOND, Flag, Int
 from features.signal import Float
+from features.streams import NOT_YET
 from pipelines.marketplace.draws import START, Members, activity, chance, end, joining, pick, repeated
 from pipelines.marketplace.parameters import Marketplace
 
@@ -104,3 +105,14 @@ def _homes(rng: Generator, spirit: Int, first: Int) -> Int:
     family = np.maximum.accumulate(np.where(chance(rng, 0.4, n) & (row > 0), 0, row))
     shared = rng.random(n) < np.array([0.0, 0.0, 0.5, 0.15, 0.0, 0.0])[spirit]
     return np.where(np.isin(spirit, (SERIAL, RING)), np.where(shared, first, row), family)
+
+
+def registered(rng: Generator, folk: People, buyer: Int, at: Int) -> Int:
+    """When each account was opened, in the light of its orders: most who are new register to buy, days before or at once."""
+    n = len(folk)
+    first = np.full(n, NOT_YET)
+    own = buyer < n
+    np.minimum.at(first, buyer[own], at[own])
+    wait = 600 * SECOND + (np.exp(rng.normal(np.log(1.0), 2.0, n)) * DAY).astype(np.int64)
+    fresh = (folk.joined >= START) & (first < NOT_YET) & chance(rng, 0.75, n)
+    return np.where(fresh, np.maximum(folk.joined, np.where(fresh, first, 0) - wait), folk.joined)

@@ -1,7 +1,7 @@
 """Trade: who there is, what is sold, what was ordered, and what became of it, before anybody complains."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from numpy.random import Generator
 
@@ -10,7 +10,7 @@ from pipelines.marketplace.goods import Listings, Products, Sellers, listings, p
 from pipelines.marketplace.orders import Orders, Strangers, orders
 from pipelines.marketplace.parameters import Marketplace
 from pipelines.marketplace.parcels import Halted, Parcels, Scans, halted, parcels, scans
-from pipelines.marketplace.people import People, people
+from pipelines.marketplace.people import People, people, registered
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ def trade(draw: Mapping[str, Generator], m: Marketplace) -> Trade:
     what = products(draw["products"], m, who)
     pages = listings(draw["listings"], m, who, what)
     bought, strangers = orders(draw["orders"], m, folk, who, what, pages)
+    folk = replace(folk, joined=registered(draw["registered"], folk, bought.buyer, bought.at))
     stops = halted(draw["halted"], m, bought)
     sent = parcels(draw["parcels"], m, bought, stops, who, what)
     return Trade(
