@@ -113,7 +113,7 @@ def contests(
     n, order = len(charged), charged.order
     cases = _cases(trade, charged, spoilt)
     diligence = DILIGENCE[trade.who.trade[trade.bought.seller[order]]]
-    strength = 0.7 * diligence + 1.6 * mechanism.cause()[charged.cause] + 0.5 * cases.eligible + rng.normal(0, 0.6, n)
+    strength = 0.7 * diligence + 2.5 * mechanism.cause()[charged.cause] + 0.5 * cases.eligible + rng.normal(0, 0.6, n)
     size = np.log(np.maximum(charged.amount, 100) / 5_000)
     propensity = odds(np.log(m.contested / (1 - m.contested)) + 0.7 * strength + 0.25 * size)
     filed, decided = _moments(rng, m, charged, chance(rng, propensity, n))
