@@ -181,7 +181,8 @@ def rates(it: Events) -> dict[str, str]:
     for rate in RATES:
         value, n = rate.measured(it)
         kind = "" if rate.unit == "share" else "median, "
-        known = f"{rate.shown(rate.low)} to {rate.shown(rate.high)}, {rate.source}"
+        strays = "" if n == 0 or rate.holds(value) else "; outside, here"
+        known = f"{rate.shown(rate.low)} to {rate.shown(rate.high)}, {rate.source}{strays}"
         found[rate.name] = f"{rate.shown(value)} | {kind}{rate.says}, of {n:,} | known: {known}"
     return found
 

@@ -18,9 +18,9 @@ def parameters() -> str:
     rows = ["| parameter | default | unit | sweep | what it is | source |", "|---|---|---|---|---|---|"]
     for field in dataclasses.fields(Marketplace):
         known, (low, high) = field.metadata, field.metadata["sweep"]
-        swept = f"{low:,g} to {high:,g}"
+        swept = f"{low:,} to {high:,}"
         rows.append(
-            f"| `{field.name}` | {field.default:,g} | {known['unit']} | {swept} | {known['says']} | {known['source']} |"
+            f"| `{field.name}` | {field.default:,} | {known['unit']} | {swept} | {known['says']} | {known['source']} |"
         )
     return "\n".join(rows)
 

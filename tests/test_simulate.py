@@ -5,6 +5,7 @@ import errno
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,16 @@ from hypothesis import strategies as st
 from features import Ledger, LedgerError, RedressError
 from features.kernel import DAY
 from features.streams import NOT_YET
-from features.tables import EVIDENCE, REASONS, TABLES
+from features.tables import REASONS, TABLES
+from pipelines import simulate as job
 from pipelines.marketplace import WORLDS, Events, Marketplace, happen, parameters_from, world
 from pipelines.marketplace.claims import CAUSES, SIDE, SIDES
 from pipelines.marketplace.draws import START, turn
+from pipelines.marketplace.endings import ACCEPTED, WITHDRAWN
 from pipelines.marketplace.ledger import tables
-from pipelines.marketplace.people import COLLUDER, COUNTRIES, OPPORTUNIST, RING, SERIAL, STRANGER
+from pipelines.marketplace.people import OPPORTUNIST, RING, SERIAL, STRANGER
 from pipelines.marketplace.rates import RATES, Rate
-from pipelines.simulate import simulate, simulate_ledger, write_ledger
+from pipelines.simulate import simulate, simulate_ledger, whole, write_ledger
 
 ROOT = Path(__file__).parents[1]
 RATES_OF_ODD_WORLDS = [field.name for field in dataclasses.fields(Marketplace) if field.metadata["unit"] == "share"]
@@ -186,7 +189,12 @@ def test_money_adds_up(enriched: Events) -> None:
 def test_what_is_cancelled_or_closed_is_not_shipped(enriched: Events) -> None:
     made = frames(enriched)
     assert not made["shipments"]["order_id"].isin(made["cancellations"]["order_id"]).any()
-    assert not made["disputes"].merge(made["cancellations"], on="order_id").shape[0] > 5  # stolen ones alone
+    both = made["disputes"].merge(made["cancellations"], on="order_id")
+    cause = enriched.quarrels.opened.cause[both["dispute_id"].str[1:].astype(int)]
+    assert set(cause) <= {
+        CAUSES.index("stolen_card"),
+        CAUSES.index("forgotten"),
+    }  # who never ordered it disputes it all the same
 
 
 def test_a_risky_address_is_closed_within_a_day_and_a_frozen_seller_sells_nothing(enriched: Events) -> None:
@@ -196,7 +204,9 @@ def test_a_risky_address_is_closed_within_a_day_and_a_frozen_seller_sells_nothin
     assert len(risky) > 20
     assert (risky["at_of_end"] <= risky["closes_by"]).all()
     changed = made["messages"][made["messages"]["kind"] == "address_change"]["order_id"]
-    assert made["address_checks"]["order_id"].isin(changed).mean() > 0.1
+    assert len(changed) > 40
+    assert changed.isin(made["address_checks"]["order_id"]).mean() > 0.95  # the rest is checked after the end
+    assert set(risky["order_id"]) <= set(made["address_checks"].query("risky")["order_id"])
     integrity = ends[ends["kind"] == "seller_integrity"]
     assert set(integrity["result"]) >= {"upheld", "overturned"}
     sold = made["orders"].merge(integrity[["seller_id", "at", "at_of_end"]], on="seller_id", suffixes=("", "_of_block"))
@@ -217,14 +227,22 @@ def test_ids_tell_nothing(enriched: Events) -> None:
 # Rates as far as they are known of life
 
 
+@pytest.fixture(scope="module")
+def three() -> list[Events]:
+    """Three life-like worlds, so that a rate of few things is not one world's chance."""
+    return [happen(Marketplace(orders=300_000), seed=seed) for seed in (1, 2, 3)]
+
+
 @pytest.mark.parametrize("rate", RATES, ids=lambda rate: rate.name)
-def test_a_rate_lies_in_the_range_that_is_known_of_life(rate: Rate, lifelike: Events) -> None:
-    if rate.name == "won_compelling":  # too few in a life-like world: judged in the chargeback-rich one
-        value, n = rate.measured(happen(world("chargeback_rich", orders=60_000), seed=1))
-    else:
-        value, n = rate.measured(lifelike)
+def test_a_rate_lies_in_the_range_that_is_known_of_life(rate: Rate, three: list[Events]) -> None:
+    worlds = three
+    if rate.name == "won_compelling":  # too few in life-like worlds: judged in the chargeback-rich one
+        worlds = [happen(world("chargeback_rich", orders=60_000), seed=seed) for seed in (1, 2)]
+    found = [rate.measured(it) for it in worlds]
+    n = sum(count for _, count in found)
+    pooled = sum(value * count for value, count in found) / n  # a mean of medians where it is of times
     assert n >= 100
-    assert rate.low <= value <= rate.high
+    assert rate.low <= pooled <= rate.high
 
 
 def test_disputes_come_log_normally_with_a_tail_to_half_a_year(lifelike: Events) -> None:
@@ -410,6 +428,10 @@ def carrier_ratio(it: Events) -> float:
     return float(faults[mine & late].mean() / faults[mine & ~late].mean())
 
 
+def endings_of(outcome: int) -> Callable[[Events], float]:
+    return lambda it: float((it.charges.ended.outcome == outcome).sum())
+
+
 def honest_reported(it: Events) -> float:
     return float((~it.quarrels.opened.malicious[it.quarrels.told.dispute]).sum())
 
@@ -447,132 +469,116 @@ def finding_days(it: Events) -> float:
     return float(np.median(found.at - it.quarrels.opened.at[found.dispute]))
 
 
-BASE = {"orders": 12_000, "serial_share": 0.05, "ring_share": 0.05, "opportunist_share": 0.2}
+BASE: dict[str, float] = {"orders": 12_000, "serial_share": 0.05, "ring_share": 0.05, "opportunist_share": 0.2}
 """What every swept world starts from, beside what makes it enriched."""
-SWEEPS: list[tuple[str, list[float], Callable[[Events], float]]] = [
-    ("orders", [3000, 6000, 12_000], lambda it: len(it.trade.bought)),
-    ("days", [60, 200, 540], lambda it: int(it.trade.bought.at.max())),
-    ("growth", [0.5, 1, 4], median(lambda it: it.trade.bought.at)),
-    ("orders_per_buyer", [2, 10, 50], lambda it: -len(it.trade.folk)),
-    ("orders_per_seller", [10, 100, 1000], lambda it: -len(it.trade.who.trade)),
-    ("tail", [1.2, 2, 6], lambda it: -int(np.sort(np.bincount(it.trade.bought.buyer))[-100:].sum())),
-    ("basket_rate", [0, 0.2, 0.6], lambda it: -float(np.median(np.diff(np.sort(it.trade.bought.at))))),
-    (
-        "loyalty",
-        [0, 0.3, 0.8],
-        lambda it: -len(np.unique(np.stack([it.trade.bought.buyer, it.trade.bought.seller]), axis=1).T),
+SWEEPS: dict[str, Callable[[Events], float]] = {
+    "orders": lambda it: len(it.trade.bought),
+    "days": lambda it: int(it.trade.bought.at.max()),
+    "growth": median(lambda it: it.trade.bought.at),
+    "orders_per_buyer": lambda it: -len(it.trade.folk),
+    "orders_per_seller": lambda it: -len(it.trade.who.trade),
+    "tail": lambda it: -int(np.sort(np.bincount(it.trade.bought.buyer))[-100:].sum()),
+    "basket_rate": lambda it: -float(np.median(np.diff(np.sort(it.trade.bought.at)))),
+    "loyalty": lambda it: -len(np.unique(np.stack([it.trade.bought.buyer, it.trade.bought.seller]), axis=1).T),
+    "unknown_rate": lambda it: tables(it)["orders"]["device_id"].null_count,
+    "opportunist_share": orders_of(OPPORTUNIST),
+    "opportunist_claims": claims_of("opportunism"),
+    "serial_share": orders_of(SERIAL),
+    "serial_claims": claims_of("serial_abuse"),
+    "serial_accounts": accounts_in_group(SERIAL),
+    "ring_share": orders_of(RING),
+    "ring_claims": claims_of("ring_abuse"),
+    "ring_accounts": accounts_in_group(RING),
+    "reuse_rate": ring_reuse,
+    "bank_first": charges_of("opportunism", "serial_abuse", "ring_abuse"),
+    "forgetful_share": charges_of("forgotten"),
+    "forgotten_rate": charges_of("forgotten"),
+    "stolen_rate": orders_of(STRANGER),
+    "stolen_charged": charges_of("stolen_card"),
+    "stolen_orders": lambda it: -len(np.unique(it.trade.bought.device[it.trade.bought.stolen])),
+    "takeover_rate": lambda it: -len(it.trade.strangers.buyer),
+    "careful_share": lambda it: float(np.median(it.trade.sent.packed > 0) + (it.trade.sent.packed > 0).mean()),
+    "sloppy_share": lambda it: int((it.trade.pages.stated < 0).sum()),
+    "counterfeiter_share": problems("counterfeit"),
+    "faker_share": share(lambda it: it.trade.bought.fake),
+    "fake_orders": share(lambda it: it.trade.bought.fake),
+    "short_loader_share": problems("short_loaded"),
+    "short_rate": problems("short_loaded"),
+    "faulty_products": problems("faulty_product"),
+    "faulty_units": problems("faulty_product"),
+    "wrong_item_rate": problems("wrong_item"),
+    "caught_days": lambda it: -int((it.trade.who.guilty & (it.trade.who.frozen < START + 540 * DAY)).sum()),
+    "integrity_error": lambda it: int(((it.trade.who.frozen < NOT_YET) & ~it.trade.who.guilty).sum()),
+    "listing_changes": lambda it: len(it.trade.pages.at),
+    "loss_rate": problems("lost"),
+    "damage_rate": problems("damaged"),
+    "false_scan_rate": problems("false_scan"),
+    "delay": problems("late"),
+    "weighing_error": misweighed,
+    "platform_logistics": share(lambda it: it.trade.sent.carrier < 3),
+    "cancel_rate": share(lambda it: it.trade.stops.cancelled < NOT_YET),
+    "address_change_rate": share(lambda it: it.trade.stops.changed < NOT_YET),
+    "complaint_rate": claims_of("lost", "damaged", "faulty_product", "late"),
+    "misunderstanding_rate": claims_of("misunderstanding"),
+    "dispute_days": median(lambda it: it.quarrels.opened.at - it.trade.bought.at[it.quarrels.opened.order]),
+    "window_days": lambda it: len(it.quarrels.opened),
+    "evidence_rate": lambda it: len(it.quarrels.shown.at),
+    "ruled_days": median(lambda it: it.quarrels.ruled.at - it.quarrels.opened.at[it.quarrels.ruled.dispute]),
+    "settled_rate": outcome_share(4),
+    "officer_noise": officer_errors,
+    "credit_weight": refused_again,
+    "auto_refunds": share(lambda it: it.quarrels.decided.action == 0),
+    "exploration": share(lambda it: it.quarrels.decided.propensity < 0.5),
+    "appeal_rate": lambda it: int((~it.quarrels.ruled.first).sum()),
+    "examined_rate": lambda it: len(it.quarrels.found.at),
+    "audit_rate": lambda it: len(it.quarrels.found.at),
+    "finding_error": wrong_findings,
+    "finding_days": finding_days,
+    "report_rate": lambda it: len(it.quarrels.told.at),
+    "selfish_rate": honest_reported,
+    "goodwill_rate": lambda it: len(it.refunds.at),
+    "escalated": lambda it: int((it.charges.charged.dispute >= 0).sum()),
+    "charged_days": median(lambda it: it.charges.charged.at - it.trade.bought.at[it.charges.charged.order]),
+    "contested": share(lambda it: it.charges.done.filed < NOT_YET),
+    "answer_days": median(lambda it: (it.charges.done.filed - it.charges.charged.at)[it.charges.done.filed < NOT_YET]),
+    "decided_days": decided_days,
+    "visa_share": share(lambda it: it.trade.bought.network == 0),
+    "issuer_noise": spread_of_wins,
+    "leniency": wins,
+    "drift_at": lambda it: -int(it.quarrels.opened.pattern.sum()),
+    "new_pattern": lambda it: int(it.quarrels.opened.pattern.sum()),
+    "carrier_decline": carrier_ratio,
+    "withdrawn_rate": endings_of(WITHDRAWN),
+    "accepted_rate": endings_of(ACCEPTED),
+    "moved_rate": share(lambda it: it.charges.done.again < NOT_YET),
+    "reversed_rate": lambda it: len(it.charges.ended.at) - len(np.unique(it.charges.ended.chargeback)),
+    "prior_from": lambda it: -int(it.charges.done.cases.eligible.sum()),
+    "prior_to": lambda it: int(it.charges.done.cases.eligible.sum()),
+    "customs_rate": lambda it: float(
+        np.mean((it.trade.sent.arrives - it.trade.sent.shipped)[it.trade.sent.shipped < NOT_YET])
     ),
-    ("unknown_rate", [0, 0.1, 1], lambda it: tables(it)["orders"]["device_id"].null_count),
-    ("opportunist_share", [0.02, 0.1, 0.3], orders_of(OPPORTUNIST)),
-    ("opportunist_claims", [0.01, 0.1, 0.5], claims_of("opportunism")),
-    ("serial_share", [0.01, 0.05, 0.2], orders_of(SERIAL)),
-    ("serial_claims", [0.05, 0.2, 0.6], claims_of("serial_abuse")),
-    ("serial_accounts", [1, 3, 10], accounts_in_group(SERIAL)),
-    ("ring_share", [0.01, 0.05, 0.2], orders_of(RING)),
-    ("ring_claims", [0.05, 0.2, 0.6], claims_of("ring_abuse")),
-    ("ring_accounts", [2, 10, 60], accounts_in_group(RING)),
-    ("reuse_rate", [0, 0.4, 1], ring_reuse),
-    ("bank_first", [0, 0.3, 1], charges_of("opportunism", "serial_abuse", "ring_abuse")),
-    ("forgetful_share", [0.02, 0.2, 0.8], charges_of("forgotten")),
-    ("forgotten_rate", [0.01, 0.1, 0.5], charges_of("forgotten")),
-    ("stolen_rate", [0, 0.05, 0.2], orders_of(STRANGER)),
-    ("stolen_charged", [0, 0.5, 1], charges_of("stolen_card")),
-    ("stolen_orders", [1, 5, 30], lambda it: -len(np.unique(it.trade.bought.device[it.trade.bought.stolen]))),
-    ("takeover_rate", [0, 0.4, 1], lambda it: -len(it.trade.strangers.buyer)),
-    (
-        "careful_share",
-        [0, 0.2, 0.6],
-        lambda it: float(np.median(it.trade.sent.packed > 0) + (it.trade.sent.packed > 0).mean()),
-    ),
-    ("sloppy_share", [0, 0.2, 0.5], lambda it: int((it.trade.pages.stated < 0).sum())),
-    ("counterfeiter_share", [0, 0.1, 0.4], problems("counterfeit")),
-    ("faker_share", [0.01, 0.1, 0.4], share(lambda it: it.trade.bought.fake)),
-    ("fake_orders", [0, 0.3, 0.8], share(lambda it: it.trade.bought.fake)),
-    ("short_loader_share", [0, 0.1, 0.4], problems("short_loaded")),
-    ("short_rate", [0, 0.3, 1], problems("short_loaded")),
-    ("faulty_products", [0, 0.1, 0.5], problems("faulty_product")),
-    ("faulty_units", [0, 0.3, 1], problems("faulty_product")),
-    ("wrong_item_rate", [0, 0.01, 0.1], problems("wrong_item")),
-    (
-        "caught_days",
-        [30, 200, 2000],
-        lambda it: -int((it.trade.who.guilty & (it.trade.who.frozen < START + 540 * DAY)).sum()),
-    ),
-    ("integrity_error", [0, 0.2, 0.8], lambda it: int(((it.trade.who.frozen < NOT_YET) & ~it.trade.who.guilty).sum())),
-    ("listing_changes", [0, 1, 5], lambda it: len(it.trade.pages.at)),
-    ("loss_rate", [0, 0.01, 0.1], problems("lost")),
-    ("damage_rate", [0, 0.01, 0.1], problems("damaged")),
-    ("false_scan_rate", [0, 0.01, 0.1], problems("false_scan")),
-    ("delay", [0.05, 0.4, 1.0], problems("late")),
-    ("weighing_error", [0.0, 0.05, 0.2], misweighed),
-    ("platform_logistics", [0, 0.5, 1], share(lambda it: it.trade.sent.carrier < 3)),
-    ("cancel_rate", [0, 0.1, 0.5], share(lambda it: it.trade.stops.cancelled < NOT_YET)),
-    ("address_change_rate", [0, 0.02, 0.1], share(lambda it: it.trade.stops.changed < NOT_YET)),
-    ("complaint_rate", [0, 0.3, 1], claims_of("lost", "damaged", "faulty_product", "late")),
-    ("misunderstanding_rate", [0, 0.02, 0.2], claims_of("misunderstanding")),
-    (
-        "dispute_days",
-        [10, 30, 60],
-        median(lambda it: it.quarrels.opened.at - it.trade.bought.at[it.quarrels.opened.order]),
-    ),
-    ("window_days", [20, 40, 180], lambda it: len(it.quarrels.opened)),
-    ("evidence_rate", [0.1, 1, 10], lambda it: len(it.quarrels.shown.at)),
-    (
-        "ruled_days",
-        [5, 15, 40],
-        median(lambda it: it.quarrels.ruled.at - it.quarrels.opened.at[it.quarrels.ruled.dispute]),
-    ),
-    ("settled_rate", [0, 0.2, 0.8], outcome_share(4)),
-    ("officer_noise", [0, 1, 5], officer_errors),
-    ("credit_weight", [0, 1, 10], refused_again),
-    ("auto_refunds", [0, 0.3, 0.8], share(lambda it: it.quarrels.decided.action == 0)),
-    ("exploration", [0.02, 0.3, 1], share(lambda it: it.quarrels.decided.propensity < 0.5)),
-    ("appeal_rate", [0, 0.3, 1], lambda it: int((~it.quarrels.ruled.first).sum())),
-    ("examined_rate", [0, 0.2, 0.6], lambda it: len(it.quarrels.found.at)),
-    ("audit_rate", [0, 0.1, 0.6], lambda it: len(it.quarrels.found.at)),
-    ("finding_error", [0, 0.2, 0.5], wrong_findings),
-    ("finding_days", [10, 30, 100], finding_days),
-    ("report_rate", [0, 0.3, 0.9], lambda it: len(it.quarrels.told.at)),
-    ("selfish_rate", [0, 0.4, 1], honest_reported),
-    ("goodwill_rate", [0, 0.05, 0.3], lambda it: len(it.refunds.at)),
-    ("escalated", [0, 0.3, 1], lambda it: int((it.charges.charged.dispute >= 0).sum())),
-    (
-        "charged_days",
-        [5, 30, 80],
-        median(lambda it: it.charges.charged.at - it.trade.bought.at[it.charges.charged.order]),
-    ),
-    ("contested", [0.1, 0.5, 0.9], share(lambda it: it.charges.done.filed < NOT_YET)),
-    (
-        "answer_days",
-        [3, 10, 25],
-        median(lambda it: (it.charges.done.filed - it.charges.charged.at)[it.charges.done.filed < NOT_YET]),
-    ),
-    ("decided_days", [20, 60, 120], decided_days),
-    ("visa_share", [0, 0.4, 0.9], share(lambda it: it.trade.bought.network == 0)),
-    ("issuer_noise", [0, 0.1, 0.4], spread_of_wins),
-    ("leniency", [-2, 0, 2], wins),
-    ("drift_at", [0.1, 0.5, 0.9], lambda it: -int(it.quarrels.opened.pattern.sum())),
-    ("new_pattern", [0, 0.2, 0.6], lambda it: int(it.quarrels.opened.pattern.sum())),
-    ("carrier_decline", [1, 3, 10], carrier_ratio),
-]
+}
 
 
-@pytest.mark.parametrize(("name", "values", "measure"), SWEEPS, ids=[name for name, _, _ in SWEEPS])
-def test_each_parameter_moves_what_it_says(name: str, values: list[float], measure: Callable[[Events], float]) -> None:
-    low, middle, high = (
-        measure(
-            happen(
-                parameters_from(["world=enriched", *(f"{k}={v}" for k, v in (BASE | {name: value}).items())]), seed=5
-            )
-        )
-        for value in values
-    )
+def swept(name: str) -> list[float]:
+    """The ends of a parameter's declared range, and the middle, the geometric one where the range is wide."""
+    field = next(field for field in dataclasses.fields(Marketplace) if field.name == name)
+    low, high = field.metadata["sweep"]
+    middle = (low * high) ** 0.5 if 0 < low * 20 < high else (low + high) / 2
+    return [low, type(low)(middle), high]
+
+
+@pytest.mark.parametrize(("name", "measure"), SWEEPS.items(), ids=SWEEPS)
+def test_each_parameter_moves_what_it_says_over_the_range_to_sweep(
+    name: str, measure: Callable[[Events], float]
+) -> None:
+    low, middle, high = (measure(happen(world("enriched", **(BASE | {name: value})), seed=5)) for value in swept(name))
     assert low < middle < high
 
 
 def test_every_parameter_is_swept_and_says_what_it_is() -> None:
     declared = dataclasses.fields(Marketplace)
-    assert {name for name, _, _ in SWEEPS} == {field.name for field in declared}
+    assert set(SWEEPS) == {field.name for field in declared}
     for field in declared:
         low, high = field.metadata["sweep"]
         for value in (low, high):
@@ -590,9 +596,6 @@ def test_every_cause_has_a_side_words_and_a_share_that_is_owed() -> None:
     assert (WORDS.sum(axis=1) == 100).all()
     assert len(VOICE) == len(PROBLEMS)
     assert set(SIDE) == set(range(len(SIDES)))
-    assert len(COUNTRIES) == 6
-    assert COLLUDER != STRANGER
-    assert len(EVIDENCE) == 19
 
 
 # Settings and bad input
@@ -690,17 +693,41 @@ def test_a_failure_half_way_leaves_no_ledger(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_truth_that_cannot_be_written_leaves_no_ledger(tmp_path: Path) -> None:
-    def full(folder: Path) -> None:
+def test_a_truth_that_cannot_be_written_leaves_no_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(events: Events, names: object, folder: Path) -> None:
         folder.mkdir()
         (folder / "buyers.parquet").write_text("half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    monkeypatch.setattr(job, "write_truth", full)
     with pytest.raises(
         LedgerError, match=r"room to write the ledger, got No space left on device; nothing was left there$"
     ):
-        write_ledger(simulate(Marketplace(orders=50), seed=1), tmp_path / "ledger", full)
+        simulate_ledger(Marketplace(orders=50), tmp_path / "deep" / "ledger", seed=1, said=silent)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_who_write_at_once_one_writes_a_whole_ledger_and_the_other_nothing(tmp_path: Path) -> None:
+    one, two = (simulate(Marketplace(orders=60), seed=seed) for seed in (1, 2))
+    with ExitStack() as stack:
+        stack.enter_context(pytest.raises(LedgerError, match="holds address_checks"))
+        folder = stack.enter_context(whole(tmp_path / "ledger"))
+        write_ledger(one, tmp_path / "ledger")  # while the other is at work
+        for name, table in two.items():
+            pq.write_table(table, folder / f"{name}.parquet")
+    assert {path.name for path in (tmp_path / "ledger").iterdir()} == {f"{name}.parquet" for name in one}
+    assert all(pq.read_table(tmp_path / "ledger" / f"{name}.parquet").equals(table) for name, table in one.items())
+
+
+def test_what_was_moved_is_taken_back_when_a_name_is_taken_meanwhile(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(pytest.raises(LedgerError, match="holds orders"))
+        folder = stack.enter_context(whole(tmp_path))
+        (folder / "truth").mkdir()
+        for name in ("buyers", "orders"):
+            (folder / f"{name}.parquet").write_text("ours")
+        (tmp_path / "orders.parquet").write_text("theirs")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"orders.parquet": "theirs"}
 
 
 def test_a_disk_that_fills_up_part_of_the_way_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
@@ -727,5 +754,5 @@ def test_a_disk_that_fills_up_part_of_the_way_is_one_sentence_and_leaves_nothing
 def test_a_place_that_cannot_be_written_gives_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     for out in (tmp_path / "file", tmp_path / "file" / "ledger"):
-        with pytest.raises(LedgerError, match="want a directory with room to write the ledger"):
+        with pytest.raises(LedgerError, match=r"want a directory with room to write the ledger, got (File|Not a)"):
             write_ledger(simulate(Marketplace(orders=50), seed=1), out)

@@ -15,7 +15,7 @@ from features.kernel import DAY
 from models import fit
 from models.questions import answers
 from pipelines.marketplace import world
-from pipelines.marketplace.truth import FEE, Truth
+from pipelines.marketplace.truth import FEE, HANDLING, Truth
 from pipelines.simulate import simulate_ledger
 from serve import Scorer
 
@@ -122,7 +122,8 @@ def test_the_price_of_each_answer_is_the_sum_of_its_parts(place: Path, truth: Tr
     assert (known["cost_if_refunded"] >= known["claimed"]).all()
     assert (known["cost_if_refunded"] > known["claimed"])[~honest].mean() > 0.9
     stays = ~known["leaves_if_refused"]
-    bank = np.where(known["goes_to_bank"], FEE + np.where(known["lost_at_bank"], known["claimed"], 0), 0)
+    bank = FEE * known["goes_to_bank"] + HANDLING * known["contested"] + known["claimed"] * known["lost_at_bank"]
+    bank += FEE * (known["contested"] & known["lost_at_bank"])
     assert (known["cost_if_refused"][stays] == bank[stays]).all()
     assert (known["cost_if_refused"][~stays] > bank[~stays]).all()
     assert (known["owed_share"][~stays] >= 0.5).all()

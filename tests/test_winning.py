@@ -149,7 +149,7 @@ def test_prior_transactions_qualify_as_their_naive_twin_says(rich: Events) -> No
     np.minimum.at(spoilt, rich.quarrels.opened.order, rich.quarrels.opened.at)
     np.minimum.at(spoilt, charged.order, charged.at)
     some = np.arange(0, len(charged), 7)
-    found = eligible(bought, charged.order[some], charged.at[some], spoilt)
+    found = eligible(rich.parameters, bought, charged.order[some], charged.at[some], spoilt)
     for row, says in zip(some, found, strict=True):
         order, at = charged.order[row], charged.at[row]
         prior = np.flatnonzero(bought.instrument == bought.instrument[order])

@@ -21,8 +21,6 @@ from pipelines.marketplace.proofs import CARRIER, PAPERS, PLATFORM, SELLER, Proo
 from pipelines.marketplace.trade import Trade
 from pipelines.marketplace.winning import FAMILIES, Cases, Mechanism, families, win_probability
 
-MATCHED: Final = (120, 365)
-"""How many days before the disputed order prior transactions count."""
 LINKS: Final = ("ip", "device", "login", "address")
 """What may match; one of the first two must."""
 
@@ -41,12 +39,12 @@ class Contests:
     cases: Cases
 
 
-def eligible(bought: Orders, order: Int, at: Int, spoilt: Int) -> Flag:
-    """Whether two or more earlier orders on the same card, 120 to 365 days before, match in IP or device and one thing more.
+def eligible(m: Marketplace, bought: Orders, order: Int, at: Int, spoilt: Int) -> Flag:
+    """Whether two or more earlier orders on the same card, so many days before, match in IP or device and one thing more.
 
     `spoilt` (orders,) is when each order was disputed or charged back itself, NOT_YET if never.
     """
-    lo, hi = (bought.at[order] - days * DAY for days in MATCHED[::-1])
+    lo, hi = (bought.at[order] - round(ago * DAY) for ago in (m.prior_to, m.prior_from))
     by_card = np.lexsort((bought.at, bought.instrument))
     cards = bought.instrument[by_card]
     first = np.searchsorted(cards, bought.instrument[order])
@@ -111,7 +109,7 @@ def contests(
     `paid` (orders,) is when each order was first refunded, `spoilt` (orders,) when it was first complained of.
     """
     n, order = len(charged), charged.order
-    cases = _cases(trade, charged, spoilt)
+    cases = _cases(m, trade, charged, spoilt)
     diligence = DILIGENCE[trade.who.trade[trade.bought.seller[order]]]
     strength = 0.7 * diligence + 2.5 * mechanism.cause()[charged.cause] + 0.5 * cases.eligible + rng.normal(0, 0.6, n)
     size = np.log(np.maximum(charged.amount, 100) / 5_000)
@@ -119,7 +117,7 @@ def contests(
     filed, decided = _moments(rng, m, charged, chance(rng, propensity, n))
     at_hand = there(trade, order, charged.at) | {"paid": paid[order] < charged.at}
     items = _filed(rng, m, cases, at_hand, strength) & (filed < NOT_YET)[:, None]
-    again = after(np.where(chance(rng, 0.09, n), filed, NOT_YET), days(rng, 30.0, n, 0.2))
+    again = after(np.where(chance(rng, m.moved_rate, n), filed, NOT_YET), days(rng, 30.0, n, 0.2))
     return Contests(propensity, decided, filed, again, items, win_probability(mechanism, cases, items), cases)
 
 
@@ -132,7 +130,7 @@ def _moments(rng: Generator, m: Marketplace, charged: Chargebacks, contested: Fl
     return filed, np.minimum(charged.at + HOUR + (rng.exponential(1.0, n) * DAY).astype(np.int64), latest)
 
 
-def _cases(trade: Trade, charged: Chargebacks, spoilt: Int) -> Cases:
+def _cases(m: Marketplace, trade: Trade, charged: Chargebacks, spoilt: Int) -> Cases:
     """Chargebacks as issuers see them; scans are valid when the parcel was reported delivered and no other address is named."""
     bought, seen = trade.bought, trade.scans
     door = np.flatnonzero(seen.kind == DELIVERED)
@@ -145,7 +143,7 @@ def _cases(trade: Trade, charged: Chargebacks, spoilt: Int) -> Cases:
         amount=charged.amount,
         at=charged.at,
         valid_scans=(delivered[charged.order] < charged.at) & (match[charged.order] != 0),
-        eligible=eligible(bought, charged.order, charged.at, spoilt),
+        eligible=eligible(m, bought, charged.order, charged.at, spoilt),
     )
 
 

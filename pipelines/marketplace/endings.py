@@ -40,14 +40,14 @@ def endings(rng: Generator, m: Marketplace, charged: Chargebacks, done: Contests
     at = np.where(filed, done.filed, charged.at) + days(rng, m.decided_days, n, 0.18)
     lost = pick_by(rng, np.array([[0.9, 0.1]]), np.zeros(n, np.int64))
     judged = np.where(chance(rng, done.probability, n), WON, LOST + lost)
-    judged = np.where(chance(rng, 0.03, n), WITHDRAWN, judged)
-    accepts = chance(rng, 0.4, n)
+    judged = np.where(chance(rng, m.withdrawn_rate, n), WITHDRAWN, judged)
+    accepts = chance(rng, m.accepted_rate, n)
     soon = charged.at + DAY + (rng.random(n) * (charged.respond_by - charged.at - DAY)).astype(np.int64)
     outcome = np.where(filed, judged, np.where(accepts, ACCEPTED, NO_RESPONSE))
     at = np.where(filed, at, np.where(accepts, soon, charged.respond_by))
     at = np.where(done.again < NOT_YET, np.maximum(at, np.where(done.again < NOT_YET, done.again, 0) + 10 * DAY), at)
     moved = np.flatnonzero(done.again < NOT_YET)
-    turned = np.flatnonzero((outcome == WON) & filed & chance(rng, 0.03, n))
+    turned = np.flatnonzero((outcome == WON) & filed & chance(rng, m.reversed_rate, n))
     later = at[turned] + days(rng, 40.0, len(turned), 0.3)
     moments = np.r_[at, done.again[moved] - 5 * DAY, later]
     rows = np.r_[np.arange(n), moved, turned]

@@ -83,7 +83,7 @@ class Marketplace:
     short_loader_share: float = _is(0.02, "share", (0.0, 0.1), "sellers who pack less than was sold")
     short_rate: float = _is(0.25, "share", (0.05, 0.9), "a short-loader's orders of several units that are short")
     faulty_products: float = _is(0.025, "share", (0.0, 0.1), "products that are faulty", RANGE + ": 0.01 to 0.03")
-    faulty_units: float = _is(0.42, "share", (0.1, 0.9), "units of a faulty product that fail")
+    faulty_units: float = _is(0.46, "share", (0.1, 0.9), "units of a faulty product that fail")
     wrong_item_rate: float = _is(
         0.0025, "share", (0.0, 0.03), "orders packed wrongly; five times as many by sloppy sellers"
     )
@@ -104,6 +104,7 @@ class Marketplace:
     platform_logistics: float = _is(
         0.45, "share", (0.0, 1.0), "parcels that go through logistics the platform designates"
     )
+    customs_rate: float = _is(0.06, "share", (0.0, 0.5), "parcels from abroad that customs hold for some days")
     cancel_rate: float = _is(0.02, "share", (0.0, 0.2), "orders cancelled before shipment")
     address_change_rate: float = _is(
         0.004, "share", (0.0, 0.05), "orders whose buyer asks by message for another address"
@@ -143,7 +144,7 @@ class Marketplace:
     charged_days: float = _is(
         25.0, "days", (5.0, 60.0), "median from order to a chargeback without a dispute", RANGE + ": 20 to 30"
     )
-    contested: float = _is(0.53, "share", (0.05, 0.95), "chargebacks that are contested", RANGE + ": about 0.5")
+    contested: float = _is(0.56, "share", (0.05, 0.95), "chargebacks that are contested", RANGE + ": about 0.5")
     answer_days: float = _is(
         12.0, "days", (3.0, 25.0), "median from chargeback to representment", "in practice 7 to 21"
     )
@@ -153,6 +154,19 @@ class Marketplace:
     visa_share: float = _is(0.55, "share", (0.0, 0.9), "instruments of Visa; 8 in 100 are of neither network")
     issuer_noise: float = _is(0.04, "share", (0.0, 0.4), "issuers' endings that no evidence moves, each way")
     leniency: float = _is(0.0, "standard deviations", (-3.0, 3.0), "added to the log-odds of every win")
+
+    withdrawn_rate: float = _is(0.03, "share", (0.0, 0.2), "contested chargebacks that the bank withdraws")
+    accepted_rate: float = _is(
+        0.4, "share", (0.0, 1.0), "of what is not contested, what is accepted; the rest is not answered"
+    )
+    moved_rate: float = _is(0.09, "share", (0.0, 0.5), "contested chargebacks that go through pre-arbitration")
+    reversed_rate: float = _is(0.03, "share", (0.0, 0.3), "won chargebacks that are lost later, in arbitration")
+    prior_from: float = _is(
+        120.0, "days", (60.0, 180.0), "before the order, from when prior transactions count", "Visa rules"
+    )
+    prior_to: float = _is(
+        365.0, "days", (250.0, 500.0), "before the order, until when prior transactions count", "Visa rules"
+    )
 
     # drift
     drift_at: float = _is(0.5, "share", (0.0, 1.0), "of the days, when abuse, a carrier and a network's rule change")
@@ -166,6 +180,8 @@ class Marketplace:
             together = sum(getattr(self, name) for name in names)
             if together > 1 + 1e-9:
                 raise RedressError(f"{' + '.join(names)}: want at most 1 together, got {together:g}; lower one")
+        if self.prior_from >= self.prior_to:
+            raise RedressError(f"prior_from: want days below prior_to, {self.prior_to:g}, got {self.prior_from:g}")
 
 
 _BUYERS: Final = ("opportunist_share", "serial_share", "ring_share")
@@ -270,7 +286,7 @@ def _value(name: str, text: str) -> float:
 def told(parameters: Marketplace) -> dict[str, str]:
     """Every parameter in words: its value, unit, what it says, where it is from and the range to sweep."""
     return {
-        field.name: f"{getattr(parameters, field.name):g} {field.metadata['unit']} | {field.metadata['says']} | "
-        f"{field.metadata['source']}; sweep {field.metadata['sweep'][0]:g} to {field.metadata['sweep'][1]:g}"
+        field.name: f"{getattr(parameters, field.name):,} {field.metadata['unit']} | {field.metadata['says']} | "
+        f"{field.metadata['source']}; sweep {field.metadata['sweep'][0]:,} to {field.metadata['sweep'][1]:,}"
         for field in dataclasses.fields(parameters)
     }

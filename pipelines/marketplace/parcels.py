@@ -30,6 +30,10 @@ PACE: Final = np.array([0.9, 1.0, 0.95, 0.85, 1.1, 1.25])
 """How long each takes, against what is usual."""
 DECLINING: Final = 3
 """The carrier that gets worse."""
+BACKLOG: Final = (1.9, 0.6)
+"""How often parcels handed over on Mondays, and on other days, are lost and damaged, against the mean."""
+TURNED_AWAY: Final = 0.002
+"""Share of parcels refused at the door."""
 PROBLEMS: Final = (
     *("none", "lost", "false_scan", "short_loaded", "wrong_item", "counterfeit", "faulty_product", "damaged", "late"),
     "refused",
@@ -106,10 +110,10 @@ def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: 
     begin = np.maximum(bought.at, np.where(stops.risky, stops.released, 0))
     shipped = np.where((stops.cancelled < NOT_YET) | stops.closed, NOT_YET, _working(begin + handling))
     usual = usual_days(who.country[bought.seller], bought.ship)
-    transit = days(rng, np.where(bought.fake, 3.0, usual) * PACE[carrier], n, m.delay) + _customs(rng, bought, who)
+    transit = days(rng, np.where(bought.fake, 3.0, usual) * PACE[carrier], n, m.delay) + _customs(rng, m, bought, who)
     arrives = np.where(shipped < NOT_YET, _working(np.where(shipped < NOT_YET, shipped, 0) + transit), NOT_YET)
     worse = (carrier == DECLINING) & (bought.at >= turn(m))
-    backlog = np.where(_weekday(shipped) == 0, 1.9, 0.6)
+    backlog = np.where(_weekday(shipped) == 0, *BACKLOG)
     faults = FAULTS[carrier] * np.where(worse, m.carrier_decline, 1.0) * backlog
     problem, missing = _problems(rng, m, bought, who, what, faults, trade)
     problem[(problem == NONE) & (arrives > bought.promised + DAY)] = LATE
@@ -136,10 +140,10 @@ def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: 
     )
 
 
-def _customs(rng: Generator, bought: Orders, who: Sellers) -> Int:
+def _customs(rng: Generator, m: Marketplace, bought: Orders, who: Sellers) -> Int:
     """Days that customs hold some parcels from abroad."""
     n = len(bought)
-    held = (who.country[bought.seller] != bought.ship) & ~bought.fake & chance(rng, 0.06, n)
+    held = (who.country[bought.seller] != bought.ship) & ~bought.fake & chance(rng, m.customs_rate, n)
     return np.where(held, (rng.exponential(6.0, n) * DAY).astype(np.int64), 0)
 
 
@@ -180,7 +184,7 @@ def _problems(
         (COUNTERFEIT, what.counterfeit[product]),
         (FAULTY, what.faulty[product] & (bought.at >= what.faulty_from[product]) & (draw[4] < m.faulty_units)),
         (DAMAGED, draw[5] < m.damage_rate * faults),
-        (REFUSED, draw[6] < 0.002),
+        (REFUSED, draw[6] < TURNED_AWAY),
     ]
     problem = np.select([where for _, where in found], [kind for kind, _ in found], NONE)
     problem[bought.fake] = NONE

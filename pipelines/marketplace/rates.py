@@ -18,7 +18,7 @@ from pipelines.marketplace.officers import AUTO
 from pipelines.marketplace.parcels import FAULTY
 from pipelines.marketplace.people import RING
 from pipelines.marketplace.platform import RISK_ADDRESS
-from pipelines.marketplace.winning import FAMILIES
+from pipelines.marketplace.winning import FAMILIES, SETS, accepted
 
 Measure = Callable[[Events], NDArray[Any]]
 """The things that a rate is the mean, or the median, of."""
@@ -43,8 +43,14 @@ class Rate:
             return float("nan"), 0
         return float(np.mean(found) if self.unit == "share" else np.median(found)), len(found)
 
+    def holds(self, number: float) -> bool:
+        """Whether a number lies in the range."""
+        return self.low <= number <= self.high
+
     def shown(self, number: float) -> str:
         """A number as it prints."""
+        if np.isnan(number):
+            return "none"
         return f"{100 * number:.3g} %" if self.unit == "share" else f"{number:.3g} {self.unit}"
 
 
@@ -76,9 +82,12 @@ def judged(it: Events) -> Flag:
 def compelling(it: Events) -> Flag:
     """Which defences hold Compelling Evidence or First-Party Trust that the rules of the day accept."""
     done = it.charges.done
-    fraud = done.cases.family == FAMILIES.index("fraud")
-    ruled = (done.cases.network == 0) | (done.cases.at >= it.mechanism.turn)
-    return np.asarray(fraud & ruled & done.cases.eligible & done.items[:, EVIDENCE.index("identity_match")])
+    fraud, whole = (
+        done.cases.family == FAMILIES.index("fraud"),
+        next(some for some in SETS if some.name == "compelling"),
+    )
+    held = done.items[:, [EVIDENCE.index(item) for item in whole.items]].all(axis=1) & done.cases.eligible
+    return np.asarray(fraud & held & accepted(it.mechanism, done.cases, whole))
 
 
 def _won(among: Callable[[Events], Flag]) -> Measure:
@@ -150,7 +159,14 @@ RATES: Final = (
     Rate(
         "chargebacks", "orders charged back", 0.0002, 0.006, INDUSTRY, _orders_with(lambda it: it.charges.charged.order)
     ),
-    Rate("chargebacks_money", "money of orders charged back", 0.0002, 0.01, f"{FED}: 0.065 %", _money_charged),
+    Rate(
+        "chargebacks_money",
+        "money of orders charged back",
+        0.0002,
+        0.01,
+        f"as by count; {FED}: 0.065 %",
+        _money_charged,
+    ),
     Rate("malicious_disputes", "disputes in bad faith", 0.05, 0.25, INDUSTRY, lambda it: it.quarrels.opened.malicious),
     Rate(
         "malicious_chargebacks",
@@ -168,7 +184,7 @@ RATES: Final = (
         f"{FED}: half",
         lambda it: it.charges.done.cases.family == 0,
     ),
-    Rate("contested", "chargebacks contested", 0.4, 0.6, INDUSTRY, lambda it: it.charges.done.filed < NOT_YET),
+    Rate("contested", "chargebacks contested", 0.4, 0.6, INDUSTRY, contested),
     Rate("won", "contested chargebacks won", 0.2, 0.45, INDUSTRY, _won(judged)),
     Rate(
         "won_compelling",

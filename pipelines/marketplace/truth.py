@@ -33,7 +33,9 @@ from pipelines.marketplace.winning import FAMILIES, ITEMS, SETS, Cases, Mechanis
 
 FOLDER: Final = "truth"
 FEE: Final = 1_500
-"""Cents that a chargeback costs, whatever becomes of it; half as much again is left out."""
+"""Cents that a chargeback costs when it comes, and once more when it is contested and not won."""
+HANDLING: Final = 1_300
+"""Cents of work that contesting costs."""
 MARGIN: Final = 0.12
 """Share of a year's spend that is lost with a buyer who leaves; an assumption."""
 LEAVES: Final = 0.3
@@ -100,29 +102,37 @@ def _disputes(it: Events, names: Names) -> dict[str, Any]:
     opened, goes = it.quarrels.opened, it.quarrels.goes
     n = len(opened)
     drawn = np.random.default_rng([it.seed, 2]).random((3, n))
-    lost = _lost_at_bank(it.charges, n) | _lost_at_bank(it.spared, n)
+    (lost, filed), (lost_if, filed_if) = (_at_bank(charges, n) for charges in (it.charges, it.spared))
+    lost, contested = lost | lost_if, filed | filed_if
     leaves = (opened.owed >= 0.5) & (drawn[0] < LEAVES)
     repeats = np.zeros(n)
     repeats[opened.malicious] = np.array(REPEATS)[opened.cause[opened.malicious] - CAUSES.index("opportunism")]
     repeated = np.ceil(opened.claimed * 2 * drawn[1] * repeats).astype(np.int64)
     leaving = np.ceil(MARGIN * _yearly_spend(it)).astype(np.int64)
-    bank = np.where(goes, FEE + np.where(lost, opened.claimed, 0), 0)
+    work = np.where(contested, HANDLING + np.where(lost, FEE, 0), 0)
+    bank = np.where(goes, FEE + work + np.where(lost, opened.claimed, 0), 0)
     return {
         **{"dispute_id": names.dispute, "cause": words(CAUSES, opened.cause), "side": words(SIDES, SIDE[opened.cause])},
         **{"malicious": opened.malicious, "owed_share": opened.owed, "new_pattern": opened.pattern},
-        **{"goes_to_bank": goes, "lost_at_bank": lost & goes, "leaves_if_refused": leaves},
+        **{
+            "goes_to_bank": goes,
+            "contested": contested & goes,
+            "lost_at_bank": lost & goes,
+            "leaves_if_refused": leaves,
+        },
         "cost_if_refunded": opened.claimed + repeated,
         "cost_if_refused": bank + np.where(leaves, leaving, 0),
     }
 
 
-def _lost_at_bank(charges: Charges, disputes: int) -> Flag:
-    """Which disputes' chargebacks end, after a defence or without one, against the merchant."""
-    charged, lost = charges.charged, np.zeros(disputes, np.bool_)
+def _at_bank(charges: Charges, disputes: int) -> tuple[Flag, Flag]:
+    """Which disputes' chargebacks end against the merchant, and which are contested."""
+    charged, lost, contested = charges.charged, np.zeros(disputes, np.bool_), np.zeros(disputes, np.bool_)
     outcome = charges.ended.first(len(charged))
-    known = (charged.dispute >= 0) & (outcome >= 0)
+    known = charged.dispute >= 0
     lost[charged.dispute[known]] = (outcome != WON)[known]
-    return lost
+    contested[charged.dispute[known]] = (charges.done.filed < NOT_YET)[known]
+    return lost, contested
 
 
 def _yearly_spend(it: Events) -> Float:
@@ -167,7 +177,10 @@ def write_truth(it: Events, names: Names, folder: Path) -> None:
 
 def _rules() -> dict[str, Any]:
     """Weights of items and sets, as JSON holds them."""
-    sets = [{**dataclasses.asdict(whole), "items": list(whole.items), "adds": dict(whole.adds)} for whole in SETS]
+    sets = [
+        {**dataclasses.asdict(whole), "items": list(whole.items), "adds": dict(whole.adds), "later": list(whole.later)}
+        for whole in SETS
+    ]
     return {"items": {family: dict(adds) for family, adds in ITEMS.items()}, "sets": sets}
 
 

@@ -17,6 +17,7 @@ from features.signal import Float
 from features.tables import EVIDENCE
 from pipelines.marketplace.claims import FORGOTTEN, MALICE, SIDE, SIDES, STOLEN
 from pipelines.marketplace.draws import odds
+from pipelines.marketplace.orders import NETWORKS
 
 FAMILIES: Final = (
     *("fraud", "not_received", "not_as_described", "counterfeit", "credit", "processing", "cardholder", "unnamed"),
@@ -30,12 +31,16 @@ CODES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class EvidenceSet:
-    """Items that count together once all are there, and what they then add in each family, in log-odds."""
+    """Items that count together once all are there, and what they then add in each family, in log-odds.
+
+    It `needs` a fact of the case besides, and on the networks named in `later` it counts fully from the turn only.
+    """
 
     name: str
     items: tuple[str, ...]
     adds: Mapping[str, float]
     needs: str = ""
+    later: tuple[str, ...] = ()
 
 
 SETS: Final = (
@@ -60,7 +65,7 @@ SETS: Final = (
         ("brand_authorisation", "listing_copy"),
         {"counterfeit": 2.0, "not_as_described": 0.4, "cardholder": 0.5},
     ),
-    EvidenceSet("compelling", ("identity_match",), {"fraud": 2.0}, "eligible"),
+    EvidenceSet("compelling", ("identity_match",), {"fraud": 2.0}, "eligible", ("mastercard",)),
 )
 """What is indispensable together. Compelling Evidence 3.0 and First-Party Trust need prior transactions besides."""
 
@@ -91,8 +96,8 @@ class Mechanism:
     leniency: float = 0.0
     base: Mapping[str, float] = field(
         default_factory=lambda: {
-            **{"fraud": -1.2, "not_received": -1.0, "not_as_described": -1.0, "counterfeit": -1.05, "credit": -0.95},
-            **{"processing": -0.55, "cardholder": -0.95, "unnamed": -0.85},
+            **{"fraud": -1.3, "not_received": -1.15, "not_as_described": -1.15, "counterfeit": -1.2, "credit": -1.1},
+            **{"processing": -0.7, "cardholder": -1.1, "unnamed": -1.0},
         }
     )
     network: tuple[float, ...] = (0.0, 0.1, -0.2)
@@ -133,7 +138,7 @@ def win_probability(mechanism: Mechanism, cases: Cases, items: NDArray[np.bool_]
     >>> one = Cases(zero, zero, zero, np.array([5_000]), zero, true, true)
     >>> compelling = np.array([[kind == "identity_match" for kind in EVIDENCE]])
     >>> [round(float(win_probability(Mechanism(0, 0.0), one, held)[0]), 2) for held in (compelling & False, compelling)]
-    [0.23, 0.75]
+    [0.21, 0.73]
     """
     family, n = cases.family, len(cases.family)
     shift = np.array([mechanism.base[name] for name in FAMILIES])[family] + mechanism.leniency
@@ -150,9 +155,14 @@ def win_probability(mechanism: Mechanism, cases: Cases, items: NDArray[np.bool_]
 
 
 def _ruled(mechanism: Mechanism, cases: Cases, whole: EvidenceSet) -> Float:
-    """How much of a set counts under the network's rules of the day: Mastercard's begins at the turn."""
-    early = (cases.network != 0) & (cases.at < mechanism.turn) & (whole.name == "compelling")
-    return np.where(early, mechanism.before_turn, 1.0)
+    """How much of a set counts under the network's rules of the day."""
+    return np.where(accepted(mechanism, cases, whole), 1.0, mechanism.before_turn)
+
+
+def accepted(mechanism: Mechanism, cases: Cases, whole: EvidenceSet) -> Flag:
+    """Whether each case's network accepts a set by then."""
+    later = np.isin(cases.network, [NETWORKS.index(name) for name in whole.later])
+    return np.asarray(~later | (cases.at >= mechanism.turn))
 
 
 def _weights() -> Float:
