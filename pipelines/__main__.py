@@ -367,6 +367,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except RedressError as error:
         print(f"redress: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("redress: stopped", file=sys.stderr)
+        return 130
     except OSError as error:
         print(f"redress: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
         return 1

@@ -18,6 +18,7 @@ from pipelines.marketplace import Events, Marketplace, happen
 from pipelines.marketplace.claims import SIDE, SIDES
 from pipelines.marketplace.draws import START, end, turn
 from pipelines.marketplace.endings import WON
+from pipelines.marketplace.orders import NETWORKS
 from pipelines.marketplace.parameters import told
 from pipelines.marketplace.parcels import DAMAGED, DECLINING, FALSE_SCAN, LOST
 from pipelines.marketplace.rates import RATES, contested, ended, judged
@@ -30,6 +31,8 @@ MORE: Final = 5
 LEARN_UNTIL: Final = 0.6
 """Share of the days that is learnt from; the disputes of the rest are tested on."""
 MONTH: Final = 30 * DAY
+USUAL_WINDOW: Final = 30
+"""Days for a response that no network undercuts before the turn."""
 
 
 def describe(parameters: Marketplace, *, seed: int, out: Path, said: Said) -> dict[str, object]:
@@ -126,35 +129,52 @@ def _section(kind: str, lines: dict[str, str]) -> Section:
 
 def _drift(it: Events) -> list[Section]:
     """What changes at the turn, month by month."""
-    sent, bought, opened = it.trade.sent, it.trade.bought, it.quarrels.opened
-    shipped, faults = sent.shipped < NOT_YET, np.isin(sent.problem, (LOST, FALSE_SCAN, DAMAGED))
-    worse = shipped & (sent.carrier == DECLINING)
-    months = (turn(it.parameters) - START) / MONTH + 1
-    carriers = {
-        "the one that gets worse": _monthly(it, bought.at[worse], faults[worse]),
-        "all others": _monthly(it, bought.at[shipped & ~worse], faults[shipped & ~worse]),
-    }
-    bad = opened.malicious
-    abuse = {"the new pattern": _monthly(it, opened.at[bad], opened.pattern[bad])}
+    month = (turn(it.parameters) - START) / MONTH + 1
     drawn = (
         (
             "A carrier gets worse",
-            "Parcels lost, damaged, or scanned as delivered that never were.",
-            carriers,
+            "Parcels lost, damaged, or falsely scanned as delivered.",
+            _carriers(it),
             "share of parcels",
         ),
         (
             "Abuse takes a new pattern",
-            "Of disputes in bad faith, by the month they were opened.",
-            abuse,
+            "Disputes in bad faith, by month of opening.",
+            _patterns(it),
             "share of disputes",
         ),
+        ("A network's rule changes", "Windows of under 30 days for a response.", _windows(it), "share of chargebacks"),
     )
     return [
-        Section(heading, (says,), figure=plots.turns(rates, months, heading, label))
+        Section(heading, (says,), figure=plots.turns(rates, month, heading, label))
         for heading, says, rates, label in drawn
         if all(np.isfinite(rate).sum() > 1 for rate in rates.values())
     ]
+
+
+def _carriers(it: Events) -> dict[str, Float]:
+    sent, at = it.trade.sent, it.trade.bought.at
+    shipped, faults = sent.shipped < NOT_YET, np.isin(sent.problem, (LOST, FALSE_SCAN, DAMAGED))
+    worse, rest = (shipped & which for which in (sent.carrier == DECLINING, sent.carrier != DECLINING))
+    return {
+        "the one that gets worse": _monthly(it, at[worse], faults[worse]),
+        "all others": _monthly(it, at[rest], faults[rest]),
+    }
+
+
+def _patterns(it: Events) -> dict[str, Float]:
+    opened = it.quarrels.opened
+    bad = opened.malicious
+    return {"the new pattern": _monthly(it, opened.at[bad], opened.pattern[bad])}
+
+
+def _windows(it: Events) -> dict[str, Float]:
+    charged = it.charges.charged
+    short, visa = charged.respond_by - charged.at < USUAL_WINDOW * DAY, charged.network == NETWORKS.index("visa")
+    return {
+        "Visa's": _monthly(it, charged.at[visa], short[visa]),
+        "all others": _monthly(it, charged.at[~visa], short[~visa]),
+    }
 
 
 def _monthly(it: Events, at: Int, which: Flag) -> Float:

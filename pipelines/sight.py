@@ -27,7 +27,7 @@ SURE: Final = 3.0
 """Standard errors from one half beyond which a signal is said to tell something."""
 SAMPLE: Final = 20_000
 """Orders that stolen ones are told from."""
-SETTLED: Final = 7 * DAY
+SHOWN_BY: Final = 7 * DAY
 """How long after a dispute its evidence is looked at."""
 
 
@@ -68,7 +68,7 @@ def shared_evidence(it: Events) -> Int:
         *(values[rows].tolist() for values in (shown.content, shown.case, shown.at)), strict=True
     ):
         known = seen.setdefault(content, set())
-        if at < opened.at[case] + SETTLED:
+        if at < opened.at[case] + SHOWN_BY:
             others[case] = max(others[case], len(known - {buyer[case]}))
         known.add(int(buyer[case]))
     return others
@@ -128,6 +128,8 @@ def sights(seen: View) -> list[Sight]:
 
 def mute(found: list[Sight]) -> list[str]:
     """The kinds of signals that tell of no cause, each AUC being within SURE standard errors of one half."""
+    if not found:
+        return []
     sure = dict.fromkeys(kinds(), 0.0)
     for sight in found:
         beyond = dict(zip(sight.signals, ((sight.auc - 0.5) / sight.by_chance).tolist(), strict=True))

@@ -137,7 +137,7 @@ def test_a_description_tells_parameters_rates_labels_signals_and_the_best_achiev
     assert more[1] < 0.95
     assert "AUC" in str(closing["ceiling winning, true probabilities"])
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert page.count("<svg ") == 3 == len(list((tmp_path / "plots").iterdir()))
+    assert page.count("<svg ") == 4 == len(list((tmp_path / "plots").iterdir()))
     text = " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
     told = [
         part.strip()

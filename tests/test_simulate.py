@@ -521,7 +521,7 @@ SWEEPS: dict[str, Callable[[Events], float]] = {
     "complaint_rate": claims_of("lost", "damaged", "faulty_product", "late"),
     "misunderstanding_rate": claims_of("misunderstanding"),
     "dispute_days": median(lambda it: it.quarrels.opened.at - it.trade.bought.at[it.quarrels.opened.order]),
-    "window_days": lambda it: len(it.quarrels.opened) + len(it.charges.charged),
+    "window_days": lambda it: int((it.charges.charged.at - it.trade.bought.at[it.charges.charged.order]).max()),
     "evidence_rate": lambda it: len(it.quarrels.shown.at),
     "ruled_days": median(lambda it: it.quarrels.ruled.at - it.quarrels.opened.at[it.quarrels.ruled.dispute]),
     "settled_rate": outcome_share(4),

@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from features.kernel import DAY, HOUR, Flag, Int
 from features.tables import REASONS
-from pipelines.marketplace.claims import FORGOTTEN, MALICE, STOLEN, Claims
+from pipelines.marketplace.claims import FORGOTTEN, STOLEN, Claims, in_bad_faith
 from pipelines.marketplace.draws import chance, days, turn
 from pipelines.marketplace.officers import REFUSED, SETTLED, Rulings
 from pipelines.marketplace.parameters import Marketplace
@@ -43,7 +43,7 @@ class Chargebacks:
     @property
     def malicious(self) -> Flag:
         """Whether the buyer knows that it isn't so."""
-        return np.isin(self.cause, MALICE)
+        return in_bad_faith(self.cause)
 
 
 def to_the_bank(rng: Generator, m: Marketplace, opened: Claims) -> tuple[Flag, Int]:

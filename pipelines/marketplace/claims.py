@@ -57,6 +57,11 @@ PATTERN: Final = np.array([[5, 58, 12, 0, 12, 6, 7, 0, 0, 0]])
 """The reasons of the new pattern: parts of dear parcels are said to be missing, with a borrowed film of the unboxing."""
 
 
+def in_bad_faith(cause: Int) -> Flag:
+    """Whether the buyer knows that it isn't so."""
+    return np.isin(cause, MALICE)
+
+
 @dataclass(frozen=True)
 class Claims:
     """Claims by moment: the order, true cause, reason given, cents claimed, share truly owed, and if it's the new pattern."""
@@ -76,7 +81,7 @@ class Claims:
     @property
     def malicious(self) -> Flag:
         """Whether the buyer knows that it isn't so."""
-        return np.isin(self.cause, MALICE)
+        return in_bad_faith(self.cause)
 
 
 @dataclass(frozen=True)

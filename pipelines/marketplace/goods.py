@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from features.kernel import DAY, SECOND, Flag, Int
 from features.signal import Float
 from features.streams import NOT_YET
-from pipelines.marketplace.draws import START, Members, activity, chance, end, joining, pick
+from pipelines.marketplace.draws import START, Members, activity, chance, end, joining, pick, pick_by
 from pipelines.marketplace.parameters import Marketplace
 from pipelines.marketplace.people import COUNTRIES
 
@@ -128,7 +128,7 @@ def products(rng: Generator, m: Marketplace, who: Sellers) -> Products:
     price = np.exp(level[seller] + rng.normal(0, 0.7, n)) + 100
     brand = np.where(chance(rng, np.where(fake, 0.85, 0.55), n), rng.integers(0, len(BRANDS), n), -1)
     below = np.where(fake & (brand >= 0), rng.uniform(0.45, 1.05, n), np.exp(rng.normal(-0.1, 0.25, n)))
-    authorised = pick_authorised(rng, fake, n)
+    authorised = _authorised(rng, fake)
     pack = np.where(chance(rng, 0.7, n), 1, rng.integers(2, 60, n))
     grams = np.maximum(1, GRAMS[category] * np.exp(rng.normal(0, 0.6, n)) / np.where(pack > 1, 8, 1))
     spell = START + (rng.uniform(-0.5, 1.0, n) * m.days * DAY).astype(np.int64)
@@ -150,14 +150,9 @@ def products(rng: Generator, m: Marketplace, who: Sellers) -> Products:
     )
 
 
-def pick_authorised(rng: Generator, fake: Flag, n: int) -> Int:
+def _authorised(rng: Generator, fake: Flag) -> Int:
     """Whether the brand authorised the seller: 1, 0, or -1 where nobody said; a counterfeiter lies now and then."""
-    return 1 - pick_rows(rng, np.array([[0.5, 0.25, 0.25], [0.15, 0.5, 0.35]]), fake.astype(np.int64), n)
-
-
-def pick_rows(rng: Generator, weights: Float, row: Int, n: int) -> Int:
-    """A pick for each row number, of weights that sum to 1."""
-    return np.asarray((rng.random(n)[:, None] >= np.cumsum(weights, axis=1)[row, :-1]).sum(axis=1), np.int64)
+    return 1 - pick_by(rng, np.array([[0.5, 0.25, 0.25], [0.15, 0.5, 0.35]]), fake.astype(np.int64))
 
 
 def _spread(rng: Generator, share: float, n: int) -> Flag:
@@ -195,7 +190,7 @@ def listings(rng: Generator, m: Marketplace, who: Sellers, what: Products) -> Li
         at=at,
         price=(what.price[product] * np.exp(rng.normal(0, 0.06, count))).astype(np.int64) + 1,
         stated=np.where(vague, -1, what.pack[product]),
-        wording=pick_rows(rng, WORDING, what.counterfeit[product].astype(np.int64), count),
+        wording=pick_by(rng, WORDING, what.counterfeit[product].astype(np.int64)),
     )
 
 

@@ -32,8 +32,8 @@ from pipelines.marketplace.banks import REASON_CODES
 from pipelines.marketplace.draws import end, turn
 from pipelines.marketplace.events import Events
 from pipelines.marketplace.officers import FAULTS
-from pipelines.marketplace.orders import CHANNELS, NETWORKS, OWN, REGIONS
-from pipelines.marketplace.parcels import CARRIERS, OURS
+from pipelines.marketplace.orders import CHANNELS, ISSUERS, NETWORKS, OWN, REGIONS
+from pipelines.marketplace.parcels import ACCEPTED, CARRIERS, IN_TRANSIT, OURS, RETURNED
 from pipelines.marketplace.people import COUNTRIES
 from pipelines.marketplace.platform import BLOCKS, INITIATORS, RESULTS
 
@@ -140,7 +140,7 @@ def _orders(it: Events, ids: Names) -> Columns:
         **{"order_id": ids.order, "at": bought.at, "amount": bought.amount, **links},
         **{"buyer_id": ids.buyer(bought.buyer), "seller_id": ids.seller(bought.seller)},
         **{"product_id": ids.product(bought.product), "quantity": bought.quantity, "promised_at": bought.promised},
-        "instrument_issuer": words([f"bank-{number:02}" for number in range(14)], bought.issuer),
+        "instrument_issuer": words([f"bank-{number:02}" for number in range(ISSUERS)], bought.issuer),
         "region": words(regions, bought.ship * REGIONS + place),
         **{"ship_country": words(countries, bought.ship), "bill_country": words(countries, bought.bill)},
         "channel": words([*CHANNELS], bought.channel),
@@ -206,7 +206,7 @@ def _shipments(it: Events, ids: Names) -> Columns:
 
 def _scans(it: Events, ids: Names) -> Columns:
     seen, trade = it.trade.scans, it.trade
-    away = np.isin(seen.kind, (0, 1, 6))
+    away = np.isin(seen.kind, (ACCEPTED, IN_TRANSIT, RETURNED))
     country = np.where(away, trade.who.country[trade.bought.seller[seen.order]], trade.bought.ship[seen.order])
     return {
         **{"order_id": ids.order.take(pa.array(seen.order)), "at": seen.at, "kind": words(SCANS, seen.kind)},

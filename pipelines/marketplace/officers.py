@@ -9,7 +9,7 @@ from numpy.random import Generator
 from features.kernel import DAY, HOUR, Flag, Int
 from features.signal import Float
 from features.streams import NOT_YET
-from features.tables import REASONS, SOURCES
+from features.tables import FUNDERS, REASONS, SOURCES
 from pipelines.marketplace.claims import FORGOTTEN, SIDE, SIDES, Claims
 from pipelines.marketplace.draws import chance, days, odds, pick_by, rank_within
 from pipelines.marketplace.goods import DILIGENCE
@@ -72,7 +72,8 @@ def policy(rng: Generator, m: Marketplace, trade: Trade, opened: Claims) -> Poli
     filings = rank_within(trade.bought.buyer[opened.order], opened.at)
     cut = np.quantile(opened.claimed, min(1.0, 1.15 * m.auto_refunds)) if n and m.auto_refunds > 0 else -1.0
     small = (opened.claimed <= cut) & (filings <= 2)
-    usual = np.where(small, AUTO, np.where(np.isin(opened.reason, (0, 7)), REVIEW, ASK))
+    plain = np.isin(opened.reason, [REASONS.index(word) for word in ("not_received", "billing")])
+    usual = np.where(small, AUTO, np.where(plain, REVIEW, ASK))
     explored = chance(rng, m.exploration, n)
     action = np.where(explored, rng.integers(0, 3, n), usual)
     propensity = m.exploration / 3 + np.where(action == usual, 1 - m.exploration, 0.0)
@@ -159,7 +160,9 @@ def _examined(rng: Generator, m: Marketplace, opened: Claims, at: Int, suspect: 
     drawn = rng.random((5, n))
     further = np.where(auto, 0.06, 1.0) * m.examined_rate * 2 * odds(1.6 * (suspect - 0.6))
     looked, audited = drawn[0] < further, drawn[1] < m.audit_rate
-    admits = drawn[2] < np.where(opened.malicious, 0.01, np.where(SIDE[opened.cause] == 5, 0.03, 0.0))
+    admits = drawn[2] < np.where(
+        opened.malicious, 0.01, np.where(SIDE[opened.cause] == SIDES.index("mistake"), 0.03, 0.0)
+    )
     wrong = drawn[3] < m.finding_error
     source = np.select([admits, looked, audited], [ADMISSION, OFFICER, AUDIT], -1)
     rows = np.flatnonzero(source >= 0)
@@ -208,8 +211,8 @@ def _funders(rng: Generator, opened: Claims, dispute: Int, refunded: Int, fault:
     n, reason = len(dispute), opened.reason[dispute]
     lost = (opened.cause[dispute] == LOST) & chance(rng, 0.35, n)
     goods = ~np.isin(reason, [REASONS.index(word) for word in ("not_received", "billing", "service", "other")])
-    seller = chance(rng, np.where(fault == 1, 0.7, np.where(goods, 0.25, 0.45)), n)
-    return np.where(refunded > 0, np.where(lost, 3, np.where(seller, 1, 0)), -1)
+    seller = chance(rng, np.where(fault == FAULTS.index("seller"), 0.7, np.where(goods, 0.25, 0.45)), n)
+    return np.where(refunded > 0, np.where(lost, FUNDERS.index("insurer"), seller.astype(np.int64)), -1)
 
 
 def rings_found(rng: Generator, trade: Trade, opened: Claims, proofs: Proofs) -> Findings:

@@ -117,7 +117,7 @@ class Marketplace:
         20.0, "days", (5.0, 60.0), "median from order to dispute, before goods are late", RANGE + ": 20 to 30"
     )
     window_days: float = _is(
-        180.0, "days", (30.0, 540.0), "after the order in which disputes and chargebacks count", RANGE
+        180.0, "days", (20.0, 180.0), "after the order in which disputes and chargebacks count", RANGE
     )
     evidence_rate: float = _is(1.0, "factor", (0.0, 3.0), "how readily parties submit evidence, as odds")
     ruled_days: float = _is(

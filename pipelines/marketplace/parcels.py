@@ -115,7 +115,7 @@ def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: 
     worse = (carrier == DECLINING) & (bought.at >= turn(m))
     backlog = np.where(_weekday(shipped) == 0, *BACKLOG)
     faults = FAULTS[carrier] * np.where(worse, m.carrier_decline, 1.0) * backlog
-    problem, missing = _problems(rng, m, bought, who, what, faults, trade)
+    problem, missing = _problems(rng, m, bought, what, faults, trade)
     problem[(problem == NONE) & (arrives > bought.promised + DAY)] = LATE
     problem[shipped == NOT_YET] = NONE
     lost = np.isin(problem, (LOST, FALSE_SCAN))
@@ -169,7 +169,7 @@ def _carriers(rng: Generator, m: Marketplace, bought: Orders, who: Sellers) -> I
 
 
 def _problems(
-    rng: Generator, m: Marketplace, bought: Orders, who: Sellers, what: Products, faults: Float, trade: Int
+    rng: Generator, m: Marketplace, bought: Orders, what: Products, faults: Float, trade: Int
 ) -> tuple[Int, Float]:
     """What is wrong with each order's goods or parcel, and which share of the units is missing."""
     n, product = len(bought), bought.product

@@ -34,7 +34,7 @@ from pipelines.marketplace.trade import Trade
 POLICY, OFFICER, SELLER, ISSUER = range(4)
 """Positions in the vocabulary of refunds.initiator."""
 INITIATORS: Final = ("policy", "officer", "seller", "issuer")
-PLATFORM_PAYS, SELLER_PAYS, ISSUER_PAYS = (FUNDERS.index(word) for word in ("platform", "seller", "issuer"))
+SELLER_PAYS, ISSUER_PAYS = (FUNDERS.index(word) for word in ("seller", "issuer"))
 CHARGEBACK, RISK_ADDRESS, INTEGRITY = range(3)
 BLOCKS: Final = ("chargeback", "risk_address", "seller_integrity")
 CLOSED, UPHELD, OVERTURNED, EXPIRED = range(4)

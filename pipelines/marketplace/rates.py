@@ -182,7 +182,7 @@ RATES: Final = (
         0.35,
         0.65,
         f"{FED}: half",
-        lambda it: it.charges.done.cases.family == 0,
+        lambda it: it.charges.done.cases.family == FAMILIES.index("fraud"),
     ),
     Rate("contested", "chargebacks contested", 0.4, 0.6, INDUSTRY, contested),
     Rate("won", "contested chargebacks won", 0.2, 0.45, INDUSTRY, _won(judged)),

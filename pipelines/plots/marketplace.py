@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib import style
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from pipelines.plots.drawing import (
@@ -58,13 +59,14 @@ def turns(rates: Mapping[str, ArrayLike], turn: float, says: str, label: str) ->
         for place, rate in enumerate(known.values()):
             line(axes, place, np.arange(1, len(rate) + 1), rate)
         axes.axvline(turn, color=PALE, linewidth=0.9, linestyle=(0, (2, 2)))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="month", ylabel=label, xlim=(1, max(map(len, known.values()))))
         axes.set_ylim(0, 1.1 * max(1e-6, max(np.nanmax(rate, initial=0) for rate in known.values())))
         percent(axes.yaxis)
         first = next(iter(known.values()))
         was = float(np.nanmean(first[: int(turn) - 1])) if turn > 2 else 0.0
         later = {
-            name: float(np.nanmean(rate[int(np.ceil(turn)) :])) if rate.size > turn else 0.0
+            name: float(np.nanmean(rate[int(np.ceil(turn)) - 1 :])) if rate.size > turn else 0.0
             for name, rate in known.items()
         }
         key(axes, "after the turn", {name: share_of(rate) for name, rate in later.items()}, later)
