@@ -18,9 +18,9 @@ def parameters() -> str:
     rows = ["| parameter | default | unit | sweep | what it is | source |", "|---|---|---|---|---|---|"]
     for field in dataclasses.fields(Marketplace):
         known, (low, high) = field.metadata, field.metadata["sweep"]
-        swept = f"{low:,} to {high:,}"
+        swept = f"{low:,.12g} to {high:,.12g}"
         rows.append(
-            f"| `{field.name}` | {field.default:,} | {known['unit']} | {swept} | {known['says']} | {known['source']} |"
+            f"| `{field.name}` | {field.default:,.12g} | {known['unit']} | {swept} | {known['says']} | {known['source']} |"
         )
     return "\n".join(rows)
 

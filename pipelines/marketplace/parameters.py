@@ -286,7 +286,7 @@ def _value(name: str, text: str) -> float:
 def told(parameters: Marketplace) -> dict[str, str]:
     """Every parameter in words: its value, unit, what it says, where it is from and the range to sweep."""
     return {
-        field.name: f"{getattr(parameters, field.name):,} {field.metadata['unit']} | {field.metadata['says']} | "
-        f"{field.metadata['source']}; sweep {field.metadata['sweep'][0]:,} to {field.metadata['sweep'][1]:,}"
+        field.name: f"{getattr(parameters, field.name):,.12g} {field.metadata['unit']} | {field.metadata['says']} | "
+        f"{field.metadata['source']}; sweep {field.metadata['sweep'][0]:,.12g} to {field.metadata['sweep'][1]:,.12g}"
         for field in dataclasses.fields(parameters)
     }

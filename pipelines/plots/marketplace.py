@@ -70,6 +70,4 @@ def turns(rates: Mapping[str, ArrayLike], turn: float, says: str, label: str) ->
             for name, rate in known.items()
         }
         key(axes, "after the turn", {name: share_of(rate) for name, rate in later.items()}, later)
-        return as_svg(
-            figure, f"{says}: {share_of(was)} before the turn, {share_of(next(iter(later.values())))} after it"
-        )
+        return as_svg(figure, f"{says}: {share_of(was)} before, {share_of(next(iter(later.values())))} after")
