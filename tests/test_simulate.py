@@ -359,6 +359,10 @@ def orders_of(*spirits: int) -> Callable[[Events], float]:
     return share(lambda it: np.isin(it.trade.bought.spirit, spirits))
 
 
+def accounts_of(spirit: int) -> Callable[[Events], float]:
+    return share(lambda it: it.trade.folk.spirit == spirit)
+
+
 def claims_of(*causes: str) -> Callable[[Events], float]:
     codes = [CAUSES.index(cause) for cause in causes]
     return lambda it: float(np.isin(it.quarrels.opened.cause, codes).sum())
@@ -481,12 +485,12 @@ SWEEPS: dict[str, Callable[[Events], float]] = {
     "basket_rate": lambda it: -float(np.median(np.diff(np.sort(it.trade.bought.at)))),
     "loyalty": lambda it: -len(np.unique(np.stack([it.trade.bought.buyer, it.trade.bought.seller]), axis=1).T),
     "unknown_rate": lambda it: tables(it)["orders"]["device_id"].null_count,
-    "opportunist_share": orders_of(OPPORTUNIST),
+    "opportunist_share": accounts_of(OPPORTUNIST),
     "opportunist_claims": claims_of("opportunism"),
-    "serial_share": orders_of(SERIAL),
+    "serial_share": accounts_of(SERIAL),
     "serial_claims": claims_of("serial_abuse"),
     "serial_accounts": accounts_in_group(SERIAL),
-    "ring_share": orders_of(RING),
+    "ring_share": accounts_of(RING),
     "ring_claims": claims_of("ring_abuse"),
     "ring_accounts": accounts_in_group(RING),
     "reuse_rate": ring_reuse,

@@ -49,7 +49,7 @@ class Chargebacks:
 def to_the_bank(rng: Generator, m: Marketplace, opened: Claims) -> tuple[Flag, Int]:
     """Which buyers would go to their bank when refused, and how long after; drawn for all, refused or not."""
     n = len(opened)
-    firm = np.where(opened.owed > 0.5, 1.25, np.where(opened.malicious, 0.9, 0.6))
+    firm = np.where(opened.owed > 0.5, 1.0, np.where(opened.malicious, 0.75, 0.5))
     return chance(rng, np.minimum(1.0, m.escalated * firm), n), HOUR + days(rng, 7.0, n)
 
 
@@ -66,16 +66,17 @@ class Notices:
 
 
 def notices(
-    rng: Generator, denied: Claims, opened: Claims, ruled: Rulings, goes: Flag, lag: Int
+    rng: Generator, denied: Claims, opened: Claims, ruled: Rulings, goes: Flag, lag: Int, until: int
 ) -> tuple[Notices, Notices]:
-    """Who goes to the bank: at once, after a refusal, or in spite of a settlement; and who would have, had he been refused."""
+    """Who goes to the bank: at once, after a refusal, in spite of a settlement; and who would have, or will after the end."""
     last = np.full(len(opened), -1)
     last[ruled.dispute] = np.arange(len(ruled.at))  # in time order: the last one stays
     outcome = np.append(ruled.outcome, -1)[last]
-    twice = chance(rng, np.where(opened.malicious, 0.1, 0.02), len(opened)) & (outcome == SETTLED)
+    twice = chance(rng, np.where(opened.malicious, 0.4, 0.1), len(opened)) & (outcome == SETTLED) & goes
     angry = (outcome == REFUSED) & goes
     at = np.append(ruled.at, 0)[last] + lag
-    real, spared = np.flatnonzero(angry | twice), np.flatnonzero(goes & ~angry & ~twice)
+    real = np.flatnonzero((angry | twice) & (at < until))
+    spared = np.flatnonzero(goes & ~((angry | twice) & (at < until)))
     straight = _noticed(denied, denied.at, np.arange(len(denied)), np.full(len(denied), -1))
     after, without = (_noticed(opened, at, some, some) for some in (real, spared))
     return Notices(*(np.r_[getattr(straight, f.name), getattr(after, f.name)] for f in fields(Notices))), without

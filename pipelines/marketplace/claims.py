@@ -107,8 +107,8 @@ def intents(rng: Generator, m: Marketplace, trade: Trade) -> Intents:
     vague = np.where(unclear, 2.0, 1.0) * np.where(sloppy, 1.6, 1.0)
     puzzled = good & chance(rng, m.misunderstanding_rate * mood * vague, n)
     forgetful = held & folk.forgetful[np.where(held, bought.buyer, 0)]
-    forgot = forgetful & chance(rng, m.forgotten_rate, n)
-    robbed = bought.stolen & chance(rng, m.stolen_charged, n)
+    forgot = forgetful & (sent.shipped < NOT_YET) & chance(rng, m.forgotten_rate, n)
+    robbed = bought.stolen & (sent.shipped < NOT_YET) & chance(rng, m.stolen_charged, n)
     spirit = np.select([bought.spirit == SERIAL, bought.spirit == RING], [SERIAL_ABUSE, RING_ABUSE], OPPORTUNISM)
     real = np.where(sent.problem == REFUSED, MISUNDERSTOOD, sent.problem)
     cause = np.select([robbed, bad, wronged, puzzled, forgot], [STOLEN, spirit, real, MISUNDERSTOOD, FORGOTTEN], NONE)
@@ -159,9 +159,10 @@ def _noticed(rng: Generator, trade: Trade, order: Int, cause: Int, reason: Int) 
     """When the buyer can know of it: at delivery, at the promised date when nothing came, some impatient ones before."""
     bought, sent = trade.bought, trade.sent
     n, promised = len(order), bought.promised[order]
-    came = np.where(sent.delivered[order] == NOT_YET, promised, sent.delivered[order])
+    came = sent.arrives[order]
     absent = np.isin(cause, (LOST, LATE)) | ((reason == REASONS.index("not_received")) & (cause != FALSE_SCAN))
     awaited = promised + np.where(chance(rng, 0.15, n), -1, 1) * (rng.exponential(1.5, n) * DAY).astype(np.int64)
     noticed = np.where(absent, awaited, came)
-    noticed = np.where(np.isin(cause, (STOLEN, FORGOTTEN)), bought.at[order], noticed)
+    billed = bought.at[order] + HOUR + (rng.exponential(3.0, n) * DAY).astype(np.int64)
+    noticed = np.where(np.isin(cause, (STOLEN, FORGOTTEN)), billed, noticed)
     return np.asarray(np.maximum(noticed, bought.at[order] + HOUR))

@@ -75,8 +75,8 @@ FILINGS: Final = (
     Filing("delivery_certificate", SELLER, CARRIER, "reported", 0.3, (("not_received", 0.65), ("cardholder", 0.45))),
     Filing("tracking", SELLER, CARRIER, "tracked", 0.45, (("not_received", 0.8), ("cardholder", 0.6))),
     Filing("shipping_receipt", SELLER, CARRIER, "receipt", 0.4, (("not_as_described", 0.55),)),
-    Filing("unit_weight_photo", SELLER, SELLER, "", 0.03, (("not_as_described", 0.45), ("cardholder", 0.25))),
-    Filing("package_weight_photo", SELLER, SELLER, "", 0.04, (("not_as_described", 0.5), ("cardholder", 0.3))),
+    Filing("unit_weight_photo", SELLER, SELLER, "shipped", 0.03, (("not_as_described", 0.45), ("cardholder", 0.25))),
+    Filing("package_weight_photo", SELLER, SELLER, "shipped", 0.04, (("not_as_described", 0.5), ("cardholder", 0.3))),
     Filing(
         "carrier_weight_certificate", SELLER, CARRIER, "weighed", 0.04, (("not_as_described", 0.5), ("cardholder", 0.3))
     ),
@@ -104,16 +104,19 @@ FILINGS: Final = (
 def contests(
     rng: Generator, m: Marketplace, trade: Trade, charged: Chargebacks, paid: Int, spoilt: Int, mechanism: Mechanism
 ) -> Contests:
-    """Which chargebacks are contested and with what: strong cases and large ones more often, and with more evidence.
+    """Which chargebacks are contested, by what the platform can see of seller, card and amount, and with what evidence.
+
+    Strong cases get more evidence, as those who know the truth of them bring more.
 
     `paid` (orders,) is when each order was first refunded, `spoilt` (orders,) when it was first complained of.
     """
     n, order = len(charged), charged.order
     cases = _cases(m, trade, charged, spoilt)
     diligence = DILIGENCE[trade.who.trade[trade.bought.seller[order]]]
-    strength = 0.7 * diligence + 2.5 * mechanism.cause()[charged.cause] + 0.5 * cases.eligible + rng.normal(0, 0.6, n)
+    shown = 0.7 * diligence + 0.5 * cases.eligible
+    strength = shown + 2.5 * mechanism.cause()[charged.cause] + rng.normal(0, 0.6, n)
     size = np.log(np.maximum(charged.amount, 100) / 5_000)
-    propensity = odds(np.log(m.contested / (1 - m.contested)) + 0.7 * strength + 0.25 * size)
+    propensity = odds(np.log(m.contested / (1 - m.contested)) + 0.7 * shown + 0.25 * size)
     filed, decided = _moments(rng, m, charged, chance(rng, propensity, n))
     at_hand = there(trade, order, charged.at) | {"paid": paid[order] < charged.at}
     items = _filed(rng, m, cases, at_hand, strength) & (filed < NOT_YET)[:, None]

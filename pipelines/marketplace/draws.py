@@ -69,7 +69,7 @@ def after(at: Int, delay: Int) -> Int:
 
 def odds(log_odds: Float) -> Float:
     """Probabilities from log-odds."""
-    return np.asarray(1 / (1 + np.exp(-log_odds)))
+    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -700.0, 700.0))))
 
 
 @dataclass(frozen=True)

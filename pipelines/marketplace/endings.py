@@ -6,6 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from features.kernel import DAY, HOUR, Int
+from features.signal import Float
 from features.streams import NOT_YET
 from features.tables import ENDINGS
 from pipelines.marketplace.banks import Chargebacks
@@ -32,6 +33,15 @@ class Endings:
         outcome = np.full(chargebacks, -1)
         outcome[self.chargeback[rows]] = self.outcome[rows]
         return outcome
+
+
+def taken(ended: Endings, chargebacks: int) -> tuple[Float, Int]:
+    """The share of each chargeback's money that the bank takes in the end, and when that is settled, NOT_YET if never."""
+    rows = np.flatnonzero(ended.outcome != PRE_ARBITRATION)
+    share, at = np.zeros(chargebacks), np.full(chargebacks, NOT_YET)
+    share[ended.chargeback[rows]] = np.array([0.0, 1.0, 0.5, 1.0, 1.0, 0.0])[ended.outcome[rows]]
+    at[ended.chargeback[rows]] = ended.at[rows]  # in time order: the last one stays
+    return share, at
 
 
 def endings(rng: Generator, m: Marketplace, charged: Chargebacks, done: Contests) -> Endings:

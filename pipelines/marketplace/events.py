@@ -96,7 +96,7 @@ def happen(m: Marketplace, *, seed: int) -> Events:
         quarrels=had,
         charges=charges,
         spared=spared,
-        refunds=platform.refunds(draw["refunds"], early, opened, had.decided, had.ruled, *bank),
+        refunds=platform.refunds(draw["refunds"], traded, early, opened, had.decided, had.ruled, *bank),
         blocks=platform.blocks(draw["blocks"], traded, *bank),
         decisions=made,
         feedback=platform.feedback(draw["feedback"], made, opened, had.ruled),
@@ -112,6 +112,9 @@ def _quarrels(draw: Mapping[str, Generator], m: Marketplace, traded: Trade, mean
     shown = proofs.dispute_proofs(draw["proofs"], m, traded, opened)
     decided = officers.policy(draw["policy"], m, traded, opened)
     ruled, found = officers.rulings(draw["rulings"], m, traded, opened, shown, answered, decided)
+    closing = np.empty(len(opened), np.int64)
+    closing[ruled.dispute[::-1]] = ruled.at[::-1]
+    shown = shown.before(closing)
     found = officers.together([found, officers.rings_found(draw["rings"], traded, opened, shown)])
     told = platform.reports(draw["reports"], m, traded, opened)
     return Quarrels(
@@ -131,19 +134,20 @@ def _charges(
     """The chargebacks that come, and those that would have come had the platform refused where it did not."""
     opened, n = had.opened, len(traded.bought)
     denied = claims.claims(draw["denied"], m, traded, meant, to_bank=True)
-    coming, spared = banks.notices(draw["notices"], denied, opened, had.ruled, had.goes, had.lag)
-    paid, spoilt = (np.full(n, NOT_YET) for _ in range(2))
+    coming, spared = banks.notices(draw["notices"], denied, opened, had.ruled, had.goes, had.lag, end(m))
+    unasked, spoilt = (np.full(n, NOT_YET) for _ in range(2))
     some = had.ruled.refunded > 0
-    np.minimum.at(paid, early.order, early.at)
+    np.minimum.at(unasked, early.order, early.at)
+    paid = unasked.copy()
     np.minimum.at(paid, opened.order[had.ruled.dispute[some]], had.ruled.at[some])
     np.minimum.at(spoilt, opened.order, opened.at)
     np.minimum.at(spoilt, coming.order, coming.at)
 
-    def charges(rng: Generator, notices: banks.Notices, until: int) -> Charges:
+    def charges(rng: Generator, notices: banks.Notices, until: int, paid: Int) -> Charges:
         notice, contest, filing, ending = rng.spawn(4)
         charged = banks.chargebacks(notice, m, traded, notices, until)
         done = defences.contests(contest, m, traded, charged, paid, spoilt, mechanism)
         filed = defences.filings(filing, traded, charged, done)
         return Charges(charged, done, filed, endings.endings(ending, m, charged, done))
 
-    return charges(draw["real"], coming, end(m)), charges(draw["spared"], spared, NOT_YET)
+    return charges(draw["real"], coming, end(m), paid), charges(draw["spared"], spared, NOT_YET, unasked)

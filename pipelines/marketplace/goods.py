@@ -28,7 +28,7 @@ GRAMS: Final = np.array([300.0, 350.0, 120.0, 900.0, 250.0, 25.0, 700.0, 280.0])
 NOUNS: Final = ("jacket", "earphones", "face cream", "hose set", "screws", "bracelet", "pan", "building bricks")
 BRANDS: Final = ("Aldane", "Brisk", "Corvane", "Dellmar", "Elsby", "Fennick", "Garro", "Holst", "Ivern", "Jorvik")
 IMITATES: Final = ("", " inspired by {}", " {} style", " compatible with {}", " branded part for {}", " replica")
-WORDING: Final = np.array([[0.88, 0.02, 0.03, 0.05, 0.02, 0.0], [0.35, 0.15, 0.2, 0.1, 0.12, 0.08]])
+WORDING: Final = np.array([[0.8, 0.03, 0.05, 0.07, 0.03, 0.02], [0.55, 0.1, 0.13, 0.1, 0.07, 0.05]])
 """Which words of imitation stand in a title, of others and of counterfeiters."""
 
 
@@ -97,7 +97,7 @@ def sellers(rng: Generator, m: Marketplace) -> Sellers:
     exact = np.array([max(0.0, 1 - sum(shares)), *shares])
     trade = rng.permutation(np.searchsorted(np.cumsum(exact)[:-1], (np.arange(n) + rng.random()) / n, side="right"))
     joined = np.sort(joining(rng, m, n))
-    joined[0], trade[0] = START - DAY, ORDINARY
+    joined[0], trade[0] = min(joined[0], START - DAY - round(rng.exponential(90 * DAY))), ORDINARY
     guilty = trade >= COUNTERFEITER
     trading = np.maximum(joined, START)
     wrong = chance(rng, m.integrity_error, n) & ~guilty & (np.arange(n) > 0)

@@ -23,6 +23,8 @@ FULL, PARTIAL, RETURN, REFUSED, SETTLED, WITHDRAWN = range(6)
 FAULTS: Final = ("buyer", "seller", "carrier", "none", "unknown")
 OFFICER, ISSUER, ADMISSION, RING_SOURCE, AUDIT, SELLER_REPORT = range(len(SOURCES))
 AUTO, ASK, REVIEW = range(3)
+ENOUGH: Final = 3
+"""Accounts that must have shown one picture before a ring can come to light."""
 POLICY_ACTIONS: Final = ("refund_full", "request_evidence", "review")
 
 
@@ -70,7 +72,7 @@ def policy(rng: Generator, m: Marketplace, trade: Trade, opened: Claims) -> Poli
     """Small claims of buyers with few filings are refunded unseen; now and then a decision is drawn at random."""
     n = len(opened)
     filings = rank_within(trade.bought.buyer[opened.order], opened.at)
-    cut = np.quantile(opened.claimed, min(1.0, 1.15 * m.auto_refunds)) if n and m.auto_refunds > 0 else -1.0
+    cut = np.quantile(opened.claimed, m.auto_refunds) if n and m.auto_refunds > 0 else -1.0
     small = (opened.claimed <= cut) & (filings <= 2)
     plain = np.isin(opened.reason, [REASONS.index(word) for word in ("not_received", "billing")])
     usual = np.where(small, AUTO, np.where(plain, REVIEW, ASK))
@@ -88,7 +90,7 @@ def rulings(
     seen, tried, appealed, paid = rng.spawn(4)
     at = _closing(seen, m, opened, decided)
     first = _without_officers(seen, m, trade, opened, answered, decided)
-    view = _views(seen, m, opened, proofs, answered, decided)
+    view = _views(seen, m, opened, proofs.before(at), answered, decided)
     granted, suspect = _sittings(m, trade, opened, at, first, view)
     found = _examined(tried, m, opened, at, suspect, decided.action == AUTO)
     outcome = np.where(first >= 0, first, np.where(granted, _refunds_by_kind(seen, n), REFUSED))
@@ -117,7 +119,7 @@ def _without_officers(
 ) -> Int:
     """The outcome where no officer is needed, else -1: by policy, by settlement, or because the buyer withdraws."""
     n = len(opened)
-    settles = (answered < NOT_YET) & chance(rng, min(1.0, 1.1 * m.settled_rate), n)
+    settles = (answered < NOT_YET) & chance(rng, m.settled_rate, n)
     arrived = (opened.cause == LATE) & (trade.sent.delivered[opened.order] > opened.at)
     gives_up = chance(rng, np.where(arrived, 0.35, np.where(opened.cause == FORGOTTEN, 0.2, 0.05)), n)
     return np.select([decided.action == AUTO, settles, gives_up], [FULL, SETTLED, WITHDRAWN], -1)
@@ -222,15 +224,17 @@ def rings_found(rng: Generator, trade: Trade, opened: Claims, proofs: Proofs) ->
     order = np.lexsort((at, content))
     content, case, at = content[order], case[order], at[order]
     buyer = trade.bought.buyer[opened.order[case]]
-    shown = np.unique(np.stack([content, buyer]), axis=1) if len(case) else np.zeros((2, 0), np.int64)
-    many, accounts = np.unique(shown[0], return_counts=True)
-    suspects = many[accounts >= 3]
+    new = np.zeros(len(content), np.int64)  # 1 where a buyer shows a picture for the first time
+    new[np.unique(np.stack([content, buyer]), axis=1, return_index=True)[1]] = 1
+    many, accounts = np.unique(content[new > 0], return_counts=True)
+    suspects = many[accounts >= ENOUGH]
     lit = suspects[chance(rng, 0.4, len(suspects))]
     rows: list[Int] = []
     when: list[Int] = []
     for picture in lit.tolist():
         mine = np.flatnonzero(content == picture)
-        moment = at[mine[min(3, len(mine) - 1)]] + round((10 + rng.exponential(25.0)) * DAY)
+        seen = at[mine[np.flatnonzero(np.cumsum(new[mine]) >= ENOUGH)[0]]]
+        moment = int(seen) + round((10 + rng.exponential(25.0)) * DAY)
         known = np.unique(case[mine[at[mine] < moment]])
         rows.append(known)
         when.append(np.full(len(known), moment))

@@ -146,11 +146,11 @@ def _sleepless(rng: Generator, m: Marketplace, n: int) -> Int:
 
 
 def _opened(rng: Generator, buyer: Int, at: Int, country: Int) -> Strangers:
-    """Strangers' accounts, opened minutes to weeks before their first order."""
+    """Strangers' accounts, opened minutes to months before their first order."""
     order = np.lexsort((at, buyer))
     new = np.r_[True, np.diff(buyer[order]) != 0][: len(buyer)]
     first = order[new]
-    before = np.minimum(np.exp(rng.normal(np.log(6.0), 2.0, len(first))), 300.0)
+    before = np.exp(rng.normal(np.log(6.0), 2.0, len(first))) % 300.0
     joined = at[first] - 600 * SECOND - (before * DAY).astype(np.int64)
     return Strangers(buyer[first], joined, country[first])
 
@@ -194,8 +194,7 @@ def orders(
 
 def _fake_count(m: Marketplace, rest: int, folk: People, who: Sellers) -> int:
     able = np.any(who.trade == FAKER) and np.any(folk.spirit == COLLUDER)
-    real = m.faker_share * m.fake_orders / (1 - m.fake_orders) if m.fake_orders < 1 else 1.0
-    return min(round(rest * real), rest // 2) if able else 0
+    return min(round(rest * m.faker_share * m.fake_orders), rest // 2) if able else 0
 
 
 def _shops(rng: Generator, who: Sellers, at: Int) -> Int:

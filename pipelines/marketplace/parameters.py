@@ -55,13 +55,13 @@ class Marketplace:
     # buyers
     opportunist_share: float = _is(0.1, "share", (0.02, 0.3), "buyers who now and then claim what isn't so")
     opportunist_claims: float = _is(
-        0.0118, "share", (0.005, 0.1), "orders of an opportunist that he disputes in bad faith"
+        0.0118, "share", (0.005, 0.1), "faultless orders of an opportunist that he disputes in bad faith"
     )
     serial_share: float = _is(0.006, "share", (0.001, 0.03), "accounts of people who have several and live on claims")
-    serial_claims: float = _is(0.11, "share", (0.05, 0.4), "orders of a serial abuser disputed in bad faith")
+    serial_claims: float = _is(0.11, "share", (0.05, 0.4), "faultless orders of a serial abuser disputed in bad faith")
     serial_accounts: float = _is(3.0, "mean", (1.0, 8.0), "accounts of a mean serial abuser")
     ring_share: float = _is(0.0075, "share", (0.005, 0.03), "accounts in coordinated rings", RANGE + ": 0.005 to 0.01")
-    ring_claims: float = _is(0.18, "share", (0.05, 0.4), "orders of a ring's account disputed in bad faith")
+    ring_claims: float = _is(0.18, "share", (0.05, 0.4), "faultless orders of a ring's account disputed in bad faith")
     ring_accounts: float = _is(12.0, "mean", (3.0, 40.0), "accounts of a mean ring")
     reuse_rate: float = _is(0.75, "share", (0.1, 0.9), "pictures of a ring's claims that come from the ring's own few")
     bank_first: float = _is(0.22, "share", (0.0, 0.6), "claims in bad faith that go to the bank without a dispute")
@@ -79,7 +79,9 @@ class Marketplace:
     sloppy_share: float = _is(0.15, "share", (0.0, 0.4), "sellers who are late, unclear and slow to answer")
     counterfeiter_share: float = _is(0.015, "share", (0.0, 0.1), "sellers of counterfeits")
     faker_share: float = _is(0.012, "share", (0.0, 0.1), "sellers who fake transactions")
-    fake_orders: float = _is(0.4, "share", (0.0, 0.9), "orders of a faker that his friends place")
+    fake_orders: float = _is(
+        0.7, "factor", (0.0, 4.0), "fake orders for each order that a mean faker's share of trade would give"
+    )
     short_loader_share: float = _is(0.02, "share", (0.0, 0.1), "sellers who pack less than was sold")
     short_rate: float = _is(0.25, "share", (0.05, 0.9), "a short-loader's orders of several units that are short")
     faulty_products: float = _is(0.025, "share", (0.0, 0.1), "products that are faulty", RANGE + ": 0.01 to 0.03")
@@ -123,12 +125,19 @@ class Marketplace:
     ruled_days: float = _is(
         11.0, "days", (2.0, 40.0), "median from dispute to an officer's ruling", "windows of 5, 7 and 7 days"
     )
-    settled_rate: float = _is(0.12, "share", (0.0, 0.5), "disputes that seller and buyer settle")
+    settled_rate: float = _is(
+        0.12, "share", (0.0, 0.5), "answered disputes that are settled, where no policy refunded them"
+    )
     officer_noise: float = _is(
         1.0, "standard deviations", (0.0, 5.0), "what officers misjudge, against evidence of size 1"
     )
     credit_weight: float = _is(0.6, "factor", (0.0, 3.0), "what a buyer's record weighs with officers")
-    auto_refunds: float = _is(0.25, "share", (0.0, 0.9), "disputes that the platform's policy refunds unseen")
+    auto_refunds: float = _is(
+        0.25,
+        "share",
+        (0.0, 0.9),
+        "smallest claims, which the platform's policy refunds unseen to buyers with few filings",
+    )
     exploration: float = _is(0.1, "share", (0.02, 1.0), "of the policy's decisions, those drawn at random")
     appeal_rate: float = _is(0.15, "share", (0.0, 0.6), "refused honest buyers who appeal; a third as many others")
     examined_rate: float = _is(0.25, "share", (0.02, 0.9), "suspect disputes that are examined further")
@@ -140,7 +149,9 @@ class Marketplace:
     goodwill_rate: float = _is(0.01, "share", (0.0, 0.1), "orders that the seller refunds unasked")
 
     # banks
-    escalated: float = _is(0.16, "share", (0.0, 0.8), "refused disputes that go on to the bank")
+    escalated: float = _is(
+        0.2, "share", (0.0, 0.8), "refused buyers who were wronged and go on to the bank; others less often"
+    )
     charged_days: float = _is(
         25.0, "days", (5.0, 60.0), "median from order to a chargeback without a dispute", RANGE + ": 20 to 30"
     )
@@ -170,7 +181,12 @@ class Marketplace:
 
     # drift
     drift_at: float = _is(0.5, "share", (0.0, 1.0), "of the days, when abuse, a carrier and a network's rule change")
-    new_pattern: float = _is(0.5, "share", (0.0, 1.0), "claims of abusers with accounts that follow the new pattern")
+    new_pattern: float = _is(
+        0.5,
+        "share",
+        (0.0, 1.0),
+        "claims of serial abusers and rings on orders of several units that follow the new pattern",
+    )
     carrier_decline: float = _is(3.0, "factor", (1.0, 10.0), "faults of the carrier that gets worse, after over before")
 
     def __post_init__(self) -> None:
@@ -220,14 +236,14 @@ _ENRICHED: Final = {
     **{"ring_share": 0.022, "ring_claims": 0.24, "stolen_rate": 0.012, "forgotten_rate": 0.05, "bank_first": 0.3},
     **{"loss_rate": 0.008, "damage_rate": 0.012, "false_scan_rate": 0.004, "misunderstanding_rate": 0.012},
     **{"counterfeiter_share": 0.03, "short_loader_share": 0.04, "faulty_products": 0.06, "wrong_item_rate": 0.008},
-    **{"escalated": 0.3, "examined_rate": 0.4, "audit_rate": 0.03},
+    **{"escalated": 0.37, "examined_rate": 0.4, "audit_rate": 0.03},
 }
 WORLDS: Final[Mapping[str, Mapping[str, float]]] = {
     "lifelike": {},
     "enriched": _ENRICHED,
     "chargeback_rich": {
         **_ENRICHED,
-        **{"stolen_rate": 0.06, "forgetful_share": 0.25, "forgotten_rate": 0.12, "bank_first": 0.6, "escalated": 0.8},
+        **{"stolen_rate": 0.06, "forgetful_share": 0.25, "forgotten_rate": 0.12, "bank_first": 0.6, "escalated": 0.95},
         **{"opportunist_claims": 0.2, "contested": 0.85},
     },
 }

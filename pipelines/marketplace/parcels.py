@@ -103,14 +103,15 @@ def halted(rng: Generator, m: Marketplace, bought: Orders) -> Halted:
 
 
 def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: Sellers, what: Products) -> Parcels:
-    """Every order's shipment and fate; what a carrier does depends on the carrier, the lane, and the moment."""
+    """Every order's shipment and fate; what goes wrong depends on the carrier and the moment, how long it takes on the lane."""
     n, trade = len(bought), who.trade[bought.seller]
     carrier = _carriers(rng, m, bought, who)
     handling = days(rng, HANDLING_DAYS[trade], n, 0.5)
     begin = np.maximum(bought.at, np.where(stops.risky, stops.released, 0))
+    begin = np.maximum(begin, np.where(stops.changed < NOT_YET, stops.changed, 0))
     shipped = np.where((stops.cancelled < NOT_YET) | stops.closed, NOT_YET, _working(begin + handling))
     usual = usual_days(who.country[bought.seller], bought.ship)
-    transit = days(rng, np.where(bought.fake, 3.0, usual) * PACE[carrier], n, m.delay) + _customs(rng, m, bought, who)
+    transit = days(rng, usual * PACE[carrier], n, m.delay) + _customs(rng, m, bought, who)
     arrives = np.where(shipped < NOT_YET, _working(np.where(shipped < NOT_YET, shipped, 0) + transit), NOT_YET)
     worse = (carrier == DECLINING) & (bought.at >= turn(m))
     backlog = np.where(_weekday(shipped) == 0, *BACKLOG)
@@ -118,10 +119,10 @@ def parcels(rng: Generator, m: Marketplace, bought: Orders, stops: Halted, who: 
     problem, missing = _problems(rng, m, bought, what, faults, trade)
     problem[(problem == NONE) & (arrives > bought.promised + DAY)] = LATE
     problem[shipped == NOT_YET] = NONE
-    lost = np.isin(problem, (LOST, FALSE_SCAN))
+    lost = np.isin(problem, (LOST, FALSE_SCAN, REFUSED))
     tracked = chance(rng, np.where(trade == SLOPPY, 0.75, 0.9), n)
     noted = chance(rng, np.where(problem == LOST, 0.12, np.where(carrier < OURS, 0.93, 0.82)), n)
-    reported = np.where(tracked & noted, arrives, NOT_YET)
+    reported = np.where(tracked & noted & (problem != REFUSED), arrives, NOT_YET)
     units = what.pack[bought.product] * bought.quantity
     weighed, declared = _weights(rng, m, bought, what, carrier, units, missing)
     return Parcels(
@@ -239,7 +240,7 @@ def scans(rng: Generator, bought: Orders, sent: Parcels, who: Sellers, until: in
         (CUSTOMS, at + (share[1] * span).astype(np.int64), np.where(abroad, 0.8, 0.0)),
         (EXCEPTION, at + (share[2] * span).astype(np.int64), np.where(problem == LATE, 0.35, 0.02)),
         (OUT, at + (0.97 * span).astype(np.int64), np.where(gone & ~told, 0.0, 0.85)),
-        (DELIVERED, at + span, (sent.reported[tracked] < NOT_YET) & (problem != REFUSED)),
+        (DELIVERED, at + span, told),
         (REFUSAL, at + span, np.where(problem == REFUSED, 1.0, 0.0)),
         (RETURNED, at + span + days(rng, 8.0, n), np.where(problem == REFUSED, 0.8, 0.0)),
         (LOSS, bought.promised[tracked] + days(rng, 12.0, n), np.where(gone & ~told, 0.4, 0.0)),
@@ -250,10 +251,13 @@ def scans(rng: Generator, bought: Orders, sent: Parcels, who: Sellers, until: in
         moment.append(np.maximum(when[met], at[met] + 1))
         row.append(met)
         kind.append(np.full(len(met), word))
-    return _noted(rng, np.concatenate(moment), np.concatenate(row), np.concatenate(kind), tracked, problem, carrier)
+    scanned, which, what = (np.concatenate(values) for values in (moment, row, kind))
+    return _noted(rng, scanned, which, what, tracked, sent, problem, carrier)
 
 
-def _noted(rng: Generator, at: Int, row: Int, kind: Int, tracked: Int, problem: Int, carrier: Int) -> Scans:
+def _noted(
+    rng: Generator, at: Int, row: Int, kind: Int, tracked: Int, sent: Parcels, problem: Int, carrier: Int
+) -> Scans:
     """Scans in time order with what was noted at the door: a false one matches the address less often, and nobody signs."""
     order = np.argsort(at, kind="stable")
     at, row, kind = at[order], row[order], kind[order]
@@ -262,11 +266,13 @@ def _noted(rng: Generator, at: Int, row: Int, kind: Int, tracked: Int, problem: 
     noted = door & chance(rng, np.where(carrier[row] < OURS, 0.9, 0.55), n)
     match = chance(rng, np.where(false, 0.6, 0.97), n)
     signed = chance(rng, np.where(false, 0.12, 0.4), n)
+    slow = chance(rng, 0.15, n) & (kind < OUT)
+    delay = np.minimum(rng.exponential(6.0, n) * HOUR, 0.9 * (at - sent.shipped[tracked[row]])).astype(np.int64)
     return Scans(
         at=at,
         order=tracked[row],
         kind=kind,
         match=np.where(noted, match, -1),
         signed=np.where(noted, signed, -1),
-        late=np.where(chance(rng, 0.1, n), (rng.exponential(6.0, n) * HOUR).astype(np.int64), 0),
+        late=np.where(slow, delay, 0),
     )

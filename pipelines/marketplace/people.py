@@ -90,12 +90,13 @@ def _joined(rng: Generator, m: Marketplace, spirit: Int, group: Int) -> Int:
     """When each account was opened: a serial abuser's one after the other, a ring's within weeks."""
     n = len(spirit)
     joined = joining(rng, m, n)
-    joined[0] = START - DAY  # somebody honest is there from the first moment
+    joined[0] = START - DAY - round(rng.exponential(90 * DAY))  # somebody honest is there from the first moment
     apart = np.where(spirit == SERIAL, 45.0, 15.0)
     later = joined[_first(group)] + (rng.exponential(1.0, n) * apart * DAY).astype(np.int64)
-    joined = np.where(spirit == COLLUDER, np.minimum(joined, START - DAY), joined)
+    earlier = START - DAY - (rng.exponential(150 * DAY, n)).astype(np.int64)
+    joined = np.where(spirit == COLLUDER, np.minimum(joined, earlier), joined)
     grouped = (_first(group) != np.arange(n)) & np.isin(spirit, (SERIAL, RING))
-    return np.where(grouped, np.minimum(later, end(m) - 1), joined)
+    return np.where(grouped & (later < end(m)), later, joined)
 
 
 def _homes(rng: Generator, spirit: Int, first: Int) -> Int:

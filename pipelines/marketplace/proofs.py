@@ -1,6 +1,6 @@
 """Proofs: which evidence each party submits, when, of what quality, and whose pictures are used more than once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -39,8 +39,8 @@ class Custom:
 
 
 CUSTOMS: Final = (
-    Custom("product_photo", BUYER, BUYER, GOODS, 0.6, hours=6),
-    Custom("unboxing_video", BUYER, BUYER, GOODS, 0.1, hours=12),
+    Custom("product_photo", BUYER, BUYER, GOODS, 0.6, "arrived", hours=6),
+    Custom("unboxing_video", BUYER, BUYER, GOODS, 0.1, "arrived", hours=12),
     Custom("correspondence", BUYER, BUYER, ALL, 0.25),
     Custom("other", BUYER, BUYER, ALL, 0.05),
     Custom("tracking", SELLER, CARRIER, "not_received service other", 0.6, "tracked"),
@@ -77,17 +77,25 @@ class Proofs:
     quality: Float
     made: Int
 
+    def before(self, closing: Int) -> "Proofs":
+        """The pieces that came before their case was closed, given the moment by case."""
+        rows = np.flatnonzero(self.at < closing[self.case])
+        return Proofs(*(getattr(self, field.name)[rows] for field in fields(self)))
+
 
 def there(trade: Trade, order: Int, at: Int) -> dict[str, Flag]:
     """What exists to be submitted about each order, by the word that customs use."""
     sent, product = trade.sent, trade.bought.product[order]
+    shipped = sent.shipped[order] < at
     return {
         "": np.ones(len(order), np.bool_),
-        "tracked": sent.tracked[order] & (sent.shipped[order] < at),
+        "tracked": sent.tracked[order] & shipped,
         "reported": sent.seen(at, order),
-        "receipt": sent.receipt[order],
-        "weighed": sent.weighed[order] >= 0,
-        "packed": sent.packed[order] >= 0,
+        "receipt": sent.receipt[order] & shipped,
+        "weighed": (sent.weighed[order] >= 0) & shipped,
+        "packed": (sent.packed[order] >= 0) & shipped,
+        "shipped": shipped,
+        "arrived": sent.delivered[order] < at,
         "authorised": trade.what.authorised[product] == 1,
     }
 

@@ -71,9 +71,11 @@ def _disputed(rng: Generator, opened: Claims, answered: Int, ruled: Rulings) -> 
     """Messages within disputes: the buyer's, the seller's first answer, offers, the platform's word, and agreements."""
     n, rows = len(opened), np.arange(len(opened))
     says = np.flatnonzero(chance(rng, 0.7, n))
-    silent = answered == NOT_YET
+    closed = np.full(n, NOT_YET)
+    closed[ruled.dispute[::-1]] = ruled.at[::-1]
+    silent = answered >= closed
     replies = np.flatnonzero(~silent)
-    offers = np.flatnonzero(~silent & chance(rng, 0.35, n))
+    offers = np.flatnonzero((np.where(silent, 0, answered) + HOUR // 2 < closed) & ~silent & chance(rng, 0.35, n))
     official = np.flatnonzero(chance(rng, 0.5, n))
     settled = np.flatnonzero(ruled.outcome == SETTLED)
     dispute = ruled.dispute[settled]

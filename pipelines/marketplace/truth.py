@@ -22,7 +22,7 @@ from features.streams import NOT_YET
 from features.tables import EVIDENCE
 from pipelines.marketplace.claims import CAUSES, SIDE, SIDES
 from pipelines.marketplace.draws import end
-from pipelines.marketplace.endings import WON
+from pipelines.marketplace.endings import taken
 from pipelines.marketplace.events import Charges, Events
 from pipelines.marketplace.goods import TRADES
 from pipelines.marketplace.ledger import Names, evidence, words
@@ -95,44 +95,46 @@ def _buyers(it: Events, names: Names) -> dict[str, Any]:
 def _disputes(it: Events, names: Names) -> dict[str, Any]:
     """True causes, and what each of two answers would cost, in cents: refunding in full, and refusing.
 
-    Refunding costs the claim and, where it was made in bad faith, what it encourages. Refusing costs what the bank takes
-    back with its fee when the buyer goes there, and the margin of an honest buyer who leaves. What is drawn here is what
-    happens in the ledger wherever the ledger took that way: a refused buyer goes to the bank if and only if `goes_to_bank`.
+    Refunding costs the claim and, where it was made in bad faith, what it encourages. Refusing, which is meant for good,
+    costs what the bank takes back with its fees when the buyer goes there, and the margin of an honest buyer who leaves.
+    What is drawn here is what happens in the ledger wherever the ledger took that way.
     """
-    opened, goes = it.quarrels.opened, it.quarrels.goes
+    opened = it.quarrels.opened
     n = len(opened)
     drawn = np.random.default_rng([it.seed, 2]).random((3, n))
-    (lost, filed), (lost_if, filed_if) = (_at_bank(charges, n) for charges in (it.charges, it.spared))
-    lost, contested = lost | lost_if, filed | filed_if
+    real, spared = (_at_bank(charges, n) for charges in (it.charges, it.spared))
+    bank, contested, share = real[0] | spared[0], real[1] | spared[1], real[2] + spared[2]
+    back = np.ceil(opened.claimed * share).astype(np.int64)
     leaves = (opened.owed >= 0.5) & (drawn[0] < LEAVES)
     repeats = np.zeros(n)
     repeats[opened.malicious] = np.array(REPEATS)[opened.cause[opened.malicious] - CAUSES.index("opportunism")]
     repeated = np.ceil(opened.claimed * 2 * drawn[1] * repeats).astype(np.int64)
     leaving = np.ceil(MARGIN * _yearly_spend(it)).astype(np.int64)
-    work = np.where(contested, HANDLING + np.where(lost, FEE, 0), 0)
-    bank = np.where(goes, FEE + work + np.where(lost, opened.claimed, 0), 0)
+    fees = FEE * bank + HANDLING * contested + FEE * (contested & (share > 0))
     return {
         **{"dispute_id": names.dispute, "cause": words(CAUSES, opened.cause), "side": words(SIDES, SIDE[opened.cause])},
         **{"malicious": opened.malicious, "owed_share": opened.owed, "new_pattern": opened.pattern},
         **{
-            "goes_to_bank": goes,
-            "contested": contested & goes,
-            "lost_at_bank": lost & goes,
+            "goes_to_bank": bank,
+            "contested": contested,
+            "lost_at_bank": share > 0,
             "leaves_if_refused": leaves,
         },
         "cost_if_refunded": opened.claimed + repeated,
-        "cost_if_refused": bank + np.where(leaves, leaving, 0),
+        "taken_by_bank": back,
+        "cost_if_refused": fees + back + np.where(leaves, leaving, 0),
     }
 
 
-def _at_bank(charges: Charges, disputes: int) -> tuple[Flag, Flag]:
-    """Which disputes' chargebacks end against the merchant, and which are contested."""
-    charged, lost, contested = charges.charged, np.zeros(disputes, np.bool_), np.zeros(disputes, np.bool_)
-    outcome = charges.ended.first(len(charged))
+def _at_bank(charges: Charges, disputes: int) -> tuple[Flag, Flag, Float]:
+    """Which disputes come to the bank, which are contested there, and the share of the money that the bank takes."""
+    charged, (comes, contested), taking = charges.charged, np.zeros((2, disputes), np.bool_), np.zeros(disputes)
+    share, _ = taken(charges.ended, len(charged))
     known = charged.dispute >= 0
-    lost[charged.dispute[known]] = (outcome != WON)[known]
+    comes[charged.dispute[known]] = True
     contested[charged.dispute[known]] = (charges.done.filed < NOT_YET)[known]
-    return lost, contested
+    taking[charged.dispute[known]] = share[known]
+    return comes, contested, taking
 
 
 def _yearly_spend(it: Events) -> Float:

@@ -96,8 +96,8 @@ class Mechanism:
     leniency: float = 0.0
     base: Mapping[str, float] = field(
         default_factory=lambda: {
-            **{"fraud": -1.3, "not_received": -1.15, "not_as_described": -1.15, "counterfeit": -1.2, "credit": -1.1},
-            **{"processing": -0.7, "cardholder": -1.1, "unnamed": -1.0},
+            **{"fraud": -1.25, "not_received": -1.05, "not_as_described": -1.1, "counterfeit": -1.15, "credit": -1.0},
+            **{"processing": -0.65, "cardholder": -1.05, "unnamed": -0.95},
         }
     )
     network: tuple[float, ...] = (0.0, 0.1, -0.2)
@@ -138,7 +138,7 @@ def win_probability(mechanism: Mechanism, cases: Cases, items: NDArray[np.bool_]
     >>> one = Cases(zero, zero, zero, np.array([5_000]), zero, true, true)
     >>> compelling = np.array([[kind == "identity_match" for kind in EVIDENCE]])
     >>> [round(float(win_probability(Mechanism(0, 0.0), one, held)[0]), 2) for held in (compelling & False, compelling)]
-    [0.21, 0.73]
+    [0.22, 0.74]
     """
     family, n = cases.family, len(cases.family)
     shift = np.array([mechanism.base[name] for name in FAMILIES])[family] + mechanism.leniency
