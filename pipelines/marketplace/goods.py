@@ -127,7 +127,7 @@ def products(rng: Generator, m: Marketplace, who: Sellers) -> Products:
     level = rng.normal(np.log(3_000), 0.6, len(sizes))
     price = np.exp(level[seller] + rng.normal(0, 0.7, n)) + 100
     brand = np.where(chance(rng, np.where(fake, 0.85, 0.55), n), rng.integers(0, len(BRANDS), n), -1)
-    below = np.where(fake & (brand >= 0), rng.uniform(0.45, 1.05, n), np.exp(rng.normal(-0.1, 0.25, n)))
+    below = np.where(fake & (brand >= 0), rng.uniform(0.5, 1.1, n), np.exp(rng.normal(-0.12, 0.28, n)))
     authorised = _authorised(rng, fake)
     pack = np.where(chance(rng, 0.7, n), 1, rng.integers(2, 60, n))
     grams = np.maximum(1, GRAMS[category] * np.exp(rng.normal(0, 0.6, n)) / np.where(pack > 1, 8, 1))
