@@ -15,7 +15,8 @@ from features.kernel import DAY, Flag, Int
 from features.signal import Float
 from pipelines.marketplace import Events
 from pipelines.marketplace.claims import CAUSES, SIDE, SIDES
-from pipelines.marketplace.ledger import Names, tables
+from pipelines.marketplace.ledger import tables
+from pipelines.marketplace.names import Names
 from pipelines.marketplace.people import STRANGER
 from pipelines.marketplace.proofs import BUYER
 

@@ -15,7 +15,8 @@ from features import LedgerError
 from features.tables import TABLES
 from pipelines.check import Said
 from pipelines.marketplace import Marketplace, happen
-from pipelines.marketplace.ledger import Names, tables
+from pipelines.marketplace.ledger import tables
+from pipelines.marketplace.names import Names
 from pipelines.marketplace.truth import FOLDER, write_truth
 
 

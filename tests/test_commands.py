@@ -960,6 +960,14 @@ def test_a_place_that_cannot_be_written_is_one_sentence(bare: Path, tmp_path: Pa
     assert files(tmp_path) == {"file": b"text"}
 
 
+def test_who_stops_a_command_gets_no_traceback(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*given: object, **named: object) -> dict[str, object]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.check.check", stopped)
+    assert run("check", bare) == Ran(130, "", "redress: stopped\n")
+
+
 # Wrong usage
 
 

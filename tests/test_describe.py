@@ -14,7 +14,8 @@ from features.dictionary import dictionary
 from pipelines.describe import describe
 from pipelines.marketplace import Events, happen, world
 from pipelines.marketplace.claims import CAUSES
-from pipelines.marketplace.ledger import Names, tables
+from pipelines.marketplace.ledger import tables
+from pipelines.marketplace.names import Names
 from pipelines.marketplace.people import SPIRITS
 from pipelines.sight import FEWEST, LIMIT, Ranks, View, kinds, mute, shared_evidence, sights, view
 

@@ -10,7 +10,8 @@ from features.tables import ACTIONS, EVIDENCE, REASONS
 from pipelines.marketplace import Events, happen, world
 from pipelines.marketplace.claims import CAUSES
 from pipelines.marketplace.endings import ACCEPTED, LOST, NO_RESPONSE, PART, PRE_ARBITRATION, WITHDRAWN, WON
-from pipelines.marketplace.ledger import Names, tables
+from pipelines.marketplace.ledger import tables
+from pipelines.marketplace.names import Names
 from pipelines.marketplace.officers import AUTO, FAULTS, REFUSED
 from pipelines.marketplace.parcels import DELIVERED, FALSE_SCAN, SHORT
 from pipelines.marketplace.people import COLLUDER, RING, SPIRITS, STRANGER

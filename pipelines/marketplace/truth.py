@@ -25,7 +25,8 @@ from pipelines.marketplace.draws import end
 from pipelines.marketplace.endings import taken
 from pipelines.marketplace.events import Charges, Events
 from pipelines.marketplace.goods import TRADES
-from pipelines.marketplace.ledger import Names, evidence, words
+from pipelines.marketplace.ledger import evidence
+from pipelines.marketplace.names import Names, words
 from pipelines.marketplace.orders import NETWORKS
 from pipelines.marketplace.parcels import PROBLEMS
 from pipelines.marketplace.people import SPIRITS
