@@ -207,12 +207,19 @@ def _aliases(tracking: str) -> dict[str, str]:
 # What every command gives
 
 
-def test_check_tells_rows_spans_and_what_a_ledger_can_support(full: Path) -> None:
+def test_check_tells_rows_spans_and_what_a_ledger_can_support(full: Path, tables: Tables) -> None:
     ran = run("check", full, "--json")
     closing = ran.closing
     assert list(closing) == [*TABLES, RISK, OUTCOME]
     assert closing["orders"] == "3,000 rows, 2024-01-01 to 2025-02-03, 0 bad"
-    assert str(closing[RISK]).partition(" signals; ")[2].startswith("1,869 mature answers, 238 ")
+    orders, chargebacks = (tables[name].to_pandas().set_index("order_id")["at"] for name in ("orders", "chargebacks"))
+    last = max(pd.Timestamp(table["at"][-1].as_py()) for table in tables.values())
+    mature = orders[orders + pd.Timedelta("120D") <= last]
+    yes = (chargebacks.reindex(mature.index) <= mature + pd.Timedelta("120D")).sum()
+    assert yes > 100
+    assert (
+        str(closing[RISK]).partition(" signals; ")[2].startswith(f"{len(mature):,} mature answers, {yes} charged back")
+    )
     assert str(closing[OUTCOME]).partition("absent: ")[2].startswith("orders.address_id, ")
     assert not (full / "quarantine").exists()
 
