@@ -15,7 +15,7 @@ from models import fit
 from pipelines import plots
 from pipelines.check import Said
 from pipelines.marketplace import Events, Marketplace, happen
-from pipelines.marketplace.claims import SIDE, SIDES
+from pipelines.marketplace.claims import in_bad_faith
 from pipelines.marketplace.draws import START, end, turn
 from pipelines.marketplace.endings import WON
 from pipelines.marketplace.orders import NETWORKS
@@ -254,7 +254,7 @@ def ceiling(it: Events, seen: View) -> dict[str, str]:
     m = it.parameters
     cut = pd.to_datetime(START + round(LEARN_UNTIL * m.days * DAY), unit="us", utc=True)
     early, late = (seen.disputes["at"] < cut).to_numpy(), (seen.disputes["at"] >= cut).to_numpy()
-    bad = SIDE[seen.cause] == SIDES.index("buyer")
+    bad = in_bad_faith(seen.cause)
     found: dict[str, str] = {}
     if bad[late].sum() >= FEWEST:
         test = seen.disputes[late]
@@ -287,7 +287,7 @@ def _more(it: Events, cut: pd.Timestamp) -> tuple[pd.DataFrame, Flag]:
         other = view(happen(it.parameters, seed=it.seed + 1000 * k))
         early = (other.disputes["at"] < cut).to_numpy()
         frames.append(other.disputes[early])
-        truths.append((SIDE[other.cause] == SIDES.index("buyer"))[early])
+        truths.append(in_bad_faith(other.cause)[early])
     frame, yes = pd.concat(frames, ignore_index=True), np.concatenate(truths)
     order = np.argsort(frame["at"].to_numpy(), kind="stable")
     return frame.iloc[order].reset_index(drop=True), yes[order]

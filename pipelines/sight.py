@@ -14,9 +14,8 @@ from features.dictionary import cases, entities, history
 from features.kernel import DAY, Flag, Int
 from features.signal import Float
 from pipelines.marketplace import Events
-from pipelines.marketplace.claims import CAUSES, SIDE, SIDES
+from pipelines.marketplace.claims import CAUSES, SIDE, SIDES, in_bad_faith
 from pipelines.marketplace.ledger import tables
-from pipelines.marketplace.names import Names
 from pipelines.marketplace.people import STRANGER
 from pipelines.marketplace.proofs import BUYER
 
@@ -42,9 +41,9 @@ class View:
     stolen: Flag
 
 
-def view(it: Events, names: Names | None = None) -> View:
+def view(it: Events) -> View:
     """The signals of all disputes at their own moment and of a sample of orders, stolen ones all, with the truth of each."""
-    ledger = Ledger.of(tables(it, names))
+    ledger = Ledger.of(tables(it))
     disputes = signals(ledger, "dispute_outcome")
     row = disputes["ask_id"].str[1:].astype("int64").to_numpy()
     stolen = it.trade.bought.spirit == STRANGER
@@ -115,7 +114,7 @@ class Sight:
 def sights(seen: View) -> list[Sight]:
     """Every hidden cause that there are enough cases of, and how each signal separates it from all the rest."""
     side = SIDE[seen.cause]
-    apart = {"malicious": side == SIDES.index("buyer")}
+    apart = {"malicious": in_bad_faith(seen.cause)}
     apart |= {f"at fault: {name}": side == i for i, name in enumerate(SIDES) if name != "buyer"}
     apart |= {f"cause: {name}": seen.cause == i for i, name in enumerate(CAUSES)}
     disputes, orders = Ranks.of(seen.disputes), Ranks.of(seen.orders)

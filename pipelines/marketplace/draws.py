@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from features.kernel import DAY, HOUR, Flag, Int
 from features.signal import Float
 from features.streams import NOT_YET
 from pipelines.marketplace.parameters import Marketplace
-
-Array = TypeVar("Array", bound=NDArray[Any])
 
 START: Final = 19_723 * DAY
 """First moment of every simulated marketplace, Monday 2024-01-01, in microseconds since 1970."""

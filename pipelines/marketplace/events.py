@@ -112,9 +112,7 @@ def _quarrels(draw: Mapping[str, Generator], m: Marketplace, traded: Trade, mean
     shown = proofs.dispute_proofs(draw["proofs"], m, traded, opened)
     decided = officers.policy(draw["policy"], m, traded, opened)
     ruled, found = officers.rulings(draw["rulings"], m, traded, opened, shown, answered, decided)
-    closing = np.empty(len(opened), np.int64)
-    closing[ruled.dispute[::-1]] = ruled.at[::-1]
-    shown = shown.before(closing)
+    shown = shown.before(ruled.closing(len(opened)))
     found = officers.together([found, officers.rings_found(draw["rings"], traded, opened, shown)])
     told = platform.reports(draw["reports"], m, traded, opened)
     return Quarrels(

@@ -54,15 +54,11 @@ def _table(name: str, columns: Columns, until: int) -> pa.Table:
     rows = np.flatnonzero(at < until)
     if np.any(np.diff(at[rows]) < 0):
         rows = rows[np.argsort(at[rows], kind="stable")]
-    which = (
-        None
-        if len(rows) == len(at) and rows[0:1].tolist() in ([], [0]) and np.all(np.diff(rows) == 1)
-        else pa.array(rows)
-    )
+    all_in_order = np.array_equal(rows, np.arange(len(at)))
     made = {}
     for column in declared:
         array = columns[column.name] if isinstance(columns[column.name], pa.Array) else pa.array(columns[column.name])
-        made[column.name] = (array if which is None else array.take(which)).cast(_type(column.kind))
+        made[column.name] = (array if all_in_order else array.take(pa.array(rows))).cast(_type(column.kind))
     return pa.table(made)
 
 
@@ -101,7 +97,7 @@ def _cancellations(it: Events, ids: Names) -> Columns:
 
 def _buyers(it: Events, ids: Names) -> Columns:
     folk, strangers = it.trade.folk, it.trade.strangers
-    codes = np.r_[np.arange(len(folk)), strangers.buyer]
+    codes = it.trade.accounts
     country = np.r_[folk.country, strangers.country]
     country = np.where(untold(it, 2, UNTOLD, len(codes)), -1, country)
     return {

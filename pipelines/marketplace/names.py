@@ -32,11 +32,10 @@ class Names:
     def __init__(self, it: Events) -> None:
         rng = np.random.default_rng([it.seed, 1]).spawn(10)
         trade, bought = it.trade, it.trade.bought
-        accounts = np.r_[np.arange(len(trade.folk)), trade.strangers.buyer]
         self.order = numbered("o", np.arange(len(bought)))
         self.dispute = numbered("d", np.arange(len(it.quarrels.opened)))
         self.chargeback = numbered("c", np.arange(len(it.charges.charged)))
-        self.buyer = Ids(rng[0], "bu", accounts)
+        self.buyer = Ids(rng[0], "bu", trade.accounts)
         self.seller = Ids(rng[1], "se", np.arange(len(trade.who.trade)))
         self.product = Ids(rng[2], "pr", np.arange(len(trade.what.seller)))
         links = ("instrument", "device", "address", "email", "ip", "login")

@@ -49,6 +49,12 @@ class Rulings:
     fault: Int
     first: Flag
 
+    def closing(self, disputes: int) -> Int:
+        """When each dispute was closed for the first time, NOT_YET where it never was."""
+        at = np.full(disputes, NOT_YET)
+        at[self.dispute[::-1]] = self.at[::-1]
+        return at
+
 
 @dataclass(frozen=True)
 class Findings:

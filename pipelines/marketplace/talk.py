@@ -71,8 +71,7 @@ def _disputed(rng: Generator, opened: Claims, answered: Int, ruled: Rulings) -> 
     """Messages within disputes: the buyer's, the seller's first answer, offers, the platform's word, and agreements."""
     n, rows = len(opened), np.arange(len(opened))
     says = np.flatnonzero(chance(rng, 0.7, n))
-    closed = np.full(n, NOT_YET)
-    closed[ruled.dispute[::-1]] = ruled.at[::-1]
+    closed = ruled.closing(n)
     silent = answered >= closed
     replies = np.flatnonzero(~silent)
     offers = np.flatnonzero((np.where(silent, 0, answered) + HOUR // 2 < closed) & ~silent & chance(rng, 0.35, n))

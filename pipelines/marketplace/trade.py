@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 from numpy.random import Generator
 
+from features.kernel import Int
 from pipelines.marketplace.draws import end
 from pipelines.marketplace.goods import Listings, Products, Sellers, listings, products, sellers
 from pipelines.marketplace.orders import Orders, Strangers, orders
@@ -26,6 +28,11 @@ class Trade:
     stops: Halted
     sent: Parcels
     scans: Scans
+
+    @property
+    def accounts(self) -> Int:
+        """Codes of all accounts: those of people, then those that strangers opened."""
+        return np.asarray(np.r_[np.arange(len(self.folk)), self.strangers.buyer])
 
 
 def trade(draw: Mapping[str, Generator], m: Marketplace) -> Trade:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features import LedgerError
+from features.columns import ARROW
 from features.kernel import Flag, Int
 from features.signal import Float
 from features.streams import NOT_YET
@@ -26,7 +27,7 @@ from pipelines.marketplace.endings import taken
 from pipelines.marketplace.events import Charges, Events
 from pipelines.marketplace.goods import TRADES
 from pipelines.marketplace.ledger import evidence
-from pipelines.marketplace.names import Names, words
+from pipelines.marketplace.names import Names, moments, words
 from pipelines.marketplace.orders import NETWORKS
 from pipelines.marketplace.parcels import PROBLEMS
 from pipelines.marketplace.people import SPIRITS
@@ -75,18 +76,17 @@ def truth(it: Events, names: Names) -> dict[str, pa.Table]:
 
 
 def _instants(at: Int) -> pa.Array:
-    return pa.array(at, mask=at == NOT_YET).cast(pa.timestamp("us", tz="UTC"))
+    return moments(at).cast(ARROW["time"])
 
 
 def _buyers(it: Events, names: Names) -> dict[str, Any]:
     """Accounts with their kind, and the person or ring that each belongs to."""
     folk, strangers = it.trade.folk, it.trade.strangers
-    codes = np.r_[np.arange(len(folk)), strangers.buyer]
     kind = np.r_[folk.spirit, np.full(len(strangers.buyer), SPIRITS.index("stranger"))]
     group = np.r_[folk.group, strangers.buyer]
     forgetful = np.r_[folk.forgetful, np.zeros(len(strangers.buyer), np.bool_)]
     return {
-        "buyer_id": names.buyer(codes),
+        "buyer_id": names.buyer(it.trade.accounts),
         "kind": words(SPIRITS, kind),
         "group": names.buyer(group),
         "forgetful": forgetful,
