@@ -25,16 +25,15 @@ from features.tables import (
     Kind,
 )
 from features.tables import CAUSES as BLOCK_CAUSES
-from pipelines.marketplace import goods, talk
+from pipelines.marketplace import goods
 from pipelines.marketplace.banks import REASON_CODES
 from pipelines.marketplace.draws import end, turn
 from pipelines.marketplace.events import Events
-from pipelines.marketplace.names import Names, known, moments, numbered, untold, words
+from pipelines.marketplace.names import Names, known, moments, numbered, spoken, untold, words
 from pipelines.marketplace.officers import FAULTS
 from pipelines.marketplace.orders import CHANNELS, ISSUERS, NETWORKS, OWN, REGIONS
 from pipelines.marketplace.parcels import ACCEPTED, CARRIERS, IN_TRANSIT, OURS, RETURNED
 from pipelines.marketplace.people import COUNTRIES
-from pipelines.marketplace.platform import BLOCKS, INITIATORS, RESULTS
 
 Columns = dict[str, Any]
 UNTOLD: Final = 0.1
@@ -161,7 +160,7 @@ def _messages(it: Events, ids: Names) -> Columns:
     return {
         "message_id": numbered("m", np.arange(len(said.at))),
         **{"order_id": ids.order.take(pa.array(said.order)), "at": said.at},
-        **{"sender": words(talk.SENDERS, said.sender), "kind": words(talk.KINDS, said.kind)},
+        **{"sender": spoken("messages", "sender", said.sender), "kind": spoken("messages", "kind", said.kind)},
         "dispute_id": ids.dispute.take(pa.array(said.dispute, mask=said.dispute < 0)),
     }
 
@@ -253,7 +252,7 @@ def _refunds(it: Events, ids: Names) -> Columns:
     paid = it.refunds
     return {
         **{"order_id": ids.order.take(pa.array(paid.order)), "at": paid.at, "amount": paid.amount},
-        **{"funded_by": words(FUNDERS, paid.funder), "initiator": words(INITIATORS, paid.initiator)},
+        **{"funded_by": words(FUNDERS, paid.funder), "initiator": spoken("refunds", "initiator", paid.initiator)},
     }
 
 
@@ -266,7 +265,11 @@ def _address_checks(it: Events, ids: Names) -> Columns:
 def _blocks(it: Events, ids: Names) -> Columns:
     held = it.blocks
     return {
-        **{"block_id": numbered("k", np.arange(len(held.at))), "at": held.at, "kind": words(BLOCKS, held.kind)},
+        **{
+            "block_id": numbered("k", np.arange(len(held.at))),
+            "at": held.at,
+            "kind": spoken("blocks", "kind", held.kind),
+        },
         "order_id": ids.order.take(pa.array(held.order, mask=held.order < 0)),
         "seller_id": ids.seller(held.seller),
         **{"cause": words(BLOCK_CAUSES, held.cause), "closes_by": moments(held.closes_by)},
@@ -276,7 +279,7 @@ def _blocks(it: Events, ids: Names) -> Columns:
 def _releases(it: Events, ids: Names) -> Columns:
     held = it.blocks
     rows = np.flatnonzero(held.released < NOT_YET)
-    result = words(RESULTS, held.result[rows])
+    result = spoken("releases", "result", held.result[rows])
     return {"block_id": numbered("k", rows), "at": held.released[rows], "result": result}
 
 
@@ -319,7 +322,7 @@ def _tiers(it: Events, ids: Names) -> Columns:
 
 def _feedback(it: Events, ids: Names) -> Columns:
     said = it.feedback
-    kind = words(["survey", "appeal", "reversal"], said.kind)
+    kind = spoken("feedback", "kind", said.kind)
     return {
         "decision_id": numbered("n", said.decision),
         "at": said.at,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.kernel import Flag, Int
 from features.streams import NOT_YET
+from features.tables import TABLES
 from pipelines.marketplace.events import Events
 
 
@@ -52,6 +53,11 @@ def numbered(prefix: str, numbers: Int) -> pa.Array:
 def words(vocabulary: Sequence[str], codes: Int) -> pa.Array:
     """Words by position, null where it is negative."""
     return pa.array(vocabulary, pa.string()).take(pa.array(codes, mask=codes < 0))
+
+
+def spoken(table: str, column: str, codes: Int) -> pa.Array:
+    """Words of a column's declared vocabulary by position, null where it is negative."""
+    return words(next(c.vocabulary for c in TABLES[table].columns if c.name == column), codes)
 
 
 def known(values: NDArray[Any], unknown: NDArray[Any] | None = None) -> pa.Array:

@@ -33,12 +33,11 @@ from pipelines.marketplace.trade import Trade
 
 POLICY, OFFICER, SELLER, ISSUER = range(4)
 """Positions in the vocabulary of refunds.initiator."""
-INITIATORS: Final = ("policy", "officer", "seller", "issuer")
 SELLER_PAYS, ISSUER_PAYS = (FUNDERS.index(word) for word in ("seller", "issuer"))
 CHARGEBACK, RISK_ADDRESS, INTEGRITY = range(3)
-BLOCKS: Final = ("chargeback", "risk_address", "seller_integrity")
+"""Positions in the vocabulary of blocks.kind."""
 CLOSED, UPHELD, OVERTURNED, EXPIRED = range(4)
-RESULTS: Final = ("closed", "upheld", "overturned", "expired")
+"""Positions in the vocabulary of releases.result."""
 TIER_DAYS: Final = 180
 
 

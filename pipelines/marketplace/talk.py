@@ -15,8 +15,7 @@ from pipelines.marketplace.trade import Trade
 
 BUYER, SELLER, PLATFORM = range(3)
 TEXT, OFFER, AGREEMENT, ADDRESS_CHANGE = range(4)
-SENDERS: Final = ("buyer", "seller", "platform")
-KINDS: Final = ("text", "offer", "agreement", "address_change")
+"""Positions in the vocabularies of messages.sender and messages.kind."""
 ANSWERED: Final = np.array([0.93, 0.98, 0.6, 0.75, 0.9, 0.85])
 """How often sellers of each trade answer an inquiry."""
 INQUIRIES: Final = 0.05
