@@ -61,7 +61,8 @@ class Scorer:
             raise RedressError(
                 f"case.at: want a time before the answer was known, got {at.isoformat()}; it needs no score"
             )
-        row = scored(model, gathered(self.ledger, asks, horizon=model.horizon)).iloc[0]
+        frame = gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=model.signals)
+        row = scored(model, frame).iloc[0]
         parts = {str(name): float(added) for name, added in row.items() if name != "probability"}
         return Score(question, ask_id, at, float(row["probability"]), parts)
 

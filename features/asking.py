@@ -10,11 +10,18 @@ import pyarrow.compute as pc
 
 from features.errors import RedressError
 from features.kernel import Int
-from features.ledger import Ledger
+from features.ledger import Facts, Ledger
 from features.rows import locate
 
-ASKED: Final = {"chargeback_risk": "orders", "dispute_outcome": "disputes"}
-"""The table whose rows each question asks about; it is trained at the row's own `at`."""
+ASKED: Final = {
+    "chargeback_risk": "orders",
+    "dispute_outcome": "disputes",
+    "malicious_dispute": "disputes",
+    "chargeback_win": "chargebacks",
+}
+"""The table whose rows each question asks about, which it does at their own `at`, or at a defence's."""
+DEFENDED: Final = ("chargeback_win",)
+"""Questions that ask about a chargeback when a defence is first filed, and about no other."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,8 @@ def _in_order(question: str, row: Int, at: Int, ids: pa.Array) -> Askings:
     return Askings(question, row, at, ids)
 
 
-def askings(ledger: Ledger, question: str, start: int | None = None, stop: int | None = None) -> Askings:
-    """Every row the question asks about, at its own `at`, within [start, stop) in microseconds since 1970."""
+def _rows(ledger: Ledger, question: str) -> Facts:
+    """The facts of the table that a question asks about."""
     name = asked_table(question)
     if name not in ledger.facts:
         raise RedressError(
@@ -65,11 +72,33 @@ def askings(ledger: Ledger, question: str, start: int | None = None, stop: int |
         )
     if not len(ledger.facts["orders"]):
         raise RedressError(f"{ledger.name}: want at least one good order, got none; redress check says why each is bad")
-    facts = ledger.facts[name]
-    lo = 0 if start is None else int(np.searchsorted(facts.at, start))
-    hi = len(facts) if stop is None else int(np.searchsorted(facts.at, stop))
-    row = np.arange(lo, max(lo, hi))
-    return _in_order(question, row, facts.at[row], facts.strings(facts.table.key[0]).take(pa.array(row)))
+    return ledger.facts[name]
+
+
+def asked_at(ledger: Ledger, question: str) -> tuple[Int, Int]:
+    """The rows that a question asks about by itself, and when: at their own `at`, or when a defence was first filed."""
+    facts = _rows(ledger, question)
+    if question not in DEFENDED:
+        return np.arange(len(facts)), facts.at
+    if "representments" not in ledger.facts:
+        raise RedressError(
+            f"{question}: want a table representments in {ledger.name}, got {', '.join(ledger.facts)}; "
+            "import it, or name askings one by one with --asks"
+        )
+    defences = ledger.facts["representments"]
+    row, first = np.unique(defences.points["chargebacks"], return_index=True)
+    return row, defences.at[first]
+
+
+def askings(ledger: Ledger, question: str, start: int | None = None, stop: int | None = None) -> Askings:
+    """Every asking of a question within [start, stop) in microseconds since 1970, each at the moment it is trained at."""
+    facts = _rows(ledger, question)
+    row, at = asked_at(ledger, question)
+    inside = np.ones(at.size, np.bool_) if start is None else at >= start
+    if stop is not None:
+        inside &= at < stop
+    row, at = row[inside], at[inside]
+    return _in_order(question, row, at, facts.strings(facts.table.key[0]).take(pa.array(row)))
 
 
 def named_askings(ledger: Ledger, question: str, asks: pd.DataFrame) -> Askings:
@@ -83,10 +112,10 @@ def named_askings(ledger: Ledger, question: str, asks: pd.DataFrame) -> Askings:
         raise RedressError(f"asks.at: want a timestamp with a time zone, got {asks['at'].dtype}; attach one")
     if asks["at"].isna().any() or asks["ask_id"].isna().any():
         raise RedressError("asks: want every ask_id and at, got nulls; fill them or leave the rows out")
-    facts = askings(ledger, question)
+    facts = _rows(ledger, question)
     ids = pa.array(asks["ask_id"].astype(str), pa.large_string())
     distinct = ids.dictionary_encode()
-    met = locate(distinct.dictionary, facts.ids)[distinct.indices.to_numpy()]
+    met = locate(distinct.dictionary, facts.strings(facts.table.key[0]))[distinct.indices.to_numpy()]
     at = asks["at"].dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy(np.int64)
     if (met < 0).any():
         few = f"{int((met < 0).sum()):,} unknown such as {_short(ids, np.argmin(met))}"
@@ -96,7 +125,7 @@ def named_askings(ledger: Ledger, question: str, asks: pd.DataFrame) -> Askings:
     if (early := at < facts.at[met]).any():
         first = _short(ids, np.argmax(early))
         raise RedressError(f"asks: want times no earlier than the row asked about, got {first} before it was known")
-    return _in_order(question, facts.row[met], at, ids)
+    return _in_order(question, met, at, ids)
 
 
 def _short(ids: pa.Array, which: np.signedinteger) -> str:

@@ -1,146 +1,124 @@
-"""Signals of the case itself: what the order and the dispute say of themselves, given at their own moment."""
+"""The case itself: what the row asked about and the rows it points to say, given at their own moment."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from features import content, priors
 from features.asking import Askings
-from features.kernel import DAY, HOUR, Int
-from features.ledger import Facts, Ledger
-from features.signal import Float, Signal, ratio
-from features.streams import order_rows
-from features.tables import REASONS
+from features.background import Background
+from features.columns import Codes
+from features.kernel import Int
+from features.ledger import Facts
+from features.made import MADE
+from features.operand import CASE, Operand
+from features.signal import Float
+from features.words import WORDS
 
-Compute = Callable[[Ledger, Askings, Int], Float]
-"""Values from a ledger, askings and the row of `orders` that each asking is about."""
+Given = Callable[[Background, Askings, Int, str], Float]
+"""Finds an operand of the case from askings, the row of `orders` of each, and the operand's measure."""
+
+
+def _credit(bg: Background, asks: Askings, order: Int, measure: str) -> Float:
+    """The prior of one kind of mark, `KIND_marks` or `KIND_orders`, the same for all; `nothing` is 0."""
+    if measure == "nothing":
+        return np.zeros(len(asks))
+    kind, _, of = measure.rpartition("_")
+    return np.full(len(asks), bg.prior.to_json()[kind][of])
+
+
+FOUND: Final[Mapping[str, Given]] = {"content": content.found, "priors": priors.found, "credit": _credit}
+"""What is found for each case by a computation of its own."""
+NEEDS: Final[Mapping[str, Callable[[str], tuple[str, ...]]]] = {
+    "content": content.needs,
+    "priors": priors.needs,
+    "credit": lambda measure: (),
+}
+_POINTED: Final[Mapping[str, tuple[str, ...]]] = {
+    "listing": ("listings", "orders.product_id"),
+    "dispute": ("disputes",),
+    "chargeback": ("chargebacks",),
+}
+
+
+def needs(one: Operand) -> tuple[str, ...]:
+    """The tables and columns that an operand of the case is taken from."""
+    if one.source not in CASE:
+        return NEEDS[one.source](one.measure)
+    if one.source == "asking":
+        return ()
+    found = [*_POINTED.get(one.source, ()), *_column(CASE[one.source], one.measure)]
+    if one.op == "!=":
+        source, _, column = one.other[0].partition(".")
+        found += _column(CASE[source], column)
+    return tuple(found)
+
+
+def _column(table: str, name: str) -> tuple[str, ...]:
+    return () if name in MADE.get(table, {}) else (f"{table}.{name}",)
+
+
+def value(bg: Background, asks: Askings, order: Int, one: Operand) -> Float:
+    """An operand of the case for each asking, NaN where it is unknown."""
+    if one.source in FOUND:
+        return FOUND[one.source](bg, asks, order, one.measure)
+    if one.source == "asking":
+        return asks.at.astype(np.float64)
+    facts, rows = _rows(bg, asks, order, one.source)
+    if not one.op:
+        return _number(bg, facts, one.measure, rows)
+    return _flag(bg, asks, order, one, facts, rows)
+
+
+def _rows(bg: Background, asks: Askings, order: Int, source: str) -> tuple[Facts, Int]:
+    """The facts that an operand is taken from and the row of each asking, -1 where there is none."""
+    if source == "listing":
+        return bg.facts("listings"), bg.listing[order]
+    return bg.facts(CASE[source]), order if source == "order" else asks.row
 
 
 def known(facts: Facts, column: str, rows: Int) -> Float:
     """A number, time or flag column at the given rows, NaN where it or the row is unknown."""
+    if column == "at":
+        return np.append(facts.at.astype(np.float64), np.nan)[rows]
     found, known_ = facts.numbers(column)
     return np.append(np.where(known_, found, np.nan), np.nan)[rows]
 
 
-def _order(column: str) -> Compute:
-    return lambda ledger, asks, order: known(ledger.facts["orders"], column, order)
+def _number(bg: Background, facts: Facts, column: str, rows: Int) -> Float:
+    made = MADE.get(facts.table.name, {}).get(column)
+    if made is None:
+        return known(facts, column, rows)
+    found, known_ = made.make(bg)
+    return np.append(np.where(known_, found, np.nan), np.nan)[rows]
 
 
-def _order_at(ledger: Ledger, order: Int) -> Float:
-    return np.append(ledger.facts["orders"].at.astype(np.float64), np.nan)[order]
+def _flag(bg: Background, asks: Askings, order: Int, one: Operand, facts: Facts, rows: Int) -> Float:
+    """1 where a word is one of some, holds one of some, or is another than a second one; NaN where a word is unknown."""
+    words = facts.codes(one.measure)
+    codes = np.append(words.codes, -1)[rows]
+    if one.other == ("*",):
+        return np.where(rows < 0, np.nan, (codes >= 0).astype(np.float64))
+    if one.op == "!=":
+        source, _, column = one.other[0].partition(".")
+        others, where = _rows(bg, asks, order, source)
+        return _unlike(words, codes, others.codes(column), np.append(others.codes(column).codes, -1)[where])
+    said = words.values.to_pylist()
+    if one.op == "~":
+        hit = [bool(re.search(WORDS[one.other[0]], str(text), re.IGNORECASE)) for text in said]
+    else:
+        hit = [text in one.other for text in said]
+    return np.where(codes < 0, np.nan, np.array([*hit, False], np.float64)[codes])
 
 
-def _hour(ledger: Ledger, asks: Askings, order: Int) -> Float:
-    return _order_at(ledger, order) % DAY / HOUR
+def _unlike(words: Codes, codes: Int, others: Codes, theirs: Int) -> Float:
+    there = {word: i for i, word in enumerate(others.values.to_pylist())}
+    ours = np.array([*(there.get(word, -2) for word in words.values.to_pylist()), -1])[codes]
+    return np.where((codes < 0) | (theirs < 0), np.nan, (ours != theirs).astype(np.float64))
 
 
-def _weekday(ledger: Ledger, asks: Askings, order: Int) -> Float:
-    return (_order_at(ledger, order) // DAY + 3) % 7
-
-
-def _promised(ledger: Ledger, asks: Askings, order: Int) -> Float:
-    return (known(ledger.facts["orders"], "promised_at", order) - _order_at(ledger, order)) / DAY
-
-
-def _words(facts: Facts, column: str, rows: Int) -> NDArray[np.object_]:
-    """A word column at the given rows, empty where it or the row is unknown."""
-    found = facts.codes(column)
-    words: NDArray[np.object_] = np.array([*found.values.to_pylist(), ""], dtype=object)
-    return np.asarray(words[np.append(found.codes, -1)[rows]])
-
-
-def _abroad(ledger: Ledger, asks: Askings, order: Int) -> Float:
-    ship, bill = (_words(ledger.facts["orders"], column, order) for column in ("ship_country", "bill_country"))
-    return np.where((ship == "") | (bill == ""), np.nan, (ship != bill).astype(np.float64))
-
-
-def _claimed(ledger: Ledger, asks: Askings, order: Int) -> Float:
-    return known(ledger.facts["disputes"], "claimed", asks.row)
-
-
-def _claimed_share(ledger: Ledger, asks: Askings, order: Int) -> Float:
-    amount = known(ledger.facts["orders"], "amount", order)
-    return ratio(_claimed(ledger, asks, order), amount)
-
-
-def _since_order(ledger: Ledger, asks: Askings, order: Int) -> Float:
-    return (asks.at - _order_at(ledger, order)) / DAY
-
-
-def _since_happened(ledger: Ledger, asks: Askings, order: Int) -> Float:
-    return (asks.at - known(ledger.facts["disputes"], "happened_at", asks.row)) / DAY
-
-
-def _reason(reason: str) -> Compute:
-    def is_reason(ledger: Ledger, asks: Askings, order: Int) -> Float:
-        words = _words(ledger.facts["disputes"], "reason", asks.row)
-        return np.where(words == "", np.nan, (words == reason).astype(np.float64))
-
-    return is_reason
-
-
-ORDER: Final[tuple[tuple[Signal, Compute], ...]] = (
-    (Signal("order_amount", "order", "cents", "amount of the order", ("orders.amount",)), _order("amount")),
-    (Signal("order_quantity", "order", "units", "units ordered", ("orders.quantity",)), _order("quantity")),
-    (Signal("order_hour", "order", "hours", "hour of the day it was paid, UTC", ("orders.at",)), _hour),
-    (Signal("order_weekday", "order", "days", "day of the week it was paid, Monday is 0", ("orders.at",)), _weekday),
-    (
-        Signal(
-            "order_promised_days", "order", "days", "days from payment to the promised date", ("orders.promised_at",)
-        ),
-        _promised,
-    ),
-    (
-        Signal(
-            "order_ships_abroad",
-            "order",
-            "0 or 1",
-            "it ships to another country than it is billed to",
-            ("orders.ship_country", "orders.bill_country"),
-        ),
-        _abroad,
-    ),
-)
-"""Signals of the order."""
-
-DISPUTE: Final[tuple[tuple[Signal, Compute], ...]] = (
-    (Signal("dispute_claimed", "order", "cents", "amount claimed", ("disputes.claimed",)), _claimed),
-    (
-        Signal(
-            "dispute_claimed_share",
-            "order",
-            "share",
-            "amount claimed over the order's",
-            ("disputes.claimed", "orders.amount"),
-        ),
-        _claimed_share,
-    ),
-    (
-        Signal("dispute_days_since_order", "order", "days", "days from payment to the asking", ("disputes.at",)),
-        _since_order,
-    ),
-    (
-        Signal(
-            "dispute_days_since_event",
-            "order",
-            "days",
-            "days from what happened to the asking",
-            ("disputes.happened_at",),
-        ),
-        _since_happened,
-    ),
-    *(
-        (
-            Signal(f"dispute_is_{reason}", "order", "0 or 1", f"the reason given is {reason}", ("disputes.reason",)),
-            _reason(reason),
-        )
-        for reason in REASONS
-    ),
-)
-"""Signals of the dispute."""
-
-
-def asked_orders(ledger: Ledger, asks: Askings, table: str) -> Int:
-    """The row of `orders` that each asking is about, -1 where unknown."""
-    return order_rows(ledger, table)[asks.row]
+def given(bg: Background, asks: Askings, order: Int, operands: Mapping[str, Operand]) -> dict[str, Float]:
+    """Every operand of the case by its text."""
+    return {text: value(bg, asks, order, one) for text, one in operands.items()}

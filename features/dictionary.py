@@ -1,52 +1,69 @@
 """The dictionary of signals: all that are declared for a question, and what a ledger lacks for each."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import cache
 
-from features.asking import ASKED, asked_table
-from features.case import DISPUTE, ORDER, Compute
+from features import case, streams
+from features.asking import asked_table
+from features.families import FAMILIES
 from features.ledger import Ledger
-from features.signal import Entity, Pattern, Signal, signal
-from features.streams import STREAMS
-from features.transaction import DISPUTE_ENTITIES, ENTITIES, PATTERNS, RULINGS, meetings
+from features.members import CASE
+from features.operand import Operand
+from features.signal import Entity, Family, Pattern, Signal, signals_of
 
 
-def entities(question: str) -> tuple[Entity, ...]:
-    """Whose histories a question looks at."""
-    return ENTITIES if ASKED[question] == "orders" else DISPUTE_ENTITIES
-
-
-def cases(question: str) -> tuple[tuple[Signal, Compute], ...]:
-    """Signals of the case itself, and how each is computed."""
-    return ORDER if ASKED[question] == "orders" else ORDER + DISPUTE
-
-
-def home(entity: Entity) -> str:
-    """The table whose columns name an entity."""
-    return "shipments" if entity.columns == ("carrier",) else "orders"
-
-
-def history(question: str, entity: Entity) -> Iterator[tuple[Pattern, str | None, Signal]]:
-    """Every signal over an entity's history: the pattern and the window it comes from, and its declaration."""
-    rulings = () if ASKED[question] == "orders" else RULINGS
-    columns = [f"{home(entity)}.{column}" for column in entity.columns]
-    for pattern in (*PATTERNS, *rulings, *meetings(entity)):
-        tables = [table for stream in sorted(pattern.streams()) for table in STREAMS[stream][0]]
-        met = [f"orders.{o.removeprefix('orders.met_')}_id" for o in pattern.operands if o.startswith("orders.met_")]
-        needs = tuple(dict.fromkeys([*columns, *tables, *met]))
-        for window in pattern.windows or (None,):
-            yield pattern, window, signal(entity, pattern, window, needs)
-
-
-def dictionary(question: str) -> list[Signal]:
+@cache
+def dictionary(question: str) -> tuple[Signal, ...]:
     """Every signal declared for a question, whether or not a ledger can give it."""
-    asked_table(question)
-    declared = [signal for signal, _ in cases(question)]
-    return declared + [s for entity in entities(question) for _, _, s in history(question, entity)]
+    asked = asked_table(question)
+    return tuple(
+        _signal(family, entity, pattern, window, asked)
+        for family in FAMILIES
+        for entity, pattern, window in signals_of(family, question)
+    )
+
+
+def _signal(family: Family, entity: Entity | None, pattern: Pattern, window: str | None, asked: str) -> Signal:
+    operands = pattern.over(window)
+    must, may = ([one for one in operands if one.optional is free] for free in (False, True))
+    found = (*_of_entity(entity), *_needs(must, asked))
+    return Signal(
+        family.name, entity, pattern, window, tuple(dict.fromkeys(found)), tuple(dict.fromkeys(_needs(may, asked)))
+    )
+
+
+def _of_entity(entity: Entity | None) -> tuple[str, ...]:
+    """The tables and columns that name an entity."""
+    if entity is None or entity.columns == CASE:
+        return ()
+    through = {"listings": ("orders.product_id",), "sellers": ("orders.seller_id",), "shipments": ()}
+    found: list[str] = []
+    for column in entity.columns:
+        table = column.partition(".")[0]
+        found += [*through.get(table, ()), table, column] if table != "orders" else [column]
+    return tuple(found)
+
+
+def _needs(operands: Sequence[Operand], asked: str) -> list[str]:
+    return [need for one in operands for need in needs(one, asked)]
+
+
+def needs(one: Operand, asked: str) -> tuple[str, ...]:
+    """The tables and columns that an operand is taken from."""
+    if one.of_case:
+        return case.needs(one)
+    met = (f"orders.{one.measure.removeprefix('met_')}_id",) if one.measure.startswith("met_") else ()
+    return (*streams.needs(one, asked), *met)
 
 
 def lacking(ledger: Ledger, declared: Signal) -> list[str]:
     """What a signal needs and the ledger does not have: tables, and columns as `table.column`."""
-    return [need for need in declared.needs if not has(ledger, *need.partition(".")[::2])]
+    return absent(ledger, declared.needs)
+
+
+def absent(ledger: Ledger, needed: Sequence[str]) -> list[str]:
+    """Those of tables, and of columns as `table.column`, that a ledger does not have."""
+    return [need for need in needed if not has(ledger, *need.partition(".")[::2])]
 
 
 def has(ledger: Ledger, table: str, column: str = "") -> bool:

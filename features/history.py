@@ -1,125 +1,141 @@
 """Histories: the cumulative rows of one entity over every stream, and its signals for a block of askings."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from features.columns import Codes
-from features.dictionary import history, lacking
-from features.kernel import Code, Int, Merge, cumulate, first_meetings, group
-from features.ledger import Ledger
-from features.signal import EDGES, Entity, Float, compute
-from features.streams import NOT_YET, Stream, first_at
+from features.background import Background
+from features.formulas import FORMULAS
+from features.kernel import Code, Int, Sweep, first_meetings
+from features.members import CASE, members
+from features.operand import Operand, operand
+from features.sharing import Meetings, Shared
+from features.signal import EDGES, Float, Signal
+from features.stream import Stream
+from features.streams import STREAMS
 
 PLACEHOLDER: Final = 200
 """An id that links more buyers than this is nobody's: a placeholder, and its signals are unknown from then on."""
+_CROWD: Final = ("orders.met_buyer", "ever")
 
-
-@dataclass(frozen=True)
-class Members:
-    """Which entity each order belongs to: `codes` (orders + 1,), -1 for nobody, and from when that is known."""
-
-    codes: Code
-    groups: int
-    since: Int | None = None
-
-    def at(self, order: Int, t: Int) -> Code:
-        """Codes of orders as known before `t`; an order's own columns are known with it."""
-        codes = self.codes[order]
-        return codes if self.since is None else np.where(self.since[order] < t, codes, np.int32(-1))
-
-    def join(self, stream: Stream) -> Stream:
-        """A stream whose facts enter a history once it is known whose they are."""
-        if self.since is None:
-            return stream
-        at = np.maximum(stream.at, self.since[stream.order])
-        sort = np.argsort(at, kind="stable")
-        return Stream(at[sort], stream.order[sort], {name: values[sort] for name, values in stream.measures.items()})
-
-
-def members(ledger: Ledger, entity: Entity) -> Members:
-    """The members of an entity."""
-    if entity.columns == ("carrier",):
-        return _carriers(ledger)
-    columns = [ledger.facts["orders"].codes(column) for column in entity.columns]
-    codes, groups = (columns[0].codes, len(columns[0].values)) if len(columns) == 1 else _paired(*columns)
-    return Members(np.append(codes, np.int32(-1)), groups)
-
-
-def _paired(one: Codes, other: Codes) -> tuple[Code, int]:
-    both = (one.codes >= 0) & (other.codes >= 0)
-    pairs = one.codes.astype(np.int64) * max(1, len(other.values)) + other.codes
-    codes, values = pd.factorize(pairs)
-    return np.where(both, codes, -1).astype(np.int32), len(values)
-
-
-def _carriers(ledger: Ledger) -> Members:
-    """The carrier of each order's first shipment, known from the moment that was declared."""
-    shipments, orders = ledger.facts["shipments"], len(ledger.facts["orders"])
-    found, order = shipments.codes("carrier"), shipments.points["orders"]
-    codes = np.full(orders + 1, -1, np.int32)
-    codes[order[::-1]] = found.codes[::-1]
-    codes[-1] = -1
-    return Members(codes, len(found.values), np.append(first_at(shipments, "orders", orders), NOT_YET))
+Found = Mapping[tuple[str, str], Int | Float]
+"""Operands of a block of askings, by their text and the window they are summed over."""
 
 
 class Histories:
     """All histories of one entity, met by askings block after block."""
 
-    def __init__(self, ledger: Ledger, question: str, entity: Entity, streams: dict[str, Stream]) -> None:
-        self.entity, self.members = entity, members(ledger, entity)
-        self.signals = [(p, w, s) for p, w, s in history(question, entity) if not lacking(ledger, s)]
-        self.measures, self.windows = self._wanted()
-        self.merges = {name: self._merge(ledger, streams[name], name) for name in self.measures}
+    def __init__(
+        self, bg: Background, signals: Sequence[Signal], streams: Mapping[str, Stream], unknown: Collection[str] = ()
+    ) -> None:
+        entity = signals[0].entity
+        assert entity is not None
+        self.signals, self.link, self.case = signals, entity.link, entity.columns == CASE
+        self.members = None if self.case else members(bg, entity)
+        self._columns, self._bg, self._unknown = entity.columns, bg, unknown
+        self._sweeps = [
+            (name, windows, measures, self._sweep(bg, streams.get(name), name, windows, measures))
+            for name, windows, measures in self._wanted()
+        ]
 
-    def _wanted(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        """The measures of each stream that the signals sum, and the windows they sum them over."""
-        measures: dict[str, dict[str, None]] = {"orders": {"met_buyer": None}} if self.entity.link else {}
-        windows: dict[str, dict[str, None]] = {"orders": {"ever": None}} if self.entity.link else {}
-        for pattern, window, _ in self.signals:
-            for stream, _, measure in (operand.partition(".") for operand in pattern.operands):
-                if stream != "case":
-                    measures.setdefault(stream, {}).update({} if measure in ("first", "last") else {measure: None})
-                    windows.setdefault(stream, {}).update({} if window is None else {window: None})
-        return {s: list(used) for s, used in measures.items()}, {s: list(used) for s, used in windows.items()}
+    def _wanted(self) -> list[tuple[str, tuple[str, ...], list[Operand]]]:
+        """What is summed: for each stream and set of windows, the operands that are summed over just these."""
+        windows: dict[Operand, dict[str, None]] = {}
+        if self.link:
+            windows[operand(_CROWD[0])] = {_CROWD[1]: None}
+        for signal in self.signals:
+            for one in signal.operands:
+                if not one.of_case and one.text not in self._unknown:
+                    edge = {} if one.measure in ("first", "last") else {signal.at(one): None}
+                    windows.setdefault(_bare(one), {}).update(edge)
+        grouped: dict[tuple[str, tuple[str, ...]], list[Operand]] = {}
+        for one, words in windows.items():
+            grouped.setdefault((one.source, tuple(w for w in EDGES if w in words)), []).append(one)
+        return [(name, edges, measures) for (name, edges), measures in grouped.items()]
 
-    def _merge(self, ledger: Ledger, stream: Stream, name: str) -> Merge:
-        stream = self.members.join(stream)
-        codes = self.members.codes[stream.order]
-        summed = [self._measure(ledger, stream, codes, measure) for measure in self.measures[name]]
-        rows = cumulate(stream.at, codes, self.members.groups, summed or [np.zeros(codes.size, np.int64)])
-        return Merge(rows, [EDGES[window] for window in self.windows[name]])
+    def _sweep(
+        self, bg: Background, stream: Stream | None, name: str, windows: tuple[str, ...], wanted: Sequence[Operand]
+    ) -> Sweep:
+        declared = STREAMS[name]
+        edges = [EDGES[window] for window in windows]
+        if isinstance(declared, Shared):
+            assert self.members is not None
+            at, codes, step = declared.make(bg, self._met)
+            return Sweep(at, codes, self.members.groups, [step] * len(wanted) if windows else [], edges)
+        assert stream is not None
+        codes = self._whose(stream)
+        at, sort = (stream.at, None) if self.members is None else self.members.entered(stream)
+        groups = len(bg.facts(bg.asked)) if self.members is None else self.members.groups
+        summed = [self._measure(bg, stream, codes, one, groups) for one in wanted if windows]
+        if sort is not None:
+            codes, summed = codes[sort], [values[sort] for values in summed]
+        return Sweep(at, codes, groups, summed, edges)
 
-    def _measure(self, ledger: Ledger, stream: Stream, codes: Code, measure: str) -> Int:
-        if not measure.startswith("met_"):
-            return stream.measures[measure]
-        partners = ledger.facts["orders"].codes(f"{measure.removeprefix('met_')}_id")
-        return first_meetings(codes, self.members.groups, partners.codes[stream.order], len(partners.values))
+    @cached_property
+    def _met(self) -> Meetings:
+        """Each buyer's first order that names the entity."""
+        assert self.members is not None
+        orders = self._bg.facts("orders")
+        return Meetings(orders.at, self.members.codes[:-1], orders.codes("buyer_id").codes).first()
 
-    def block(self, order: Int, t: Int, amount: Float) -> dict[str, NDArray[np.float32]]:
-        """Signals by name of askings about the given orders, and their amounts, at times `t` (n,)."""
-        asked, start = group(self.members.at(order, t), self.members.groups)
-        groups = np.flatnonzero(np.diff(start))
-        found = self._totals(groups, np.append(start[groups], start[-1]), t[asked])
-        case: dict[str, Int | Float] = {"case.at": t[asked], "case.amount": amount[asked]}
-        crowd = found["ever"]["orders.met_buyer"] > PLACEHOLDER if self.entity.link else None
-        out = {}
-        for pattern, window, declared in self.signals:
-            values = compute(pattern, found.get(window, {}) | case)
-            out[declared.name] = np.full(t.size, np.nan, np.float32)
-            out[declared.name][asked] = values if crowd is None else np.where(crowd, np.nan, values)
-        return out
+    def _whose(self, stream: Stream) -> Code:
+        """The entity of each fact: the case's, as it says itself, or that of the order it concerns."""
+        if self.members is None:
+            assert stream.case is not None
+            return stream.case.astype(np.int32)
+        own = stream.own.get(self._columns[0]) if len(self._columns) == 1 else None
+        return self.members.codes[stream.order] if own is None else own
 
-    def _totals(self, groups: Int, first: Int, t: Int) -> dict[str | None, dict[str, Int | Float]]:
-        """Operands by window, and by None what has no window, for askings grouped by entity."""
-        found: dict[str | None, dict[str, Int | Float]] = {None: {}}
-        for name, merge in self.merges.items():
-            totals = merge.totals(groups, first, t)
-            for w, word in enumerate(self.windows[name]):
-                summed = {f"{name}.{m}": totals.windows[w, i] for i, m in enumerate(self.measures[name])}
-                found[word] = found.get(word, {}) | summed
-            found[None] |= {f"{name}.first": totals.first, f"{name}.last": totals.last}
+    def _measure(self, bg: Background, stream: Stream, codes: Code, one: Operand, groups: int) -> Int:
+        if not one.measure.startswith("met_"):
+            return stream.measure(one, bg.facts("orders"))
+        partners = bg.facts("orders").codes(f"{one.measure.removeprefix('met_')}_id")
+        return first_meetings(
+            codes, groups, np.append(partners.codes, np.int32(-1))[stream.order], len(partners.values)
+        )
+
+    def block(self, case: Int, order: Int, t: Int, given: Mapping[str, Float]) -> dict[str, NDArray[np.float32]]:
+        """Signals by name of askings at times `t` (n,) about rows of the asked table and `orders`, and what is given."""
+        asked = case.astype(np.int32) if self.members is None else self.members.at(order, t)
+        found = self._totals(asked, t)
+        nobody = asked < 0
+        if self.link:
+            nobody |= found[_CROWD] > PLACEHOLDER
+        return {
+            signal.name: np.where(nobody, np.float32(np.nan), computed(signal, given, found)) for signal in self.signals
+        }
+
+    def _totals(self, asked: Code, t: Int) -> Found:
+        found: dict[tuple[str, str], Int | Float] = {}
+        for name, windows, measures, sweep in self._sweeps:
+            totals = sweep.totals(asked, t)
+            for w, word in enumerate(windows):
+                found |= {(one.text, word): totals.windows[w, m] for m, one in enumerate(measures)}
+            found |= {(f"{name}.first", "ever"): totals.first, (f"{name}.last", "ever"): totals.last}
         return found
+
+
+def _bare(one: Operand) -> Operand:
+    """An operand without the window it names."""
+    return operand(one.text.partition("@")[0])
+
+
+def computed(signal: Signal, given: Mapping[str, Float], found: Found) -> NDArray[np.float32]:
+    """A signal's values from the operands of the case by text, and those of a history by text and window."""
+    values = [given[one.text] if one.of_case else _summed(signal, one, found) for one in signal.operands]
+    return np.asarray(FORMULAS[signal.pattern.formula](*values).astype(np.float32))
+
+
+def _summed(signal: Signal, one: Operand, found: Found) -> Float:
+    """An operand over a history as float64, NaN where the ledger lacks what it may be without."""
+    key = (_bare(one).text, _window(signal, one))
+    if one.optional and key not in found:
+        return np.full(next(iter(found.values())).shape, np.nan)
+    return found[key].astype(np.float64)
+
+
+def _window(signal: Signal, one: Operand) -> str:
+    return "ever" if one.measure in ("first", "last") else signal.at(one)

@@ -1,13 +1,14 @@
-"""The one aggregation of the project: cumulative rows, and their differences between the edges of a window.
+"""The one aggregation of the project: running totals, and their differences between the edges of a window.
 
-For an entity and a stream of facts sorted by `at`, every fact carries the running totals up to and including it. A
-windowed total of [t - w, t) is then (last row before t) - (last row before t - w): exact, since all of it is int64.
-Facts and askings are grouped by entity with a counting sort and merged in one linear pass; nothing is searched.
+For an entity and a stream of facts, a windowed total of [t - w, t) is (all before t) - (all before t - w): exact, since
+all of it is int64. Facts and askings are both in time order, so one sweep finds every window of every entity: a pointer
+for each edge goes through the facts, and each fact it passes is added to its entity's row of state. Nothing is sorted
+and nothing is searched.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -16,12 +17,22 @@ from numpy.typing import NDArray
 Int = NDArray[np.int64]
 Code = NDArray[np.int32]
 Flag = NDArray[np.bool_]
+Row = NDArray[np.uint32]
+Place = NDArray[np.uint64]
 
 SECOND: Final = 1_000_000
 HOUR: Final = 3600 * SECOND
 DAY: Final = 24 * HOUR
 NEVER: Final = np.iinfo(np.int64).min
 """Stands for "no such fact" where a first or last time is asked for."""
+NOBODY: Final = 0
+"""The row of state of those who have no facts."""
+UNASKED: Final = 1
+"""The row of state that takes the facts of nobody's entity, and of those who are not asked about."""
+ONE: Final = np.uint64(1)
+"""Places in arrays are unsigned: whether they count from the end need not be asked, which would cost a third more."""
+TILE: Final = 32
+"""Askings whose rows of state are read ahead together."""
 
 
 @njit(cache=True, nogil=True)
@@ -48,16 +59,6 @@ def group(codes: Code, groups: int) -> tuple[Code, Int]:
 
 
 @njit(cache=True, nogil=True)
-def _running(order: Code, measures: Int) -> Int:
-    """Running totals of `measures` (m, n) in the given order, as rows (n + 1, m) that begin with zeros."""
-    rows = np.zeros((order.size + 1, measures.shape[0]), np.int64)
-    for i in range(order.size):
-        for m in range(measures.shape[0]):
-            rows[i + 1, m] = rows[i, m] + measures[m, order[i]]
-    return rows
-
-
-@njit(cache=True, nogil=True)
 def first_meetings(codes: Code, groups: int, partners: Code, others: int) -> Int:
     """1 where a fact is its entity's first with that partner, else 0; facts in time order, a negative code is nobody.
 
@@ -75,58 +76,153 @@ def first_meetings(codes: Code, groups: int, partners: Code, others: int) -> Int
     return new
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Cumulative rows of one stream by entity: `at` (n,) and `totals` (n + 1, m) in entity order, `start` (groups + 1,)."""
+class Facts(NamedTuple):
+    """Facts in time order: `at` (n,), the `row` of state of each, and `measures`; `after` links those of one row.
+
+    A row of state (wide,) holds the first and the last `at`, the total of each measure, and for each window what has
+    left it of each measure. Where windows of the last k are asked for, it goes on with how many facts there are, the
+    newest, and for each such window its k-th last fact and the first that has not left.
+    """
 
     at: Int
-    totals: Int
-    start: Int
-
-
-def cumulate(at: Int, codes: Code, groups: int, measures: Sequence[Int]) -> Rows:
-    """Cumulative rows of facts in time order; each measure is an int64 array as long as `at`."""
-    order, start = group(codes, groups)
-    return Rows(at[order], _running(order, np.stack(measures)), start)
+    row: Row
+    measures: tuple[Int, ...]
+    after: Place
 
 
 @njit(cache=True, nogil=True)
-def _merge(
-    at: Int, totals: Int, start: Int, group_at: Int, t: Int, first: Int, edges: Int, seen: Int
-) -> tuple[Int, Int, Int]:
-    """Totals (w, m, n) of every window for askings grouped by entity, and the first and last `at` before each.
+def _settle(codes: Code, asked: Flag) -> tuple[Row, Row, int, int]:
+    """The row of state of each entity, by code + 1, and of each fact; how many rows there are, and facts of the asked."""
+    home, row = np.full(asked.size + 1, NOBODY, np.uint32), np.full(codes.size, UNASKED, np.uint32)
+    taken, kept = UNASKED + 1, 0
+    for i in range(codes.size):
+        if codes[i] >= 0 and asked[codes[i]]:
+            if home[codes[i] + 1] == NOBODY:
+                home[codes[i] + 1] = taken
+                taken += 1
+            row[i] = home[codes[i] + 1]
+            kept += 1
+    return home, row, taken, kept
 
-    `group_at[g]` is the entity of the asking group that starts at `first[g]`; `edges` (w,) are window lengths, 0 meaning
-    "always" and -k the last k facts with those of the same moment as the first of them; `seen` (groups, w + 1) remembers
-    how far each edge has come, so that blocks of askings in time order go on where the last one stopped.
+
+@njit(cache=True, nogil=True, inline="always")
+def _add(facts: Facts, i: np.uint64, state: Int, column: int) -> None:
+    for m in range(len(facts.measures)):
+        state[facts.row[i], column + m] += facts.measures[m][i]
+
+
+@njit(cache=True, nogil=True)
+def _push(facts: Facts, i: np.uint64, state: Int, edges: Int) -> None:
+    """Takes from the last-k windows of fact i's entity what it pushes out."""
+    row, c, m = facts.row[i], 2 + (edges.size + 1) * len(facts.measures), len(facts.measures)
+    count = state[row, c]
+    if count > 0:
+        facts.after[state[row, c + 1]] = i
+    state[row, c], state[row, c + 1] = count + 1, i
+    for w in range(edges.size):
+        if edges[w] < 0:
+            c += 2
+            if count == 0:
+                state[row, c] = state[row, c + 1] = i
+            elif count >= -edges[w]:
+                state[row, c] = facts.after[state[row, c]]
+            while facts.at[state[row, c + 1]] < facts.at[state[row, c]]:
+                _add(facts, np.uint64(state[row, c + 1]), state, 2 + (w + 1) * m)
+                state[row, c + 1] = facts.after[state[row, c + 1]]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _enter(facts: Facts, p: np.uint64, until: np.int64, state: Int, edges: Int) -> np.uint64:
+    """Adds the facts from p on that are before `until` to their totals; the first that is not."""
+    while p < facts.at.size and facts.at[p] < until:
+        row = facts.row[p]
+        if state[row, 0] == NEVER:
+            state[row, 0] = facts.at[p]
+        state[row, 1] = facts.at[p]
+        _add(facts, p, state, 2)
+        if facts.after.size > 0:
+            _push(facts, p, state, edges)
+        p += ONE
+    return p
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _leave(facts: Facts, p: np.uint64, end: np.uint64, until: np.int64, state: Int, column: int) -> np.uint64:
+    """Adds the facts from p on that are before `until`, and not past `end`, to what left a window; the first that is not."""
+    while p < end and facts.at[p] < until:
+        _add(facts, p, state, column)
+        p += ONE
+    return p
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _answer(state: Int, row: np.uint32, edges: int, measures: int, windows: Int, i: int, step: int) -> None:
+    """Writes what is in each window, the totals less what left, to places i, i + step and so on."""
+    left = 2 + measures
+    for _ in range(edges):
+        for m in range(measures):
+            windows[i] = state[row, 2 + m] - state[row, left]
+            left += 1
+            i += step
+
+
+@njit(cache=True, nogil=True)
+def _touch(facts: Facts, p: np.uint64, until: np.int64, state: Int, column: int) -> tuple[np.uint64, int]:
+    """Reads ahead the state that facts from p on and before `until` will change; the first that is not, and a sum."""
+    read = 0
+    while p < facts.at.size and facts.at[p] < until:
+        read += state[facts.row[p], column]
+        p += ONE
+    return p, read
+
+
+@njit(cache=True, nogil=True)
+def _ahead(facts: Facts, heads: Place, t: np.int64, state: Int, edges: Int, here: Row) -> int:
+    """Reads ahead what askings of the rows `here` up to t will need.
+
+    Where one read would wait for the memory that the one before it told of, these wait together. Their sum is of no
+    use, but keeps the compiler from leaving them out.
     """
-    out = np.zeros((edges.size, totals.shape[1], t.size), np.int64)
-    oldest = np.full(t.size, NEVER, np.int64)
-    latest = np.full(t.size, NEVER, np.int64)
-    for g in range(group_at.size):
-        e = group_at[g]
-        lo, end = start[e], start[e + 1]
-        if lo == end:
-            continue
-        for i in range(first[g], first[g + 1]):
-            hi = lo + seen[e, 0]
-            while hi < end and at[hi] < t[i]:
-                hi += 1
-            seen[e, 0] = hi - lo
-            if hi == lo:
-                continue
-            oldest[i], latest[i] = at[lo], at[hi - 1]
+    read, m = 0, len(facts.measures)
+    for row in here:
+        read += state[row, 0] + state[row, -1]
+    heads[0], found = _touch(facts, heads[0], t, state, 0)
+    for w in range(edges.size):
+        if edges[w] > 0:
+            heads[w + 1], more = _touch(facts, heads[w + 1], t - edges[w], state, 2 + (w + 1) * m)
+            found += more
+    return read + found
+
+
+@njit(cache=True, nogil=True)
+def _sweep(
+    facts: Facts, heads: Place, state: Int, edges: Int, here: Row, t: Int, windows: Int, first: Int, last: Int
+) -> int:
+    """Answers askings in time order of the rows `here`; `heads` (w + 1,) says how far totals and windows have come."""
+    read, ahead, m = 0, heads.copy(), len(facts.measures)
+    for lo in range(0, t.size, TILE):
+        hi = min(lo + TILE, t.size)
+        read += _ahead(facts, ahead, t[hi - 1], state, edges, here[lo:hi])
+        for i in range(lo, hi):
+            heads[0] = _enter(facts, heads[0], t[i], state, edges)
             for w in range(edges.size):
-                p = lo
-                if edges[w] != 0:
-                    since = t[i] - edges[w] if edges[w] > 0 else at[max(lo, hi + edges[w])]
-                    p += seen[e, w + 1]
-                    while p < hi and at[p] < since:
-                        p += 1
-                    seen[e, w + 1] = p - lo
-                for m in range(totals.shape[1]):
-                    out[w, m, i] = totals[hi, m] - totals[p, m]
-    return out, oldest, latest
+                p = heads[w + 1]
+                if edges[w] > 0 and p < heads[0] and facts.at[p] < t[i] - edges[w]:
+                    heads[w + 1] = _leave(facts, p, heads[0], t[i] - edges[w], state, 2 + (w + 1) * m)
+            first[i], last[i] = state[here[i], 0], state[here[i], 1]
+            _answer(state, here[i], edges.size, m, windows, i, t.size)
+    return read
+
+
+def positions(lo: Int, hi: Int) -> tuple[Int, Int]:
+    """Every position in the ranges [lo, hi), range after range: which range it is in, and the position.
+
+    >>> positions(np.array([5, 9, 2]), np.array([7, 9, 3]))
+    (array([0, 0, 2]), array([5, 6, 2]))
+    """
+    count = hi - lo
+    which = np.repeat(np.arange(lo.size), count)
+    return which, np.arange(which.size) - np.repeat(np.cumsum(count) - count, count) + lo[which]
 
 
 @dataclass(frozen=True)
@@ -138,21 +234,52 @@ class Totals:
     last: Int
 
 
-class Merge:
-    """One stream met by askings that come in time order, block after block."""
+class Sweep:
+    """One stream met by askings that come in time order, block after block.
 
-    def __init__(self, rows: Rows, edges: Sequence[int]) -> None:
-        self.rows = rows
-        self.edges = np.array(edges, np.int64)
-        self._seen = np.zeros((rows.start.size - 1, len(edges) + 1), np.int64)
+    Facts are in time order; `codes` (n,) say whose each is, -1 for nobody's. `edges` are lengths of windows: 0 means
+    always, and -k the last k facts with those of the same moment as the first of them. Where `asked` holds all codes
+    that will ever be asked about, the facts of others are left out.
 
-    def totals(self, groups: Int, first: Int, t: Int) -> Totals:
-        """Totals of [t - edge, t) for askings grouped by entity: group g has entity `groups[g]` and starts at `first[g]`.
+    >>> sweep = Sweep(np.array([0, 10, 20]), np.zeros(3, np.int32), 1, [np.array([5, 7, 9])], [10, 0])
+    >>> [sweep.totals(np.zeros(1, np.int32), np.array([t])).windows[:, 0, 0].tolist() for t in (20, 21)]
+    [[7, 12], [9, 21]]
+    """
 
-        Within a group, and from call to call, an entity's times must not decrease.
-        """
-        rows = self.rows
-        return Totals(*_merge(rows.at, rows.totals, rows.start, groups, t, first, self.edges, self._seen))
+    def __init__(
+        self,
+        at: Int,
+        codes: Code,
+        groups: int,
+        measures: Sequence[Int],
+        edges: Sequence[int],
+        *,
+        asked: Code | None = None,
+    ) -> None:
+        which = np.full(groups, asked is None)
+        if asked is not None:
+            which[asked[asked >= 0]] = True
+        self._home, row, rows, kept = _settle(codes, which)
+        self._shape = len(edges), len(measures)
+        if not measures:
+            edges, measures = (), (at,)
+        if 2 * kept < at.size:
+            keep = np.flatnonzero(row != UNASKED)
+            at, row, measures = at[keep], row[keep], [measure[keep] for measure in measures]
+        links = 2 * sum(edge < 0 for edge in edges)
+        after = np.zeros(at.size if links else 0, np.uint64)
+        self._facts = Facts(at, row, tuple(np.require(measure, np.int64, ["C", "W"]) for measure in measures), after)
+        self._heads, self._edges = np.zeros(len(edges) + 1, np.uint64), np.array(edges, np.int64)
+        self._state = np.zeros((rows, 2 + (len(edges) + 1) * len(measures) + (links and 2 + links)), np.int64)
+        self._state[:, :2] = NEVER
+
+    def totals(self, codes: Code, t: Int) -> Totals:
+        """What the entities `codes` (n,) had before each `t` (n,); times must not decrease, nor from call to call."""
+        first, last = np.empty((2, t.size), np.int64)
+        windows = np.empty((len(self._edges), len(self._facts.measures), t.size), np.int64)
+        here = self._home[codes + np.int32(1)]
+        _sweep(self._facts, self._heads, self._state, self._edges, here, t, windows.reshape(-1), first, last)
+        return Totals(windows.reshape(*self._shape, t.size), first, last)
 
 
 def windowed(at: Int, codes: Code, measures: Sequence[Int], ask_codes: Code, t: Int, edges: Sequence[int]) -> Totals:
@@ -166,10 +293,4 @@ def windowed(at: Int, codes: Code, measures: Sequence[Int], ask_codes: Code, t: 
     [[7, 9], [12, 21]]
     """
     groups = int(max(codes.max(initial=-1), ask_codes.max(initial=-1))) + 1
-    order, start = group(ask_codes, groups)
-    merge = Merge(cumulate(at, codes, groups, measures), edges)
-    found = merge.totals(np.arange(groups), start, t[order])
-    windows = np.zeros((len(edges), len(measures), t.size), np.int64)
-    first, last = np.full(t.size, NEVER, np.int64), np.full(t.size, NEVER, np.int64)
-    windows[:, :, order], first[order], last[order] = found.windows, found.first, found.last
-    return Totals(windows, first, last)
+    return Sweep(at, codes, groups, measures, edges, asked=ask_codes).totals(ask_codes, t)

@@ -1,28 +1,42 @@
 """What a signal is: a declaration with a computed name, a unit, a part and a meaning, over one entity or the case itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.kernel import DAY, NEVER, Int
+from features.kernel import DAY
+from features.operand import Operand, operand
 
 Float = NDArray[np.float64]
 
 PARTS: Final = ("order", "product", "buyer", "seller", "carrier", "evidence")
 WINDOWS: Final = {"1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY, "ever": 0}
 """Window lengths in microseconds by the word that names them; 0 means always."""
+YEAR: Final = {"365d": 365 * DAY}
+"""The window of a year, where habits are slow."""
 LATEST: Final = {"last_1": -1, "last_3": -3, "last_10": -10}
 """Windows that hold the last facts, however old, as negative numbers of them."""
-EDGES: Final = WINDOWS | LATEST
+EDGES: Final = WINDOWS | YEAR | LATEST
 """Every window as the kernel takes it."""
+SLOW: Final = ("30d", "90d", "365d", "ever")
+"""The windows of conduct: a month, a quarter, a year, always."""
+ONCE: Final[tuple[str, ...]] = ()
+"""No window: always, and the name does not say so."""
+
+RISK: Final = ("chargeback_risk",)
+DISPUTES: Final = ("dispute_outcome", "malicious_dispute")
+CASES: Final = (*DISPUTES, "chargeback_win")
+QUESTIONS: Final = (*RISK, *CASES)
+"""The questions that a declaration may be for."""
 
 
 @dataclass(frozen=True)
 class Entity:
-    """Whom a history is about: the columns of `orders` that name it, the part it belongs to, and the partners it meets.
+    """Whom a history is about: the columns that name it, the part it belongs to, and the partners it meets.
 
     A `link` (a device, an address …) ties buyers together, and is a placeholder once too many buyers share it.
     """
@@ -36,7 +50,7 @@ class Entity:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A family of signals, one for each entity and window: operands are `stream.measure`, `case.amount` or `stream.first`."""
+    """A family of signals, one for each entity and window: a formula over operands, in the words of `features.operand`."""
 
     name: str
     formula: str
@@ -44,73 +58,71 @@ class Pattern:
     unit: str
     meaning: str
     windows: tuple[str, ...] = tuple(WINDOWS)
+    part: str = ""
 
-    def streams(self) -> set[str]:
-        """Names of the streams that the operands come from."""
-        return {operand.partition(".")[0] for operand in self.operands} - {"case"}
+    def over(self, window: str | None) -> tuple[Operand, ...]:
+        """The operands of the signal of one window, whose word stands for {window} in them."""
+        return tuple(operand(text.format(window=window)) for text in self.operands)
+
+
+@dataclass(frozen=True)
+class On:
+    """Patterns over the history of one entity, or with none of the case itself, and the questions they are for."""
+
+    entity: Entity | None
+    patterns: tuple[Pattern, ...]
+    questions: tuple[str, ...] = QUESTIONS
+
+
+@dataclass(frozen=True)
+class Family:
+    """Signals that belong together: a name, a sentence about them, and their declarations."""
+
+    name: str
+    says: str
+    declared: tuple[On, ...]
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One signal: its name, part, unit and meaning, and the tables and columns of the ledger that it needs."""
+    """One signal: where it is declared, the tables and columns of the ledger that it `needs`, and those it `uses` if there."""
 
-    name: str
-    part: str
-    unit: str
-    meaning: str
+    family: str
+    entity: Entity | None
+    pattern: Pattern
+    window: str | None
     needs: tuple[str, ...]
+    uses: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Its computed name."""
+        return "_".join(word for word in (self.entity and self.entity.name, self.pattern.name, self.window) if word)
 
-def ratio(over: Float, under: Float) -> Float:
-    """over / under, NaN where nothing stands under."""
-    quotient: Float = np.divide(over, under, out=np.full(over.shape, np.nan), where=under > 0)
-    return quotient
+    @property
+    def part(self) -> str:
+        """The part of a score that it belongs to."""
+        return self.pattern.part or (self.entity.part if self.entity else "")
 
+    @property
+    def unit(self) -> str:
+        """What its values count."""
+        return self.pattern.unit
 
-def _known_sum(cents: Float, known: Float, count: Float) -> Float:
-    """A sum of the known amounts; NaN where there are facts and none of their amounts is known."""
-    return np.where((known == 0) & (count > 0), np.nan, cents)
+    @property
+    def meaning(self) -> str:
+        """One sentence, or less."""
+        who = self.entity.name.replace("_", " and ") if self.entity else ""
+        return self.pattern.meaning.format(entity=who) + over(self.window)
 
+    @cached_property
+    def operands(self) -> tuple[Operand, ...]:
+        """What its formula takes."""
+        return self.pattern.over(self.window)
 
-def _known_share(cents: Float, known: Float, count: Float, under: Float) -> Float:
-    """A sum of the known amounts over another; NaN where there are facts and none of their amounts is known."""
-    return ratio(_known_sum(cents, known, count), under)
-
-
-def _to_mean(here: Float, cents: Float, known: Float) -> Float:
-    """The case's amount as a multiple of the mean one."""
-    return ratio(here, ratio(cents, known))
-
-
-def _deviation(here: Float, major: Float, squares: Float, known: Float) -> Float:
-    """Distance of the case's amount from the mean in standard deviations of at least one major unit; NaN below two facts."""
-    mean = ratio(major, known)
-    spread = np.sqrt(np.maximum(ratio(squares, known) - mean * mean, 1.0))
-    return np.where(known < 2, np.nan, (here / 100 - mean) / spread)
-
-
-def _days(here: Float, moment: Float) -> Float:
-    """Days from a moment to the asking, NaN where there was none."""
-    return np.where(moment == NEVER, np.nan, (here - moment) / DAY)
-
-
-FORMULAS: Final[dict[str, Callable[..., Float]]] = {
-    "total": lambda total: total,
-    "known_sum": _known_sum,
-    "ratio": ratio,
-    "known_share": _known_share,
-    "to_mean": _to_mean,
-    "deviation": _deviation,
-    "days": _days,
-}
-"""How a signal is computed from its operands, float64 arrays of one length; exact below 2**53."""
-
-
-def signal(entity: Entity, pattern: Pattern, window: str | None, needs: tuple[str, ...]) -> Signal:
-    """The declaration of one signal, its name computed."""
-    name = f"{entity.name}_{pattern.name}" + (f"_{window}" if window else "")
-    meaning = pattern.meaning.format(entity=entity.name.replace("_", " and ")) + over(window)
-    return Signal(name, entity.part, pattern.unit, meaning, needs)
+    def at(self, one: Operand) -> str:
+        """The window that an operand is summed over."""
+        return one.window or self.window or "ever"
 
 
 def over(window: str | None) -> str:
@@ -124,6 +136,10 @@ def over(window: str | None) -> str:
     return f", last {LATEST[window] * -1} of them" if window in LATEST else f", last {window}"
 
 
-def compute(pattern: Pattern, found: Mapping[str, Int | Float]) -> NDArray[np.float32]:
-    """A signal's values from its operands by name."""
-    return FORMULAS[pattern.formula](*(found[o].astype(np.float64) for o in pattern.operands)).astype(np.float32)
+def signals_of(family: Family, question: str) -> Iterator[tuple[Entity | None, Pattern, str | None]]:
+    """Every entity, pattern and window of a family that a question has."""
+    for on in family.declared:
+        if question in on.questions:
+            for pattern in on.patterns:
+                for window in pattern.windows or (None,):
+                    yield on.entity, pattern, window

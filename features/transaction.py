@@ -1,46 +1,48 @@
 """Transaction background as declarations: what the parties and things of an order had done before."""
 
+from dataclasses import replace
 from typing import Final
 
-from features.signal import LATEST, WINDOWS, Entity, Pattern
+from features.signal import CASES, LATEST, QUESTIONS, RISK, WINDOWS, YEAR, Entity, Family, On, Pattern
 
+BUYER: Final = Entity(
+    "buyer", ("orders.buyer_id",), "buyer", ("seller", "product", "instrument", "device", "address", "ip")
+)
+SELLER: Final = Entity("seller", ("orders.seller_id",), "seller", ("buyer",))
+PRODUCT: Final = Entity("product", ("orders.product_id",), "product", ("buyer",))
+LINKS: Final = tuple(
+    Entity(name, (f"orders.{name}_id",), "buyer", ("buyer",), link=True)
+    for name in ("instrument", "device", "address", "email", "ip")
+)
 ENTITIES: Final = (
-    Entity("buyer", ("buyer_id",), "buyer", ("seller", "product", "instrument", "device", "address", "ip")),
-    Entity("seller", ("seller_id",), "seller", ("buyer",)),
-    Entity("product", ("product_id",), "product", ("buyer",)),
-    Entity("instrument", ("instrument_id",), "buyer", ("buyer",), link=True),
-    Entity("device", ("device_id",), "buyer", ("buyer",), link=True),
-    Entity("address", ("address_id",), "buyer", ("buyer",), link=True),
-    Entity("email", ("email_id",), "buyer", ("buyer",), link=True),
-    Entity("ip", ("ip_id",), "buyer", ("buyer",), link=True),
-    Entity("buyer_seller", ("buyer_id", "seller_id"), "buyer"),
+    *(BUYER, SELLER, PRODUCT, *LINKS),
+    Entity("buyer_seller", ("orders.buyer_id", "orders.seller_id"), "buyer"),
 )
 """Whose histories an order has."""
-
-DISPUTE_ENTITIES: Final = (
-    *ENTITIES,
-    Entity("carrier", ("carrier",), "carrier"),
-    Entity("channel", ("channel",), "order"),
-    Entity("region", ("region",), "order"),
+CARRIER: Final = Entity("carrier", ("shipments.carrier",), "carrier")
+PLACES: Final = (
+    CARRIER,
+    Entity("channel", ("orders.channel",), "order"),
+    Entity("region", ("orders.region",), "order"),
 )
 """Whose histories a dispute has besides."""
 
 
-def _flow(stream: str, one: str, many: str) -> tuple[Pattern, ...]:
+def _flow(stream: str, one: str, many: str, amount: str = "amount") -> tuple[Pattern, ...]:
     """Signals that every stream of money has."""
     return (
-        Pattern(f"{stream}_count", "total", (f"{stream}.count",), stream, f"{many} of this {{entity}}"),
+        Pattern(f"{stream}_count", "value", (f"{stream}.count",), stream, f"{many} of this {{entity}}"),
         Pattern(
             f"{stream}_amount_sum",
             "known_sum",
-            (f"{stream}.amount", f"{stream}.amount_known", f"{stream}.count"),
+            (f"{stream}.{amount}", f"{stream}.{amount}_known", f"{stream}.count"),
             "cents",
             f"money in {many} of this {{entity}}",
         ),
         Pattern(
             f"{stream}_days_since_first",
             "days",
-            ("case.at", f"{stream}.first"),
+            ("asking.at", f"{stream}.first"),
             "days",
             f"days since the first {one} of this {{entity}}",
             (),
@@ -48,7 +50,7 @@ def _flow(stream: str, one: str, many: str) -> tuple[Pattern, ...]:
         Pattern(
             f"{stream}_days_since_last",
             "days",
-            ("case.at", f"{stream}.last"),
+            ("asking.at", f"{stream}.last"),
             "days",
             f"days since the last {one} of this {{entity}}",
             (),
@@ -56,7 +58,7 @@ def _flow(stream: str, one: str, many: str) -> tuple[Pattern, ...]:
     )
 
 
-def _share(stream: str, many: str) -> tuple[Pattern, ...]:
+def _share(stream: str, many: str, amount: str = "amount") -> tuple[Pattern, ...]:
     """How often, and for how much of the money, orders led to the facts of a stream."""
     return (
         Pattern(
@@ -69,7 +71,7 @@ def _share(stream: str, many: str) -> tuple[Pattern, ...]:
         Pattern(
             f"{stream}_amount_share",
             "known_share",
-            (f"{stream}.amount", f"{stream}.amount_known", f"{stream}.count", "orders.amount"),
+            (f"{stream}.{amount}", f"{stream}.{amount}_known", f"{stream}.count", "orders.amount"),
             "share",
             f"money in {many} as a share of the money in orders of this {{entity}}",
         ),
@@ -88,27 +90,27 @@ PATTERNS: Final = (
     Pattern(
         "amount_to_mean",
         "to_mean",
-        ("case.amount", "orders.amount", "orders.amount_known"),
+        ("order.amount", "orders.amount", "orders.amount_known"),
         "ratio",
         "this order's amount over the mean of this {entity}",
     ),
     Pattern(
         "amount_deviation",
         "deviation",
-        ("case.amount", "orders.major", "orders.major_squared", "orders.amount_known"),
+        ("order.amount", "orders.major", "orders.major_squared", "orders.amount_known"),
         "standard deviations",
         "this order's amount against the mean and spread of this {entity}",
     ),
     Pattern(
         "matured_orders_count",
-        "total",
+        "value",
         ("matured_orders.count",),
         "orders",
         "orders of this {entity} whose horizon ended",
     ),
     Pattern(
         "chargebacks_matured_count",
-        "total",
+        "value",
         ("matured_orders.charged",),
         "orders",
         "orders of this {entity} whose horizon ended with a chargeback",
@@ -123,12 +125,12 @@ PATTERNS: Final = (
     ),
     *_flow("chargebacks", "chargeback", "chargebacks"),
     *_share("chargebacks", "chargebacks"),
-    *_flow("disputes", "dispute", "disputes"),
-    *_share("disputes", "disputes"),
-    *_flow("refunds", "refund", "refunds"),
-    *_share("refunds", "refunds"),
+    *_flow("disputes", "dispute", "disputes", "claimed"),
+    *_share("disputes", "disputes", "claimed"),
 )
 """What is asked of each history."""
+REFUNDS: Final = (*_flow("refunds", "refund", "refunds"), *_share("refunds", "refunds"))
+"""What is asked besides where the platform's own refunds may count."""
 
 
 def meetings(entity: Entity) -> tuple[Pattern, ...]:
@@ -136,7 +138,7 @@ def meetings(entity: Entity) -> tuple[Pattern, ...]:
     return tuple(
         Pattern(
             f"{many}_met",
-            "total",
+            "value",
             (f"orders.met_{partner}",),
             many,
             f"{many} that this {{entity}} met for the first time",
@@ -146,8 +148,8 @@ def meetings(entity: Entity) -> tuple[Pattern, ...]:
 
 
 RULINGS: Final = (
-    Pattern("rulings_count", "total", ("rulings.decided",), "disputes", "disputes of this {entity} granted or refused"),
-    Pattern("rulings_granted_count", "total", ("rulings.granted",), "disputes", "disputes of this {entity} granted"),
+    Pattern("rulings_count", "value", ("rulings.decided",), "disputes", "disputes of this {entity} granted or refused"),
+    Pattern("rulings_granted_count", "value", ("rulings.granted",), "disputes", "disputes of this {entity} granted"),
     Pattern(
         "rulings_refused_rate",
         "ratio",
@@ -156,4 +158,45 @@ RULINGS: Final = (
         "share of this {entity}'s ruled disputes that were refused",
     ),
 )
-"""What is asked of each history when the question is about a dispute."""
+"""What is asked of each history when the question is about a case."""
+PLATFORM: Final = tuple(question for question in QUESTIONS if question != "malicious_dispute")
+"""Questions in which the platform's own refunds may count: all but whether a dispute is malicious."""
+
+
+def yearly(patterns: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
+    """The same over a year."""
+    return tuple(replace(pattern, windows=tuple(YEAR)) for pattern in patterns if pattern.windows)
+
+
+def _sums(patterns: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
+    """Those that count or add money up."""
+    return tuple(pattern for pattern in patterns if pattern.formula in ("value", "known_sum"))
+
+
+def _of(entities: tuple[Entity, ...], questions: tuple[str, ...]) -> tuple[On, ...]:
+    cases = tuple(question for question in questions if question in CASES)
+    return tuple(
+        one
+        for entity in entities
+        for one in (
+            On(entity, (*PATTERNS, *meetings(entity)), questions),
+            On(entity, REFUNDS, tuple(question for question in questions if question in PLATFORM)),
+            On(entity, RULINGS, cases),
+        )
+    )
+
+
+FAMILY: Final = Family(
+    "transaction background",
+    "What the parties and things of an order had done before: orders, disputes, chargebacks and refunds, and how they ended.",
+    (
+        *_of(ENTITIES, QUESTIONS),
+        *_of(PLACES, CASES),
+        *(On(one, yearly(PATTERNS)) for one in (BUYER, SELLER)),
+        *(On(one, yearly(REFUNDS), PLATFORM) for one in (BUYER, SELLER)),
+        *(On(one, yearly(RULINGS), CASES) for one in (BUYER, SELLER)),
+        *(On(one, yearly(_sums(PATTERNS))) for one in (PRODUCT, *LINKS)),
+        *(On(one, yearly(_sums(REFUNDS)), PLATFORM) for one in (PRODUCT, *LINKS)),
+        *(On(one, RULINGS, RISK) for one in (BUYER, SELLER, PRODUCT)),
+    ),
+)

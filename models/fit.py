@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from features import RedressError
+from features.credit import Prior
 from features.kernel import DAY
 from models.questions import Answer
 
@@ -79,6 +80,12 @@ class Model:
     def horizon(self) -> int:
         """The horizon it was trained with, in microseconds."""
         return round(float(str(self.card["horizon_days"])) * DAY)
+
+    @property
+    def prior(self) -> Prior:
+        """The prior of buyer credit that was known when it was trained."""
+        told = self.card.get("credit_prior")
+        return Prior() if told is None else Prior.from_json(cast("Mapping[str, Mapping[str, float]]", told))
 
     def logit(self, frame: pd.DataFrame) -> Float:
         """Calibrated log-odds (n,) of yes."""

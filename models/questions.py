@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from features import Ledger, RedressError
 from features.asking import Askings, asked_table
+from features.background import NOT_YET, first_at, first_rulings
 from features.kernel import Flag, Int
-from features.streams import NOT_YET, first_at, first_rulings
 
 Answer = NDArray[np.int8]
 
@@ -52,7 +52,8 @@ class Question:
 def _charged(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
     orders = ledger.facts["orders"]
     end = orders.at[asks.row] + horizon
-    first = first_at(ledger.facts["chargebacks"], "orders", len(orders))[asks.row]
+    charges = ledger.facts["chargebacks"]
+    first = first_at(charges.points["orders"], charges.at, len(orders))[asks.row]
     charged = first <= end
     return Answers(np.where(charged, YES, NO).astype(np.int8), np.where(charged, first, end))
 
@@ -100,6 +101,11 @@ QUESTIONS: Final = {
 def answers(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
     """The answer to each asking and when it became known; RedressError when the ledger has no answers to give."""
     asked_table(asks.question)
+    if asks.question not in QUESTIONS:
+        raise RedressError(
+            f"question: want one of {', '.join(QUESTIONS)}, got {asks.question}, which has signals and no model yet; "
+            "redress signals writes them"
+        )
     question = QUESTIONS[asks.question]
     for table in question.needs:
         if table not in ledger.facts:

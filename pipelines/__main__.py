@@ -18,6 +18,8 @@ from features.kernel import DAY, HOUR
 TRACKING: Final = "sqlite:///redress.db"
 DESCRIBED: Final = Path("redress-out") / "simulate"
 LONGEST: Final = 36_525 * DAY
+LEARNT: Final = "chargeback_risk or dispute_outcome"
+"""Questions that models are trained for."""
 LATER: Final = "belongs to a later version"
 Closing = Mapping[str, object]
 Said = Callable[[str], None]
@@ -122,7 +124,7 @@ def _signals(args: argparse.Namespace, said: Said) -> Closing:
     from pipelines.signals import write_signals
 
     if args.describe:
-        return _described([args.question] if args.question else list(ASKED))
+        return _described([args.question] if args.question else list(ASKED), args.ledger)
     if args.question is None or args.ledger is None or args.out is None:
         args.parser.error("want QUESTION, --ledger and --out, or --describe")
     _one_way(args)
@@ -135,15 +137,15 @@ def _signals(args: argparse.Namespace, said: Said) -> Closing:
         stop=args.stop,
         asks=args.asks,
         horizon=horizon,
+        only=args.only,
         said=said,
     )
 
 
-def _described(questions: Sequence[str]) -> Closing:
-    from features.dictionary import dictionary
+def _described(questions: Sequence[str], ledger: Path | None) -> Closing:
+    from pipelines.signals import described
 
-    told = {signal.name: signal for question in questions for signal in dictionary(question)}
-    return {name: f"{s.part} | {s.unit} | {s.meaning} | needs {', '.join(s.needs)}" for name, s in told.items()}
+    return described(questions, ledger)
 
 
 def _train(args: argparse.Namespace, said: Said) -> Closing:
@@ -221,7 +223,7 @@ def _asks(verb: argparse.ArgumentParser) -> None:
 
 
 def _learning(verb: argparse.ArgumentParser, job: str) -> None:
-    verb.add_argument("question", metavar="QUESTION", help=" or ".join(ASKED))
+    verb.add_argument("question", metavar="QUESTION", help=LEARNT)
     verb.add_argument("--ledger", type=Path, required=True, metavar="L")
     verb.add_argument("--from", dest="start", type=time, metavar="D", help="learn from askings at or after this time")
     verb.add_argument("--horizon", type=span, metavar="120d", help="how long after an order a chargeback counts")
@@ -267,7 +269,12 @@ def _add_signals(verb: argparse.ArgumentParser) -> None:
     _asks(verb)
     verb.add_argument("--horizon", type=span, metavar="120d", help="how long after an order a chargeback counts")
     verb.add_argument("--out", type=Path, metavar="F.parquet")
-    verb.add_argument("--describe", action="store_true", help="print the dictionary of signals instead")
+    verb.add_argument("--only", action="append", metavar="NAME", help="signals of this name, in which * is anything")
+    verb.add_argument(
+        "--describe",
+        action="store_true",
+        help="print the dictionary of signals, with --ledger what it can give",
+    )
 
 
 def _add_train(verb: argparse.ArgumentParser) -> None:
@@ -278,7 +285,7 @@ def _add_train(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_score(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("question", metavar="QUESTION", help=" or ".join(ASKED))
+    verb.add_argument("question", metavar="QUESTION", help=LEARNT)
     verb.add_argument("--ledger", type=Path, required=True, metavar="L")
     _asks(verb)
     verb.add_argument("--model", required=True, metavar="URI_OR_DIR")

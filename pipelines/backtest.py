@@ -9,8 +9,8 @@ import pandas as pd
 
 from features import RedressError
 from features.asking import ASKED
+from features.background import NOT_YET, order_rows
 from features.kernel import DAY, Flag, Int
-from features.streams import NOT_YET, order_rows
 from models.evaluate import METRICS, Evaluation, Metric
 from models.fit import Float
 from models.questions import Answer
@@ -116,6 +116,7 @@ def _walk(work: Cases, fold: Fold, exclude: str | None, seed: int, said: Said) -
     rows, expected = tested.which[left], tested.answer[left]
     _both(expected, says + ", testing")
     said(f"fold {moment(fold.test_from)[:10]}: {len(answer):,} askings to learn from, {len(rows):,} to test on")
+    work = work.known_by(fold.test_from)
     train = Learnt(work.frame(train_rows), answer[kept], weight)
     test = Learnt(work.frame(rows), expected, np.ones(len(rows)))
     model = grown(train, seed)

@@ -1,6 +1,7 @@
 """The job of checking a ledger: what is in it, what is bad, and what can be asked of it."""
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -15,10 +16,11 @@ from features import Ledger
 from features.asking import ASKED, Askings
 from features.columns import Codes
 from features.dictionary import dictionary, lacking
+from features.families import FAMILIES
 from features.history import PLACEHOLDER
 from features.kernel import DAY, first_meetings
 from features.ledger import Facts
-from features.transaction import ENTITIES
+from features.transaction import LINKS
 from models.questions import QUESTIONS, answers
 from models.split import labelled
 
@@ -63,7 +65,27 @@ def check(path: Path, *, horizon: int, said: Said) -> dict[str, object]:
     closing |= _placeholders(ledger)
     for question in ASKED:
         closing[question] = _support(ledger, question, horizon)
-    return closing
+    return closing | _families(ledger)
+
+
+def _families(ledger: Ledger) -> dict[str, object]:
+    """Of each family of signals, over all questions, how many the ledger can give, and what the others lack."""
+    told: dict[str, object] = {}
+    for family in FAMILIES:
+        declared = {one.name: one for question in ASKED for one in dictionary(question) if one.family == family.name}
+        lost = {name: lacking(ledger, one) for name, one in declared.items()}
+        gone = [need for need in lost.values() if need]
+        told[f"signals of {family.name}"] = f"{len(declared) - len(gone):,} of {len(declared):,}" + _wanting(gone)
+    return told
+
+
+def _wanting(lost: list[list[str]]) -> str:
+    """What is absent, the table or column first that most signals want."""
+    wants = Counter(need for some in lost for need in dict.fromkeys(need.partition(".")[0] for need in some))
+    columns = Counter(need for some in lost for need in some)
+    named = {table: [c for c in columns if c.startswith(f"{table}.")] for table in wants}
+    told = [table if table in columns else ", ".join(named[table]) for table, _ in wants.most_common()]
+    return f"; absent for want of {', '.join(told)}" if told else ""
 
 
 def _reasons(reasons: "pd.Series[str]") -> dict[str, int]:
@@ -75,7 +97,7 @@ def _reasons(reasons: "pd.Series[str]") -> dict[str, int]:
 def _placeholders(ledger: Ledger) -> dict[str, object]:
     """Ids of links that more buyers share than one person's would be, by column."""
     orders = ledger.facts["orders"]
-    columns = [entity.columns[0] for entity in ENTITIES if entity.link and orders.has(entity.columns[0])]
+    columns = [column for link in LINKS if orders.has(column := link.columns[0].partition(".")[2])]
     buyers = orders.codes("buyer_id")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(lambda column: _crowds(orders, column, buyers), columns))
@@ -105,6 +127,8 @@ def _support(ledger: Ledger, question: str, horizon: int) -> str:
 
 
 def _learnable(ledger: Ledger, question: str, horizon: int) -> str:
+    if question not in QUESTIONS:
+        return "signals alone, no model yet"
     asked = QUESTIONS[question]
     tables = [table for table in asked.needs if table not in ledger.facts]
     if tables or not len(ledger.facts["orders"]):

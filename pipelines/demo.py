@@ -39,7 +39,7 @@ SEED: Final = 1
 END: Final = end(WORLD)
 TODAY: Final = END - 30 * DAY
 """The models learn what was known by then, and the orders since are scored."""
-RISK, OUTCOME = ASKED
+RISK, OUTCOME = QUESTIONS
 FOLDS: Final = 3
 TEST: Final = 45 * DAY
 MARK: Final = ".redress-demo"
@@ -83,7 +83,7 @@ def demo(out: Path, *, said: Said) -> Mapping[str, object]:
     held = check(ledger, horizon=HORIZON, said=_warnings(said))
     said("writing the signals of the last 30 days of orders")
     _signals(ledger, out, said)
-    for question in ASKED:
+    for question in QUESTIONS:
         said(f"training {question} on what was known by {moment(TODAY)[:10]}")
         _train(question, ledger, tracking, out, said)
     said(f"back-testing {RISK}, {FOLDS} walks forward")
@@ -125,6 +125,7 @@ def _signals(ledger: Path, out: Path, said: Said) -> None:
         stop=END,
         asks=None,
         horizon=HORIZON,
+        only=None,
         said=_warnings(said),
     )
 

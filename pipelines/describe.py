@@ -8,9 +8,9 @@ import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 from tqdm import tqdm
 
+from features.background import NOT_YET
 from features.kernel import DAY, Flag, Int
 from features.signal import Float
-from features.streams import NOT_YET
 from models import fit
 from pipelines import plots
 from pipelines.check import Said

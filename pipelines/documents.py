@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from features import RedressError
+from features.asking import ASKED
+from features.dictionary import dictionary
+from features.families import FAMILIES
+from features.signal import EDGES, Family, Signal
 from pipelines.marketplace import Marketplace
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
@@ -25,7 +29,46 @@ def parameters() -> str:
     return "\n".join(rows)
 
 
-MADE: Final[Mapping[str, Callable[[], str]]] = {"parameters": parameters}
+def signals() -> str:
+    """All signals, family by family: a table of patterns with the entities, windows and questions that each has."""
+    return "\n\n".join(_family(family) for family in FAMILIES)
+
+
+def _family(family: Family) -> str:
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for pattern, by_entity in _declared(family).items():
+        for entity, found in by_entity.items():
+            rows.setdefault((*pattern, *_cells(found)), []).append(entity)
+    head = f"### {family.name.capitalize()}\n\n{family.says}\n\n| signal | windows | unit | part | what it is | questions |"
+    return "\n".join([head, "|---|---|---|---|---|---|", *(_row(*key, whose=whose) for key, whose in rows.items())])
+
+
+def _declared(family: Family) -> dict[tuple[str, ...], dict[str, list[tuple[Signal, str]]]]:
+    """Signals of a family, with the question each is for, by name, unit and meaning of their pattern and by entity."""
+    found: dict[tuple[str, ...], dict[str, list[tuple[Signal, str]]]] = {}
+    for question in ASKED:
+        for one in dictionary(question):
+            if one.family == family.name:
+                key = (one.pattern.name, one.unit, one.pattern.meaning)
+                whose = one.entity.name if one.entity else ""
+                found.setdefault(key, {}).setdefault(whose, []).append((one, question))
+    return found
+
+
+def _cells(found: list[tuple[Signal, str]]) -> tuple[str, str, str]:
+    """Windows, part and questions of the signals of one pattern and entity."""
+    asked = list(dict.fromkeys(question for _, question in found))
+    windows = " ".join(word for word in EDGES if word in {one.window for one, _ in found})
+    return windows, found[0][0].part, "all" if len(asked) == len(ASKED) else ", ".join(asked)
+
+
+def _row(name: str, unit: str, meaning: str, windows: str, part: str, asked: str, whose: list[str]) -> str:
+    who = whose[0] if len(whose) == 1 else f"{{{','.join(whose)}}}"
+    says = meaning.format(entity=who.replace("_", " and ") if len(whose) == 1 else "one")
+    return f"| `{'_'.join(filter(None, (who, name)))}` | {windows} | {unit} | {part} | {says} | {asked} |"
+
+
+MADE: Final[Mapping[str, Callable[[], str]]] = {"parameters": parameters, "signals": signals}
 """What is written between `<!-- NAME: … -->` and `<!-- end -->`, by name."""
 
 

@@ -1,6 +1,6 @@
 """What training and back-testing share: askings with their answers, the rows worth learning from, and how a model did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -10,9 +10,11 @@ from tqdm import tqdm
 
 from features import Ledger, RedressError
 from features.asking import ASKED, Askings, askings
+from features.background import order_rows
 from features.build import gathered
-from features.case import asked_orders
+from features.credit import Prior
 from features.kernel import Int
+from features.prior import prior
 from models import Model, evaluate, fit
 from models.baselines import baselines
 from models.evaluate import METRICS, Evaluation
@@ -39,6 +41,11 @@ class Cases:
     asks: Askings
     found: Answers
     asked_at: Int
+    prior: Prior = field(default_factory=Prior)
+
+    def known_by(self, as_of: int) -> "Cases":
+        """The same with the prior of buyer credit as it was known before a moment."""
+        return replace(self, prior=prior(self.ledger, as_of, self.horizon))
 
     def labelled(self, as_of: int) -> Labelled:
         """What can be learnt from as of a moment, in microseconds since 1970."""
@@ -47,11 +54,11 @@ class Cases:
     def frame(self, rows: Int) -> pd.DataFrame:
         """Signals of the askings at positions `rows`, which increase."""
         with progress(len(rows), "signals") as bar:
-            return gathered(self.ledger, self.asks.take(rows), horizon=self.horizon, seen=bar.update)
+            return gathered(self.ledger, self.asks.take(rows), horizon=self.horizon, prior=self.prior, seen=bar.update)
 
     def buyers(self, rows: Int) -> Int:
         """A code for the buyer of each asking, -1 where unknown."""
-        orders = asked_orders(self.ledger, self.asks, ASKED[self.question.name])[rows]
+        orders = order_rows(self.ledger, ASKED[self.question.name])[self.asks.row][rows]
         return np.append(self.ledger.facts["orders"].codes("buyer_id").codes, -1)[orders].astype(np.int64)
 
 

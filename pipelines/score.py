@@ -81,7 +81,7 @@ def _able(model: Model, ledger: Ledger, question: str) -> None:
 
 def _scored(model: Model, ledger: Ledger, asks: Askings, horizon: int, with_reasons: bool) -> Iterator[pd.DataFrame]:
     with progress(len(asks), "scores") as bar:
-        for frame in blocks(ledger, asks, horizon=horizon):
+        for frame in blocks(ledger, asks, horizon=horizon, prior=model.prior, only=model.signals):
             added = model.contributions(frame)
             frame_of = {"ask_id": frame["ask_id"], "at": frame["at"], "probability": model.predict_proba(frame)[:, 1]}
             found = pd.concat([pd.DataFrame(frame_of), summed(model, added)], axis=1)

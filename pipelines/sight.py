@@ -9,8 +9,8 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from features import Ledger, signals
-from features.asking import ASKED, askings
-from features.dictionary import cases, entities, history
+from features.asking import askings
+from features.dictionary import dictionary
 from features.kernel import DAY, Flag, Int
 from features.signal import Float
 from pipelines.marketplace import Events
@@ -147,11 +147,10 @@ def _by_chance(yes: Flag) -> float:
 def kinds() -> dict[str, list[str]]:
     """All declared signals by kind: each of the case by itself, those of histories by entity and by pattern."""
     found: dict[str, list[str]] = {}
-    for question in ASKED:
-        for declared, _ in cases(question):
-            found.setdefault(declared.name, []).append(declared.name)
-        for entity in entities(question):
-            for pattern, _, declared in history(question, entity):
-                for kind in (f"histories of {entity.name}", f"histories by {pattern.name}"):
-                    found.setdefault(kind, []).append(declared.name)
+    for question in ("chargeback_risk", "dispute_outcome"):
+        for signal in dictionary(question):
+            of = signal.entity
+            kinds = [signal.name] if of is None else [f"histories of {of.name}", f"histories by {signal.pattern.name}"]
+            for kind in kinds:
+                found.setdefault(kind, []).append(signal.name)
     return found

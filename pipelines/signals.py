@@ -1,6 +1,7 @@
 """The job of writing signals: one row for each asking, in Parquet."""
 
-from collections.abc import Iterator
+import fnmatch
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -13,6 +14,8 @@ from tqdm import tqdm
 from features import Ledger, RedressError
 from features.asking import Askings, askings, named_askings
 from features.build import blocks
+from features.dictionary import dictionary, lacking
+from features.signal import Signal
 from pipelines.check import Said, opened
 
 
@@ -23,6 +26,32 @@ def chosen(ledger: Ledger, question: str, start: int | None, stop: int | None, a
     if not len(which):
         raise RedressError(f"{question}: want askings between --from and --to, got none; widen the span")
     return which
+
+
+def described(questions: Sequence[str], ledger: Path | None) -> dict[str, object]:
+    """The dictionary: part, unit, meaning and needs of each signal by name, and of those a ledger lacks, why it is absent."""
+    told = {signal.name: signal for question in questions for signal in dictionary(question)}
+    facts = None if ledger is None else Ledger.open(ledger)
+    return {name: _said(signal, facts) for name, signal in told.items()}
+
+
+def _said(signal: Signal, ledger: Ledger | None) -> str:
+    uses = f", uses {', '.join(signal.uses)}" if signal.uses else ""
+    lost = [] if ledger is None else lacking(ledger, signal)
+    there = "" if ledger is None else f" | absent for want of {', '.join(lost)}" if lost else " | computed"
+    return f"{signal.part} | {signal.unit} | {signal.meaning} | needs {', '.join(signal.needs)}{uses}{there}"
+
+
+def named(question: str, patterns: Sequence[str]) -> list[str]:
+    """The signals of a question whose names match any of the patterns, in which * stands for anything."""
+    names = [signal.name for signal in dictionary(question)]
+    found = {pattern: fnmatch.filter(names, pattern) for pattern in patterns}
+    for pattern, matched in found.items():
+        if not matched:
+            raise RedressError(
+                f"--only: want names of signals of {question}, got {pattern}; redress signals --describe lists them"
+            )
+    return list(dict.fromkeys(name for matched in found.values() for name in matched))
 
 
 def _asks(path: Path) -> pd.DataFrame:
@@ -77,9 +106,11 @@ def write_signals(
     stop: int | None,
     asks: Path | None,
     horizon: int,
+    only: Sequence[str] | None,
     said: Said,
 ) -> dict[str, object]:
-    """Computes every signal that the ledger can give and writes them to `out`."""
+    """Computes every signal that the ledger can give, of those whose names match `only`, and writes them to `out`."""
+    names = None if only is None else named(question, only)
     facts = opened(ledger, said)
     which = chosen(facts, question, start, stop, asks)
     said(f"computing signals of {len(which):,} askings")
@@ -88,7 +119,7 @@ def write_signals(
     def frames() -> Iterator[pd.DataFrame]:
         nonlocal columns
         with progress(len(which), "signals") as bar:
-            for frame in blocks(facts, which, horizon=horizon):
+            for frame in blocks(facts, which, horizon=horizon, only=names):
                 columns = frame.shape[1] - 2
                 yield frame
                 bar.update(len(frame))

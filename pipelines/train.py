@@ -53,6 +53,7 @@ def train(
     work = cases(facts, question, start=start, stop=until, horizon=horizon)
     data = work.labelled(until)
     both(data, question)
+    work = work.known_by(_latest(work, data))
     reach(tracking)
     said(
         f"learning from {data.counts['learnt from']:,} askings known by {moment(until)}, {data.counts['yes']:,} of them yes"
@@ -123,6 +124,7 @@ def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
         "question": work.question.name,
         "horizon_days": work.horizon / DAY,
         "trained_until": moment(until),
+        "credit_prior": work.prior.to_json(),
         "ledger": work.ledger.fingerprint(),
         "latest_slice": {name: value for name, value in metrics.items() if np.isfinite(value)},
     }

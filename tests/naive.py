@@ -5,16 +5,16 @@ asking is answered on its own from the rows it may see. Unknown is None.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from statistics import NormalDist
 from typing import Any, Final
 
 import pyarrow as pa
 
-from features.signal import Entity, Pattern
 from features.tables import TABLES
-from features.transaction import DISPUTE_ENTITIES, ENTITIES, PATTERNS, RULINGS, meetings
+from features.weight import Scale
 
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
@@ -23,8 +23,13 @@ Unknown = Number | None
 
 HOUR: Final = 3_600_000_000
 DAY: Final = 24 * HOUR
-ASKED: Final = {"chargeback_risk": ("orders", "order_id"), "dispute_outcome": ("disputes", "dispute_id")}
-ARROW: Final = {"id": pa.string(), "text": pa.string(), "time": pa.timestamp("us", "UTC"), "flag": pa.bool_()}
+ARROW: Final = {
+    "id": pa.string(),
+    "text": pa.string(),
+    "time": pa.timestamp("us", "UTC"),
+    "flag": pa.bool_(),
+    "share": pa.float64(),
+}
 
 
 def tables(rows: Rows) -> dict[str, pa.Table]:
@@ -84,89 +89,6 @@ def windowed(
     return [sum(m[i] for i in inside) for m in measures], min(moments, default=None), max(moments, default=None)
 
 
-@dataclass(frozen=True)
-class Fact:
-    """A fact of a stream: when it was learnt, the order it concerns, and what can be summed."""
-
-    at: int
-    order: Row
-    measures: dict[str, int]
-
-
-class Past:
-    """What is known before `t`: rows, streams and carriers."""
-
-    def __init__(self, rows: Rows, t: int, horizon: int) -> None:
-        self.t, self.horizon = t, horizon
-        self.rows = {name: [row for row in some if row["at"] < t] for name, some in rows.items()}
-        self.orders = {row["order_id"]: row for row in self.table("orders")}
-        self.disputes = {row["dispute_id"]: row for row in self.table("disputes")}
-        self.shipped: dict[str, Row] = earliest(self.table("shipments"), "order_id")
-        self.streams = {
-            "orders": [Fact(f.at, f.order, f.measures | _major(f)) for f in self.paid("orders", "amount")],
-            "matured_orders": list(self.matured()),
-            "chargebacks": list(self.paid("chargebacks", "amount")),
-            "disputes": list(self.paid("disputes", "claimed")),
-            "refunds": list(self.paid("refunds", "amount")),
-            "rulings": list(self.ruled()),
-        }
-
-    def table(self, name: str) -> list[Row]:
-        """The visible rows of a table."""
-        return self.rows.get(name, [])
-
-    def paid(self, table: str, column: str) -> Iterator[Fact]:
-        """Facts with an amount that may be unknown."""
-        for row in self.table(table):
-            if row["order_id"] is not None:
-                amount = row[column]
-                known = {"count": 1, "amount": amount or 0, "amount_known": int(amount is not None)}
-                yield Fact(row["at"], self.orders[row["order_id"]], known)
-
-    def matured(self) -> Iterator[Fact]:
-        """Orders whose horizon ended before `t`, at the moment it did."""
-        charged = earliest(self.table("chargebacks"), "order_id")
-        for name, order in self.orders.items():
-            end = order["at"] + self.horizon
-            if end < self.t:
-                yield Fact(end, order, {"count": 1, "charged": int(name in charged and charged[name]["at"] <= end)})
-
-    def ruled(self) -> Iterator[Fact]:
-        """The first ruling of each dispute."""
-        for name, row in earliest(self.table("rulings"), "dispute_id").items():
-            order = self.disputes[name]["order_id"]
-            if order is not None:
-                found = verdict(row["outcome"])
-                granted, refused = int(found == "yes"), int(found == "no")
-                measures = {"decided": granted + refused, "granted": granted, "refused": refused}
-                yield Fact(row["at"], self.orders[order], measures)
-
-    def who(self, entity: Entity, order: Row, moment: int) -> tuple[str, ...] | None:
-        """Who of an entity's kind an order belongs to, as known before `moment`."""
-        if entity.columns == ("carrier",):
-            first = self.shipped.get(order.get("order_id", ""))
-            order = first if first is not None and first["at"] < moment else {}
-        values = [order.get(column) for column in entity.columns]
-        return None if None in values else tuple(str(value) for value in values)
-
-    def entered(self, entity: Entity, fact: Fact) -> Fact:
-        """A fact at the moment when it was known whose it is: of a carrier, not before the order was shipped."""
-        shipped = self.shipped[fact.order["order_id"]]["at"] if entity.columns == ("carrier",) else fact.at
-        return replace(fact, at=max(fact.at, shipped))
-
-    def history(self, entity: Entity, who: tuple[str, ...]) -> dict[str, list[Fact]]:
-        """The facts of each stream that concern one of an entity's kind."""
-        return {
-            name: [self.entered(entity, fact) for fact in facts if self.who(entity, fact.order, self.t) == who]
-            for name, facts in self.streams.items()
-        }
-
-
-def _major(fact: Fact) -> dict[str, int]:
-    major = min(fact.measures["amount"] // 100, 1_000_000)
-    return {"major": major, "major_squared": major**2}
-
-
 def earliest(rows: Sequence[Row], key: str) -> dict[str, Row]:
     """The first row of each key."""
     found: dict[str, Row] = {}
@@ -181,140 +103,6 @@ def verdict(outcome: str | None) -> str:
     if outcome in ("refund_full", "refund_partial", "return_and_refund"):
         return "yes"
     return "no" if outcome == "refused" else "neither"
-
-
-def _ratio(over: Unknown, under: Unknown) -> Unknown:
-    return None if over is None or under is None or under <= 0 else Fraction(over) / Fraction(under)
-
-
-def _known_sum(total: int, known: int, count: int) -> int | None:
-    return None if count and not known else total
-
-
-def _deviation(here: int | None, major: int, squares: int, known: int) -> Unknown:
-    if here is None or known < 2:
-        return None
-    mean = Fraction(major, known)
-    variance = max(Fraction(squares, known) - mean**2, Fraction(1))
-    return float(Fraction(here, 100) - mean) / math.sqrt(variance)
-
-
-FORMULAS: Final[dict[str, Callable[..., Unknown]]] = {
-    "total": lambda total: total,
-    "known_sum": _known_sum,
-    "ratio": _ratio,
-    "known_share": lambda total, known, count, under: _ratio(_known_sum(total, known, count), under),
-    "to_mean": lambda here, total, known: _ratio(here, _ratio(total, known)),
-    "deviation": _deviation,
-    "days": lambda here, moment: None if moment is None else Fraction(here - moment, DAY),
-}
-ROUNDED: Final = ("to_mean", "deviation")
-"""Formulas that float64 computes in several roundings; the others are exact until they become float32."""
-
-
-def declared(question: str) -> Iterator[tuple[str, Entity, Pattern, str | None]]:
-    """Names of all signals over histories, with the entity, pattern and window they come from."""
-    of_dispute = question == "dispute_outcome"
-    for entity in DISPUTE_ENTITIES if of_dispute else ENTITIES:
-        for pattern in (*PATTERNS, *(RULINGS if of_dispute else ()), *meetings(entity)):
-            for word in pattern.windows or (None,):
-                yield "_".join([entity.name, pattern.name, *([word] if word else [])]), entity, pattern, word
-
-
-def _met(orders: Sequence[Fact], column: str, since: int | None) -> int:
-    """How many partners were met for the first time since a moment."""
-    moments: dict[str, int] = {}
-    for fact in orders:
-        partner = fact.order[column]
-        if partner is not None:
-            moments[partner] = min(fact.at, moments.get(partner, fact.at))
-    return sum(since is None or moment >= since for moment in moments.values())
-
-
-def _since(facts: Sequence[Fact], t: int, word: str | None) -> int | None:
-    """The moment at which a window begins, None for always."""
-    if word is None or word == "ever":
-        return None
-    if word.startswith("last_"):
-        return last([fact.at for fact in facts], int(word.removeprefix("last_")))
-    return t - int(word.removesuffix("d")) * DAY
-
-
-def _operand(history: Mapping[str, Sequence[Fact]], name: str, t: int, word: str | None) -> int | None:
-    stream, _, measure = name.partition(".")
-    facts = history[stream]
-    since = _since(facts, t, word)
-    if measure in ("first", "last"):
-        moments = [fact.at for fact in facts]
-        return None if not moments else min(moments) if measure == "first" else max(moments)
-    if measure.startswith("met_"):
-        return _met(facts, f"{measure.removeprefix('met_')}_id", since)
-    return sum(fact.measures[measure] for fact in facts if since is None or fact.at >= since)
-
-
-def signals(rows: Rows, question: str, ask_id: str, t: int, *, horizon: int, placeholder: int) -> dict[str, Unknown]:
-    """Every declared signal of one asking, by name."""
-    table, key = ASKED[question]
-    asked = next(row for row in rows[table] if row[key] == ask_id)
-    order: Row = next((row for row in rows["orders"] if row["order_id"] == asked["order_id"]), {})
-    found = {name: formula(order, asked, t) for name, formula in _cases(question).items()}
-    past = Past(rows, t, horizon)
-    histories: dict[str, dict[str, list[Fact]] | None] = {}
-    operands: dict[tuple[str, str, str | None], int | None] = {}
-    for name, entity, pattern, word in declared(question):
-        if entity.name not in histories:
-            who = past.who(entity, order, t)
-            history = None if who is None else past.history(entity, who)
-            crowded = entity.link and history and _met(history["orders"], "buyer_id", None) > placeholder
-            histories[entity.name] = None if crowded else history
-        if (of := histories[entity.name]) is None:
-            found[name] = None
-            continue
-        given = {"case.at": t, "case.amount": order.get("amount")}
-        for operand in pattern.operands:
-            if operand not in given and (entity.name, operand, word) not in operands:
-                operands[entity.name, operand, word] = _operand(of, operand, t, word)
-        values = [given[o] if o in given else operands[entity.name, o, word] for o in pattern.operands]
-        found[name] = FORMULAS[pattern.formula](*values)
-    return found
-
-
-def _cases(question: str) -> dict[str, Callable[[Row, Row, int], Unknown]]:
-    return ORDER if question == "chargeback_risk" else ORDER | DISPUTE
-
-
-def _days(later: int | None, earlier: int | None) -> Unknown:
-    return None if later is None or earlier is None else Fraction(later - earlier, DAY)
-
-
-def _abroad(order: Row, asked: Row, t: int) -> Unknown:
-    ship, bill = order.get("ship_country"), order.get("bill_country")
-    return None if ship is None or bill is None else int(ship != bill)
-
-
-def _is(reason: str) -> Callable[[Row, Row, int], Unknown]:
-    return lambda order, asked, t: None if asked["reason"] is None else int(asked["reason"] == reason)
-
-
-ORDER: Final[dict[str, Callable[[Row, Row, int], Unknown]]] = {
-    "order_amount": lambda order, asked, t: order.get("amount"),
-    "order_quantity": lambda order, asked, t: order.get("quantity"),
-    "order_hour": lambda order, asked, t: Fraction(order["at"] % DAY, HOUR) if order else None,
-    "order_weekday": lambda order, asked, t: (order["at"] // DAY + 3) % 7 if order else None,
-    "order_promised_days": lambda order, asked, t: _days(order.get("promised_at"), order.get("at")),
-    "order_ships_abroad": _abroad,
-}
-REASONS: Final = (
-    *("not_received", "short_quantity", "not_as_described", "quality", "damaged"),
-    *("counterfeit", "wrong_item", "billing", "service", "other"),
-)
-DISPUTE: Final[dict[str, Callable[[Row, Row, int], Unknown]]] = {
-    "dispute_claimed": lambda order, asked, t: asked["claimed"],
-    "dispute_claimed_share": lambda order, asked, t: _ratio(asked["claimed"], order.get("amount")),
-    "dispute_days_since_order": lambda order, asked, t: _days(t, order.get("at")),
-    "dispute_days_since_event": lambda order, asked, t: _days(t, asked.get("happened_at")),
-    **{f"dispute_is_{reason}": _is(reason) for reason in REASONS},
-}
 
 
 def answer(rows: Rows, question: str, ask_id: str, horizon: int) -> tuple[str | None, int | None]:
@@ -369,3 +157,49 @@ def _where(one: Asked, as_of: int, age: int, since: int) -> str:
     if one.answer is None or one.known_at is None or one.known_at >= as_of:
         return "no answer"
     return "neither yes nor no" if one.answer == "neither" else "learnt from"
+
+
+def _shown(units: int, unit: float, quantity: int, scale: Scale) -> NormalDist:
+    """What a scale shows for a parcel of some units, every uncertainty listed, each unit's on its own."""
+    mean = sum([unit] * units) + scale.box + scale.wrap * quantity * unit
+    uncertainties = [
+        *(scale.relative * mean, scale.absolute, scale.step / math.sqrt(12)),
+        *(scale.box_spread, scale.wrap_spread * quantity * unit),
+        *(scale.listing * units * unit, units * scale.unit_step / math.sqrt(12)),
+        *([scale.tolerance * unit] * units),
+    ]
+    return NormalDist(mean, math.hypot(*uncertainties))
+
+
+def separation(unit: float | None, quantity: int | None, received: int | None, scale: Scale) -> float | None:
+    """Distance between the two means over the root of the mean variance."""
+    if unit is None or quantity is None or received is None or unit <= 0 or not 0 <= received < quantity:
+        return None
+    full, short = _shown(quantity, unit, quantity, scale), _shown(received, unit, quantity, scale)
+    return (full.mean - short.mean) / math.sqrt((full.variance + short.variance) / 2)
+
+
+def log_likelihood_ratio(
+    weighed: float | None, unit: float | None, quantity: int | None, received: int | None, scale: Scale
+) -> float | None:
+    """Log ratio of two densities, each a mixture of what can have been shown; a ratio of 8 must be more likely than not."""
+    d = separation(unit, quantity, received, scale)
+    if d is None or unit is None or quantity is None or received is None or weighed is None or weighed <= 0:
+        return None
+    if NormalDist(d**2 / 2, d).cdf(math.log(8)) > 0.5:
+        return None
+    full, short = _shown(quantity, unit, quantity, scale), _shown(received, unit, quantity, scale)
+    broad = 1 / (2 * full.mean) if weighed < full.mean else full.mean / (2 * weighed**2)
+    all_there = (1 - scale.outlier) * full.pdf(weighed) + scale.outlier * broad
+    as_claimed = (1 - scale.outlier) * short.pdf(weighed) + scale.outlier * broad
+    return math.log(all_there / (scale.chosen * all_there + (1 - scale.chosen) * as_claimed))
+
+
+def units_received(quantity: int | None, amount: int | None, claimed: int | None) -> int | None:
+    """The number of units nearest to the share that is not claimed, the larger of two, but fewer than all."""
+    if quantity is None or amount is None or claimed is None or min(quantity, amount, claimed) <= 0:
+        return None
+    if quantity == 1 and claimed < amount:
+        return None
+    share = 1 - Fraction(claimed, amount)
+    return min(range(quantity), key=lambda n: (abs(n - quantity * share), -n))

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.background import NOT_YET
 from features.kernel import DAY
-from features.streams import NOT_YET
 from features.tables import ACTIONS, EVIDENCE, REASONS
 from pipelines.marketplace import Events, happen, world
 from pipelines.marketplace.claims import CAUSES

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.kernel import NEVER, Code, Int, Merge, Totals, cumulate, first_meetings, group, windowed
+from features.kernel import NEVER, TILE, Code, Int, Sweep, Totals, first_meetings, group, windowed
 
 LARGEST = 2**63 - 1
 
@@ -42,7 +42,7 @@ def drawn(draw: st.DrawFn, most: int = LARGEST) -> Drawn:
     return Drawn(
         np.array(at, np.int64),
         np.array([draw(codes) for _ in at], np.int32),
-        [np.array([draw(amount) for _ in at], np.int64) for _ in range(draw(st.integers(1, 3)))],
+        [np.array([draw(amount) for _ in at], np.int64) for _ in range(draw(st.integers(0, 3)))],
         np.array([draw(codes) for _ in t], np.int32),
         np.array(t, np.int64),
         edges,
@@ -78,19 +78,14 @@ def test_windowed_totals_equal_a_loop_over_all_facts(x: Drawn) -> None:
 @settings(max_examples=60)
 def test_askings_block_by_block_equal_one_call(x: Drawn, data: st.DataObject) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(x.t)), max_size=4).map(sorted))
-    groups = 3
-    merge = Merge(cumulate(x.at, x.codes, groups, x.measures), x.edges)
+    asked = data.draw(st.sampled_from([None, x.ask_codes]))
+    sweep = Sweep(x.at, x.codes, 3, x.measures, x.edges, asked=asked)
     blocks = []
     for lo, hi in zip([0, *cuts], [*cuts, len(x.t)], strict=True):
-        order, start = group(x.ask_codes[lo:hi], groups)
-        asked = np.flatnonzero(np.diff(start))  # only entities that are asked about, as the caller does
-        found = merge.totals(asked, np.append(start[asked], start[-1]), x.t[lo:hi][order])
-        windows = np.zeros((len(x.edges), len(x.measures), hi - lo), np.int64)
-        first, last = np.full((2, hi - lo), NEVER, np.int64)
-        windows[:, :, order], first[order], last[order] = found.windows, found.first, found.last
-        blocks.append((windows, first, last))
+        found = sweep.totals(x.ask_codes[lo:hi], x.t[lo:hi])
+        blocks.append((found.windows, found.first, found.last))
     joined = Totals(*(np.concatenate(parts, axis=-1) for parts in zip(*blocks, strict=True)))
-    assert lists(joined) == lists(windowed(*x))
+    assert lists(joined) == twin(x)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +110,50 @@ def test_a_window_holds_its_first_moment_and_not_its_last(t: int, last_5: int, l
     assert (found.first[0], found.last[0]) == ((NEVER, NEVER) if t <= 10 else (10, 10 if t <= 12 else 12))
 
 
+@pytest.mark.parametrize(
+    ("facts", "last_2"),
+    [
+        ([1], 1),
+        ([1, 2], 2),
+        ([1, 2, 2], 2),
+        ([1, 2, 3], 2),
+        ([2, 2, 3], 3),  # the second last is one of two of its moment: neither came first
+        ([1, 2, 2, 2], 3),
+        ([1, 2, 2, 2, 3], 4),
+        ([1, 2, 2, 2, 3, 4], 2),
+    ],
+)
+def test_the_last_two_come_with_those_of_the_same_moment(facts: list[int], last_2: int) -> None:
+    codes, one = np.zeros(len(facts), np.int32), [np.ones(len(facts), np.int64)]
+    found = windowed(np.array(facts), codes, one, np.zeros(1, np.int32), np.array([9]), [-2])
+    assert found.windows[0, 0, 0] == last_2
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_many_askings_of_many_entities_equal_sums_over_a_matrix(whole: bool) -> None:
+    """Enough for several tiles and blocks, with most entities asked about or few of them."""
+    rng = np.random.default_rng(0)
+    entities, askings = 40, 7 * TILE + 3
+    at, t = np.sort(rng.integers(0, 300, 900)), np.sort(rng.integers(0, 300, askings))
+    codes = rng.integers(-1, entities, at.size).astype(np.int32)
+    ask_codes = rng.integers(-1, entities if whole else 5, askings).astype(np.int32)
+    cents, edges = rng.integers(-9, 9, at.size), [3, 50, 0]
+    sweep, cut = Sweep(at, codes, entities, [cents], edges, asked=ask_codes), 3 * TILE - 5
+    found = [sweep.totals(ask_codes[part], t[part]).windows[:, 0] for part in (slice(cut), slice(cut, None))]
+    before = (codes[:, None] == ask_codes) & (ask_codes >= 0) & (at[:, None] < t)
+    inside = [before & ((edge == 0) | (at[:, None] >= t - edge)) for edge in edges]
+    assert np.concatenate(found, axis=1).tolist() == [(cents @ some).tolist() for some in inside]
+
+
+def test_measures_are_left_as_they_are_and_may_be_read_only() -> None:
+    cents = np.array([5, 7])
+    cents.flags.writeable = False
+    found = windowed(
+        np.array([1, 2]), np.zeros(2, np.int32), [cents, cents + 1], np.zeros(1, np.int32), np.array([9]), [0]
+    )
+    assert found.windows[0, :, 0].tolist() == [12, 14]
+
+
 def test_totals_past_the_end_of_int64_do_not_harm_windows_that_fit() -> None:
     cents = np.full(200_000, 10**14)  # in all 2e19, more than int64 holds
     at = np.arange(cents.size)
@@ -127,6 +166,9 @@ def test_without_facts_or_without_askings_there_is_nothing() -> None:
     none, nobody = np.zeros(0, np.int64), np.zeros(0, np.int32)
     asked = windowed(none, nobody, [none], np.array([0, -1, 2], np.int32), np.array([1, 2, 3]), [0, 5])
     assert lists(asked) == ([[[0, 0, 0]], [[0, 0, 0]]], [NEVER] * 3, [NEVER] * 3)
+    unmeasured = windowed(np.array([1]), np.zeros(1, np.int32), [], np.zeros(2, np.int32), np.array([1, 2]), [0, 5])
+    assert unmeasured.windows.shape == (2, 0, 2)
+    assert (unmeasured.first.tolist(), unmeasured.last.tolist()) == ([NEVER, 1], [NEVER, 1])
     unasked = windowed(np.array([1]), np.zeros(1, np.int32), [np.array([7])], nobody, none, [0])
     assert lists(unasked) == ([[[]]], [], [])
     alone = windowed(

@@ -17,8 +17,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from features import Ledger, LedgerError, RedressError
+from features.background import NOT_YET
 from features.kernel import DAY
-from features.streams import NOT_YET
 from features.tables import REASONS, TABLES
 from pipelines import simulate as job
 from pipelines.marketplace import WORLDS, Events, Marketplace, happen, parameters_from, world

@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
+from features.background import NOT_YET
 from features.kernel import DAY, HOUR, Flag, Int
 from features.signal import Float
-from features.streams import NOT_YET
 from features.tables import REASONS
 from pipelines.marketplace.draws import chance, days, end, pick_by, turn
 from pipelines.marketplace.goods import SLOPPY

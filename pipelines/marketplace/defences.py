@@ -7,9 +7,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from features.background import NOT_YET
 from features.kernel import DAY, HOUR, Flag, Int
 from features.signal import Float
-from features.streams import NOT_YET
 from features.tables import EVIDENCE
 from pipelines.marketplace.banks import REASON_CODES, Chargebacks
 from pipelines.marketplace.draws import after, chance, days, odds

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
+from features.background import NOT_YET
 from features.kernel import DAY, HOUR, Flag, Int
 from features.signal import Float
-from features.streams import NOT_YET
 from pipelines.marketplace.parameters import Marketplace
 
 START: Final = 19_723 * DAY

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from features.background import NOT_YET
 from features.kernel import DAY, HOUR, Int
 from features.signal import Float
-from features.streams import NOT_YET
 from features.tables import ENDINGS
 from pipelines.marketplace.banks import Chargebacks
 from pipelines.marketplace.claims import Claims

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.random import Generator
 
 from features import RedressError
+from features.background import NOT_YET
 from features.kernel import Flag, Int
-from features.streams import NOT_YET
 from pipelines.marketplace import banks, claims, defences, endings, officers, platform, proofs, talk
 from pipelines.marketplace.draws import end, turn
 from pipelines.marketplace.parameters import Marketplace

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from features.background import NOT_YET
 from features.kernel import DAY, SECOND, Flag, Int
 from features.signal import Float
-from features.streams import NOT_YET
 from pipelines.marketplace.draws import START, Members, activity, chance, end, joining, pick, pick_by
 from pipelines.marketplace.parameters import Marketplace
 from pipelines.marketplace.people import COUNTRIES

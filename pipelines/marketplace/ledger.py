@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.background import NOT_YET
 from features.columns import ARROW
-from features.streams import NOT_YET
 from features.tables import (
     ACTIONS,
     CASES,

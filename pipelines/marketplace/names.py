@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from features.background import NOT_YET
 from features.kernel import Flag, Int
-from features.streams import NOT_YET
 from features.tables import TABLES
 from pipelines.marketplace.events import Events
 

@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
+from features.background import NOT_YET
 from features.kernel import DAY, SECOND, Flag, Int
 from features.signal import Float
-from features.streams import NOT_YET
 from pipelines.marketplace.draws import START, Members, activity, chance, end, joining, pick, repeated
 from pipelines.marketplace.parameters import Marketplace
 

@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
+from features.background import NOT_YET
 from features.kernel import DAY, HOUR, Flag, Int
 from features.signal import Float
-from features.streams import NOT_YET
 from features.tables import EVIDENCE, REASONS
 from pipelines.marketplace.claims import MALICE, RING_ABUSE, SERIAL_ABUSE, Claims
 from pipelines.marketplace.draws import chance, odds

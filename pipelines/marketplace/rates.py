@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from features.background import NOT_YET
 from features.kernel import DAY, Flag, Int
 from features.signal import Float
-from features.streams import NOT_YET
 from features.tables import EVIDENCE, REASONS
 from pipelines.marketplace.draws import end, turn
 from pipelines.marketplace.endings import PRE_ARBITRATION, WITHDRAWN, WON

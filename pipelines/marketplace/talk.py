@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
+from features.background import NOT_YET
 from features.kernel import DAY, HOUR, Int
-from features.streams import NOT_YET
 from pipelines.marketplace.claims import Claims
 from pipelines.marketplace.draws import chance
 from pipelines.marketplace.officers import SETTLED, Rulings

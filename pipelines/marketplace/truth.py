@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features import LedgerError
+from features.background import NOT_YET
 from features.columns import ARROW
 from features.kernel import Flag, Int
 from features.signal import Float
-from features.streams import NOT_YET
 from features.tables import EVIDENCE
 from pipelines.marketplace.claims import CAUSES, SIDE, SIDES
 from pipelines.marketplace.draws import end

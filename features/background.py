@@ -1,0 +1,161 @@
+"""Background: a ledger as streams see it, with what each row points to found once: orders, listings, guilt, moments."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from features.columns import Codes
+from features.credit import Prior
+from features.kernel import Code, Flag, Int, windowed
+from features.ledger import Facts, Ledger
+from features.rows import locate
+
+NOT_YET: Final = np.iinfo(np.int64).max
+"""Stands for "has not happened" where the moment of a first fact is asked for."""
+FOR_THE_BUYER: Final = ("refund_full", "refund_partial", "return_and_refund")
+
+
+def order_rows(ledger: Ledger, table: str) -> Int:
+    """The row of `orders` that each row of a table concerns, itself or by what it points to; -1 where it is not known."""
+    facts = ledger.facts[table]
+    if table == "orders":
+        return np.arange(len(facts))
+    found = np.full(len(facts), -1, np.int64)
+    if facts.table.column("order_id"):
+        return facts.points.get("orders", found)
+    for parent, row in facts.points.items():
+        if parent in ledger.facts:
+            through = np.append(order_rows(ledger, parent), -1)[row]
+            found = np.where(found < 0, through, found)
+    return found
+
+
+def first_at(rows: Int, at: Int, parents: int, which: Flag | None = None) -> Int:
+    """The moment of the first fact (of those marked) that points to each row of a parent, NOT_YET if there is none."""
+    found = np.full(parents + 1, NOT_YET, np.int64)
+    kept = rows if which is None else np.where(which, rows, -1)
+    found[kept[::-1]] = at[::-1]
+    return found[:parents]
+
+
+def is_word(codes: Codes, *words: str) -> Flag:
+    """Where a word column says one of `words`."""
+    said = np.array([*(str(value) in words for value in codes.values.to_pylist()), False])
+    return np.asarray(said[codes.codes], np.bool_)
+
+
+def is_true(facts: Facts, column: str) -> Flag:
+    """Where a flag column is known to be true."""
+    value, known = facts.numbers(column)
+    return np.asarray(known & (value != 0), np.bool_)
+
+
+def first_rulings(ledger: Ledger) -> tuple[Int, Flag, Flag]:
+    """Rows of each dispute's first ruling, and whether it was for the buyer or refused; settled and withdrawn are neither."""
+    facts = ledger.facts["rulings"]
+    rows = first_rows(facts.points["disputes"], len(ledger.facts["disputes"]))
+    outcomes = facts.codes("outcome")
+    return rows, is_word(outcomes, *FOR_THE_BUYER)[rows], is_word(outcomes, "refused")[rows]
+
+
+def first_rows(parent: Int, parents: int) -> Int:
+    """Rows, in time order, that are the first to point to their parent."""
+    first = np.full(parents + 1, -1, np.int64)
+    first[parent[::-1]] = np.arange(parent.size)[::-1]
+    return np.sort(first[:-1][first[:-1] >= 0])
+
+
+@dataclass(frozen=True)
+class Background:
+    """A ledger, the horizon in microseconds, the table whose rows are asked about, and the prior of a buyer's credit."""
+
+    ledger: Ledger
+    horizon: int
+    asked: str
+    prior: Prior = field(default_factory=Prior)
+
+    def facts(self, table: str) -> Facts:
+        """The facts of a table."""
+        return self.ledger.facts[table]
+
+    @cached_property
+    def orders(self) -> int:
+        """How many orders there are."""
+        return len(self.facts("orders"))
+
+    @cached_property
+    def asked_orders(self) -> Int:
+        """The row of `orders` that each row of the asked table concerns, -1 unknown."""
+        return order_rows(self.ledger, self.asked)
+
+    @cached_property
+    def order_at(self) -> Int:
+        """`orders.at` with NOT_YET at the end, for what concerns no order."""
+        return np.append(self.facts("orders").at, NOT_YET)
+
+    def codes(self, column: str) -> Code:
+        """A column of `orders` as codes, with -1 at the end for what concerns no order."""
+        return np.append(self.facts("orders").codes(column).codes, np.int32(-1))
+
+    def alike(self, table: str, column: str, like: str) -> Code:
+        """An id column of a table in the codes of a column of `orders`, -1 for ids that no order has."""
+        found, ours = self.facts(table).codes(column), self.facts("orders").codes(like)
+        return np.append(locate(found.values, ours.values), -1)[found.codes].astype(np.int32)
+
+    @cached_property
+    def listing(self) -> Int:
+        """The row of `listings` that each order was placed on (orders + 1,): the product's latest version by then, or -1."""
+        product = self.alike("listings", "product_id", "product_id")
+        return self._latest("listings", product, self.codes("product_id"), self.facts("orders").at + 1)
+
+    @cached_property
+    def seller(self) -> Int:
+        """The row of `sellers` of each order's seller (orders + 1,), -1 where he had not registered before."""
+        seller = self.alike("sellers", "seller_id", "seller_id")
+        return self._latest("sellers", seller, self.codes("seller_id"), self.facts("orders").at)
+
+    def _latest(self, table: str, codes: Code, of_orders: Code, t: Int) -> Int:
+        """The last row of each order's code that was learnt before a moment of each order."""
+        at, row = self.facts(table).at, np.arange(codes.size)
+        measures = [row, np.ones(row.size, np.int64)]
+        found = windowed(at, codes, measures, of_orders[:-1], t, [-1]).windows[0]
+        return np.append(np.where(found[1] == 1, found[0], -1), -1)
+
+    @cached_property
+    def delivered_at(self) -> Int:
+        """When each order was first seen to be delivered (orders + 1,), NOT_YET if never."""
+        scans = self.facts("scans")
+        marked = is_word(scans.codes("kind"), "delivered")
+        return np.append(first_at(scans.points["orders"], scans.at, self.orders, marked), NOT_YET)
+
+    @cached_property
+    def block_sellers(self) -> Code:
+        """The seller that each block is about, in the codes of `orders`: named, or the order's."""
+        named = self.alike("blocks", "seller_id", "seller_id")
+        return np.where(named >= 0, named, self.codes("seller_id")[order_rows(self.ledger, "blocks")]).astype(np.int32)
+
+    def _upheld(self, marked: Flag) -> Int:
+        """When a block of each seller (sellers + 1,), of those marked, was first upheld; NOT_YET if never."""
+        releases = self.facts("releases")
+        block = releases.points["blocks"]
+        guilty = is_word(releases.codes("result"), "upheld") & marked[block]
+        sellers = len(self.facts("orders").codes("seller_id").values)
+        return np.append(first_at(self.block_sellers[block].astype(np.int64), releases.at, sellers, guilty), NOT_YET)
+
+    @cached_property
+    def faked_at(self) -> Int:
+        """When each seller (sellers + 1,) was first found to fake transactions."""
+        return self._upheld(is_word(self.facts("blocks").codes("cause"), "false_transactions"))
+
+    @cached_property
+    def guilty_at(self) -> Int:
+        """When each seller (sellers + 1,) was first found guilty: a release upheld, or a ruling with fault = seller."""
+        rulings = self.facts("rulings")
+        order = order_rows(self.ledger, "rulings")
+        seller = self.codes("seller_id")[order].astype(np.int64)
+        at_fault = is_word(rulings.codes("fault"), "seller")
+        upheld = self._upheld(is_word(self.facts("blocks").codes("kind"), "seller_integrity"))
+        judged = first_at(seller, rulings.at, upheld.size - 1, at_fault)
+        return np.asarray(np.minimum(upheld, np.append(judged, NOT_YET)), np.int64)

@@ -1,0 +1,262 @@
+"""Streams that are no table: facts that several rows make together, each at the moment when the last of them was learnt.
+
+A fact that can be taken back is one row that adds when it was learnt and one that subtracts when it was taken back. Where
+it must be counted within windows, every window has a column of its own, from which the fact also leaves by age; such columns
+are summed over all time, so a sum is what stands within the window, and is never negative.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numba import njit
+
+from features.background import NOT_YET, Background, first_at, first_rulings, is_word, order_rows
+from features.kernel import Flag, Int, positions
+from features.signal import EDGES, SLOW
+from features.stream import NAMES, Stream, made_of
+
+GUILT: Final = ("disputes", "rulings", "rulings.fault", "blocks", *NAMES["blocks"], "releases")
+"""What a seller's guilt is known from."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A derived stream: the tables and columns it needs, how it is made, and what it needs besides by the asked table."""
+
+    needs: tuple[str, ...]
+    make: Callable[[Background], Stream]
+    asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def _in_order(at: Int, order: Int, sums: Mapping[str, Int], case: Int | None = None) -> Stream:
+    """A stream of facts that happened by some moment, sorted by it."""
+    rows = np.flatnonzero(at < NOT_YET)
+    rows = rows[np.argsort(at[rows], kind="stable")]
+    return Stream(
+        at[rows], order[rows], None if case is None else case[rows], sums={n: sum_[rows] for n, sum_ in sums.items()}
+    )
+
+
+def _ones(n: int) -> Int:
+    return np.ones(n, np.int64)
+
+
+def _matured(bg: Background) -> Stream:
+    """Orders as they mature: at `orders.at + horizon` it is known of each whether a chargeback came in time."""
+    at = bg.facts("orders").at
+    charges = bg.facts("chargebacks")
+    charged = first_at(charges.points["orders"], charges.at, at.size) <= at + bg.horizon
+    return _in_order(
+        at + bg.horizon, np.arange(at.size), {"count": _ones(at.size), "charged": charged.astype(np.int64)}
+    )
+
+
+def _rulings(bg: Background) -> Stream:
+    """The first ruling of each dispute."""
+    rows, granted, refused = first_rulings(bg.ledger)
+    flags = {"decided": granted | refused, "granted": granted, "refused": refused}
+    sums = {name: flag.astype(np.int64) for name, flag in flags.items()}
+    return _in_order(bg.facts("rulings").at[rows], order_rows(bg.ledger, "rulings")[rows], sums)
+
+
+def _endings(bg: Background) -> Stream:
+    """The first ending of each chargeback, which pre-arbitration is not."""
+    facts = bg.facts("chargeback_rulings")
+    outcome = facts.codes("outcome")
+    ended = np.flatnonzero((outcome.codes >= 0) & ~is_word(outcome, "pre_arbitration"))
+    _, first = np.unique(facts.points["chargebacks"][ended], return_index=True)
+    rows = np.sort(ended[first])
+    sums = {"count": _ones(rows.size)}
+    sums |= {word: is_word(outcome, word)[rows].astype(np.int64) for word in ("won", "lost")}
+    return _in_order(facts.at[rows], order_rows(bg.ledger, "chargeback_rulings")[rows], sums)
+
+
+def _deliveries(bg: Background) -> Stream:
+    """The first delivery of each order, how long after payment it was seen, and how long after the promised date."""
+    at = bg.delivered_at[:-1]
+    promised, told = bg.facts("orders").numbers("promised_at")
+    late = np.where(told, np.maximum(at - promised, 0), 0)
+    sums = {"count": _ones(at.size), "transit": at - bg.facts("orders").at}
+    sums |= {"late": (late > 0).astype(np.int64), "lateness": late, "promised": told.astype(np.int64)}
+    return _in_order(at, np.arange(at.size), sums)
+
+
+def _threads(answered: bool) -> Callable[[Background], Stream]:
+    """Inquiries: the buyer's first message that the seller has not answered; or answers, each with how long it took."""
+
+    def make(bg: Background) -> Stream:
+        facts = bg.facts("messages")
+        order, sender = order_rows(bg.ledger, "messages"), facts.codes("sender")
+        buyer, seller = is_word(sender, "buyer"), is_word(sender, "seller")
+        rows = np.flatnonzero((order >= 0) & (buyer | seller))
+        rows = rows[np.lexsort((seller[rows], facts.at[rows]))]
+        opens, took = _answered(order[rows], facts.at[rows], seller[rows], bg.orders)
+        which = rows[took >= 0] if answered else rows[opens]
+        sums = {"count": _ones(which.size)} | ({"latency": took[took >= 0]} if answered else {})
+        return _in_order(facts.at[which], order[which], sums)
+
+    return make
+
+
+@njit(cache=True, nogil=True)
+def _answered(order: Int, at: Int, seller: Flag, orders: int) -> tuple[Flag, Int]:
+    """Where a message opens a thread, and how long after that one answers it (-1 where it answers none)."""
+    since = np.full(orders, -1)
+    opens, took = np.zeros(order.size, np.bool_), np.full(order.size, -1)
+    for i in range(order.size):
+        o = order[i]
+        if seller[i] and since[o] >= 0:
+            took[i], since[o] = at[i] - since[o], -1
+        elif not seller[i] and since[o] < 0:
+            opens[i], since[o] = True, at[i]
+    return opens, took
+
+
+def _agreements(bg: Background) -> Stream:
+    """Agreements kept, by a settled or withdrawn dispute after them, or broken, by a new dispute or a chargeback after them."""
+    messages = bg.facts("messages")
+    agreed = is_word(messages.codes("kind"), "agreement")
+    made = np.append(first_at(order_rows(bg.ledger, "messages"), messages.at, bg.orders, agreed), NOT_YET)
+    ends = {name: (bg.facts(name).at, order_rows(bg.ledger, name)) for name in ("disputes", "chargebacks", "rulings")}
+    quiet = is_word(bg.facts("rulings").codes("outcome"), "settled", "withdrawn")
+    kept = _first_after(made, *ends["rulings"], quiet)
+    broken = np.minimum(*(_first_after(made, *ends[name]) for name in ("disputes", "chargebacks")))
+    order, ones, none = np.arange(bg.orders), _ones(bg.orders), np.zeros(bg.orders, np.int64)
+    return _in_order(
+        np.append(kept, broken),
+        np.append(order, order),
+        {"kept": np.append(ones, none), "broken": np.append(none, ones)},
+    )
+
+
+def _first_after(since: Int, at: Int, order: Int, marked: Flag | None = None) -> Int:
+    """The first of the facts about each order after a moment of that order."""
+    later = at > since[order]
+    return first_at(order, at, since.size - 1, later if marked is None else later & marked)
+
+
+def _standing(known: Int, undone: Int, order: Int, columns: Mapping[str, Int]) -> Stream:
+    """Facts as they stand within each window: they enter when known, and leave when undone or by age.
+
+    `columns` say how much each fact is worth; sums have a window's word at their end.
+    """
+    times, sums = [known], {f"{name}_{w}": [worth] for name, worth in columns.items() for w in SLOW}
+    for window in SLOW:
+        times.append(np.minimum(undone, known + EDGES[window]) if EDGES[window] else undone)
+        for name, worth in columns.items():
+            for w in SLOW:
+                sums[f"{name}_{w}"].append(-worth if w == window else np.zeros_like(worth))
+    n = len(times)
+    return _in_order(
+        np.concatenate(times), np.tile(order, n), {name: np.concatenate(parts) for name, parts in sums.items()}
+    )
+
+
+def _undone(at: Int, undone: Int, order: Int, column: str) -> Stream:
+    """Facts that were taken back, within each window: in when that is known, if still young enough, and out by age."""
+    rows = np.flatnonzero((undone < NOT_YET) & (order >= 0))
+    at, known, order = at[rows], np.maximum(at, undone)[rows], order[rows]
+    times, sums = [known], {f"{column}_{w}": [_inside(at, known, EDGES[w])] for w in SLOW}
+    for window in SLOW:
+        times.append(at + EDGES[window] if EDGES[window] else np.full(at.size, NOT_YET))
+        for w in SLOW:
+            inside = _inside(at, known, EDGES[w])
+            sums[f"{column}_{w}"].append(-inside if w == window else np.zeros_like(inside))
+    n = len(times)
+    return _in_order(
+        np.concatenate(times), np.tile(order, n), {name: np.concatenate(parts) for name, parts in sums.items()}
+    )
+
+
+def _inside(at: Int, known: Int, edge: int) -> Int:
+    """1 where a fact is within the window still when it is taken back."""
+    return _ones(at.size) if edge == 0 else (at + edge > known).astype(np.int64)
+
+
+def findings(bg: Background) -> Stream:
+    """Disputes as they stand found malicious or honest: the latest finding holds, of one moment the gravest."""
+    facts = bg.facts("findings")
+    value, known = facts.numbers("malicious")
+    dispute, at = facts.points["disputes"], facts.at
+    rows = np.flatnonzero(known & (dispute >= 0))
+    rows = rows[np.lexsort((-value[rows], at[rows], dispute[rows]))]
+    new = np.diff(dispute[rows], prepend=-1) != 0
+    rows = rows[new | (np.diff(at[rows], prepend=-1) != 0)]  # one state for each dispute and moment
+    new = np.diff(dispute[rows], prepend=-1) != 0
+    turns = rows[new | (np.diff(value[rows], prepend=-1) != 0)]
+    last = np.append(np.diff(dispute[turns]) != 0, True)[: turns.size]
+    until = np.where(last, NOT_YET, np.append(at[turns][1:], NOT_YET)[: turns.size])
+    order = np.append(order_rows(bg.ledger, "disputes"), -1)[dispute[turns]]
+    malicious = value[turns]
+    return _standing(at[turns], until, order, {"malicious": malicious, "honest": 1 - malicious})
+
+
+def _faked(bg: Background) -> Stream:
+    """Orders with a seller found to fake transactions: they count no more as good history."""
+    order = np.arange(bg.orders)
+    return _undone(bg.facts("orders").at, bg.faked_at[bg.codes("seller_id")[:-1]], order, "orders")
+
+
+def _excused(rulings: bool) -> Callable[[Background], Stream]:
+    """Disputes, or refusals, of buyers whose seller was found guilty: they count no more against the buyer."""
+
+    def make(bg: Background) -> Stream:
+        rows, _, refused = first_rulings(bg.ledger) if rulings else (slice(None), None, slice(None))
+        table = "rulings" if rulings else "disputes"
+        at, order = bg.facts(table).at[rows][refused], order_rows(bg.ledger, table)[rows][refused]
+        return _undone(at, bg.guilty_at[bg.codes("seller_id")[order]], order, "refusals" if rulings else "disputes")
+
+    return make
+
+
+def _exhibits(bg: Background) -> Stream:
+    """Evidence about the asked row or its order, as each case has it; what is filed with a defence is known with it."""
+    evidence, asked = bg.facts("evidence"), bg.asked
+    rows, case = _each(bg, evidence.points["orders"])
+    at = evidence.at[rows]
+    if asked != "orders":
+        own = evidence.points[asked]
+        mine = np.flatnonzero(own >= 0)
+        rows, case = np.append(rows, mine), np.append(case, own[mine])
+        at = np.append(at, evidence.at[mine] - (_filed(bg, mine, own[mine]) if asked == "chargebacks" else 0))
+    sort = np.argsort(at, kind="stable")
+    return Stream(at[sort], bg.asked_orders[case[sort]], case[sort], evidence, rows[sort], made_of(bg, "evidence"))
+
+
+def _filed(bg: Background, rows: Int, chargeback: Int) -> Int:
+    """1 where evidence came with a representment of its chargeback, for it counts as filed with it."""
+    defences = bg.facts("representments")
+    filed = pd.MultiIndex.from_arrays([defences.points["chargebacks"], defences.at])
+    return pd.MultiIndex.from_arrays([chargeback, bg.facts("evidence").at[rows]]).isin(filed).astype(np.int64)
+
+
+def _each(bg: Background, of_order: Int) -> tuple[Int, Int]:
+    """Evidence rows about orders, once for every asked row about the order: positions and rows of the asked table."""
+    asked = np.argsort(bg.asked_orders, kind="stable")
+    orders = bg.asked_orders[asked]
+    rows = np.flatnonzero(of_order >= 0)
+    lo, hi = (np.searchsorted(orders, of_order[rows], side) for side in ("left", "right"))
+    pair, where = positions(lo, hi)
+    return rows[pair], asked[where]
+
+
+DERIVED: Final[Mapping[str, Derived]] = {
+    "matured_orders": Derived(("orders", "chargebacks"), _matured),
+    "rulings": Derived(("disputes", "rulings"), _rulings),
+    "endings": Derived(("chargebacks", "chargeback_rulings"), _endings),
+    "deliveries": Derived(("orders", "orders.promised_at", "scans"), _deliveries),
+    "inquiries": Derived(("messages",), _threads(answered=False)),
+    "answers": Derived(("messages",), _threads(answered=True)),
+    "agreements": Derived(("messages", "disputes", "rulings", "chargebacks"), _agreements),
+    "findings": Derived(("disputes", "findings"), findings),
+    "faked": Derived(("blocks", "blocks.cause", *NAMES["blocks"], "releases"), _faked),
+    "excused_disputes": Derived(GUILT, _excused(rulings=False)),
+    "excused_refusals": Derived(GUILT, _excused(rulings=True)),
+    "exhibits": Derived(
+        ("evidence",), _exhibits, {"disputes": ("disputes",), "chargebacks": ("chargebacks", "representments")}
+    ),
+}
+"""Derived streams by name."""
