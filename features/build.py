@@ -60,7 +60,7 @@ def blocks(
     bg = Background(ledger, horizon, asked_table(asks.question), prior or Prior())
     signals = able(ledger, asks.question, only)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        work = _Work(bg, signals, pool)
+        work = _Work(bg, asks, signals, pool)
         for lo in range(0, max(1, len(asks)), size):
             some = asks.take(np.arange(lo, min(len(asks), lo + size)))
             at = pd.to_datetime(some.at, unit="us", utc=True)
@@ -70,7 +70,7 @@ def blocks(
 class _Work:
     """What is kept from block to block: every entity's histories, and the operands of the case."""
 
-    def __init__(self, bg: Background, signals: list[Signal], pool: ThreadPoolExecutor) -> None:
+    def __init__(self, bg: Background, asks: Askings, signals: list[Signal], pool: ThreadPoolExecutor) -> None:
         self.bg, self.signals, self.pool = bg, signals, pool
         used = {one.text: one for signal in signals for one in signal.operands}
         self.given = {text: one for text, one in used.items() if one.of_case}
@@ -82,7 +82,7 @@ class _Work:
         for signal in signals:
             if signal.entity is not None:
                 by_entity.setdefault(signal.entity, []).append(signal)
-        made = pool.map(lambda some: Histories(bg, some, streams, self.unknown), by_entity.values())
+        made = pool.map(lambda some: Histories(bg, asks, some, streams, self.unknown), by_entity.values())
         self.histories = list(made)
 
     def _streams(self, names: Collection[str]) -> dict[str, Stream]:
@@ -94,7 +94,7 @@ class _Work:
         """Signals by name, in the order of the dictionary."""
         order = self.bg.asked_orders[asks.row]
         given = {text: self._value(asks, order, one) for text, one in self.given.items()}
-        made = self.pool.map(lambda h: h.block(asks.row, order, asks.at, given), self.histories)
+        made = self.pool.map(lambda h: h.block(asks, given), self.histories)
         found = {name: values for some in made for name, values in some.items()}
         found |= {one.name: computed(one, given, {}) for one in self.signals if one.entity is None}
         return {one.name: found[one.name] for one in self.signals}

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from features.asking import Askings
 from features.background import Background
 from features.formulas import FORMULAS
 from features.kernel import Code, Int, Sweep, first_meetings
@@ -29,13 +30,19 @@ class Histories:
     """All histories of one entity, met by askings block after block."""
 
     def __init__(
-        self, bg: Background, signals: Sequence[Signal], streams: Mapping[str, Stream], unknown: Collection[str] = ()
+        self,
+        bg: Background,
+        asks: Askings,
+        signals: Sequence[Signal],
+        streams: Mapping[str, Stream],
+        unknown: Collection[str] = (),
     ) -> None:
         entity = signals[0].entity
         assert entity is not None
-        self.signals, self.link, self.case = signals, entity.link, entity.columns == CASE
-        self.members = None if self.case else members(bg, entity)
+        self.signals, self.link = signals, entity.link
+        self.members = None if entity.columns == CASE else members(bg, entity)
         self._columns, self._bg, self._unknown = entity.columns, bg, unknown
+        self._asked = self._who(asks)
         self._sweeps = [
             (name, windows, measures, self._sweep(bg, streams.get(name), name, windows, measures))
             for name, windows, measures in self._wanted()
@@ -64,7 +71,9 @@ class Histories:
         if isinstance(declared, Shared):
             assert self.members is not None
             at, codes, step = declared.make(bg, self._met)
-            return Sweep(at, codes, self.members.groups, [step] * len(wanted) if windows else [], edges)
+            return Sweep(
+                at, codes, self.members.groups, [step] * len(wanted) if windows else [], edges, asked=self._asked
+            )
         assert stream is not None
         codes = self._whose(stream)
         at, sort = (stream.at, None) if self.members is None else self.members.entered(stream)
@@ -72,7 +81,13 @@ class Histories:
         summed = [self._measure(bg, stream, codes, one, groups) for one in wanted if windows]
         if sort is not None:
             codes, summed = codes[sort], [values[sort] for values in summed]
-        return Sweep(at, codes, groups, summed, edges)
+        return Sweep(at, codes, groups, summed, edges, asked=self._asked)
+
+    def _who(self, asks: Askings) -> Code:
+        """The entity of each asking, -1 where it is not known."""
+        if self.members is None:
+            return asks.row.astype(np.int32)
+        return self.members.at(self._bg.asked_orders[asks.row], asks.at)
 
     @cached_property
     def _met(self) -> Meetings:
@@ -97,10 +112,10 @@ class Histories:
             codes, groups, np.append(partners.codes, np.int32(-1))[stream.order], len(partners.values)
         )
 
-    def block(self, case: Int, order: Int, t: Int, given: Mapping[str, Float]) -> dict[str, NDArray[np.float32]]:
-        """Signals by name of askings at times `t` (n,) about rows of the asked table and `orders`, and what is given."""
-        asked = case.astype(np.int32) if self.members is None else self.members.at(order, t)
-        found = self._totals(asked, t)
+    def block(self, asks: Askings, given: Mapping[str, Float]) -> dict[str, NDArray[np.float32]]:
+        """Signals by name of the next askings, from their histories and from operands of the case."""
+        asked = self._who(asks)
+        found = self._totals(asked, asks.at)
         nobody = asked < 0
         if self.link:
             nobody |= found[_CROWD] > PLACEHOLDER

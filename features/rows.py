@@ -144,6 +144,9 @@ def judge_references(source: Source, at: Int, parents: Mapping[str, Parent], bad
             continue
         ids = encode(source.column(column))
         targets = list(CASES.values()) if target == "case_kind" else [target]
+        declared = table.column(column)
+        if target != "case_kind" and target not in parents and declared is not None and not declared.required:
+            continue  # what a row may do without points to a table that the ledger does without
         met = {name: _point(ids, at, parents.get(name)) for name in targets}
         if target == "case_kind":
             _keep_kind(source, met, bad)

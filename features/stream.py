@@ -31,6 +31,7 @@ class Stream:
     made: Mapping[str, Callable[[], Numbers]] = field(default_factory=dict)
     sums: Mapping[str, Int] = field(default_factory=dict)
     own: Mapping[str, Code] = field(default_factory=dict)
+    _kept: dict[str, Int] = field(default_factory=dict)
 
     def numbers(self, name: str) -> Numbers:
         """A column as int64, 0 where unknown, and where it is known."""
@@ -55,7 +56,12 @@ class Stream:
         return "count" if column is None else column.kind
 
     def measure(self, one: Operand, orders: Facts) -> Int:
-        """What an operand sums, int64 (n,), 0 for facts that do not meet its conditions."""
+        """What an operand sums, int64 (n,), 0 for facts that do not meet its conditions; kept, for many entities sum it."""
+        if one.text not in self._kept:
+            self._kept[one.text] = self._measured(one, orders)
+        return self._kept[one.text]
+
+    def _measured(self, one: Operand, orders: Facts) -> Int:
         if one.measure == "count" and "count" not in self.sums:
             values = np.ones(self.at.size, np.int64)
         elif one.measure.endswith("_known"):

@@ -40,7 +40,7 @@ def _family(family: Family) -> str:
         for entity, found in by_entity.items():
             rows.setdefault((*pattern, *_cells(found)), []).append(entity)
     head = f"### {family.name.capitalize()}\n\n{family.says}\n\n| signal | windows | unit | part | what it is | questions |"
-    return "\n".join([head, "|---|---|---|---|---|---|", *(_row(*key, whose=whose) for key, whose in rows.items())])
+    return "\n".join([head, "|---|---|---|---|---|---|", *(_row(whose, *key) for key, whose in rows.items())])
 
 
 def _declared(family: Family) -> dict[tuple[str, ...], dict[str, list[tuple[Signal, str]]]]:
@@ -62,7 +62,7 @@ def _cells(found: list[tuple[Signal, str]]) -> tuple[str, str, str]:
     return windows, found[0][0].part, "all" if len(asked) == len(ASKED) else ", ".join(asked)
 
 
-def _row(name: str, unit: str, meaning: str, windows: str, part: str, asked: str, whose: list[str]) -> str:
+def _row(whose: list[str], name: str, unit: str, meaning: str, windows: str, part: str, asked: str) -> str:
     who = whose[0] if len(whose) == 1 else f"{{{','.join(whose)}}}"
     says = meaning.format(entity=who.replace("_", " and ") if len(whose) == 1 else "one")
     return f"| `{'_'.join(filter(None, (who, name)))}` | {windows} | {unit} | {part} | {says} | {asked} |"

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from features import Ledger, signals
-from features.asking import askings
+from features import Ledger, signals, transaction
+from features.asking import Askings, askings
+from features.background import NOT_YET, first_at
 from features.dictionary import dictionary
 from features.kernel import DAY, Flag, Int
 from features.signal import Float
@@ -17,7 +18,6 @@ from pipelines.marketplace import Events
 from pipelines.marketplace.claims import CAUSES, SIDE, SIDES, in_bad_faith
 from pipelines.marketplace.ledger import tables
 from pipelines.marketplace.people import STRANGER
-from pipelines.marketplace.proofs import BUYER
 
 FEWEST: Final = 40
 """Cases of a cause below which nothing is said of it."""
@@ -28,7 +28,7 @@ SURE: Final = 3.0
 SAMPLE: Final = 20_000
 """Orders that stolen ones are told from."""
 SHOWN_BY: Final = 7 * DAY
-"""How long after a dispute its evidence is looked at."""
+"""How long after it was opened a dispute is looked at."""
 
 
 @dataclass(frozen=True)
@@ -42,36 +42,29 @@ class View:
 
 
 def view(it: Events) -> View:
-    """The signals of all disputes at their own moment and of a sample of orders, stolen ones all, with the truth of each."""
+    """The signals of disputes a week after they were opened and of a sample of orders, stolen ones all, with their truth."""
     ledger = Ledger.of(tables(it))
-    disputes = signals(ledger, "dispute_outcome")
+    disputes = signals(ledger, "dispute_outcome", asks=_unruled(ledger))
     row = disputes["ask_id"].str[1:].astype("int64").to_numpy()
     stolen = it.trade.bought.spirit == STRANGER
     some = np.random.default_rng(it.seed).random(len(stolen)) < SAMPLE / len(stolen)
     asks = askings(ledger, "chargeback_risk")
-    asked = pd.DataFrame({"ask_id": asks.ids.to_pandas(), "at": pd.to_datetime(asks.at, unit="us", utc=True)})
-    orders = signals(ledger, "chargeback_risk", asks=asked[(stolen | some)[asks.row]])
+    orders = signals(ledger, "chargeback_risk", asks=_named(asks, asks.at)[(stolen | some)[asks.row]])
     order = orders["ask_id"].str[1:].astype("int64").to_numpy()
-    shown = pd.DataFrame({"shared_evidence": shared_evidence(it)[row]}, dtype=np.float32)
-    return View(pd.concat([disputes, shown], axis=1), it.quarrels.opened.cause[row], orders, stolen[order])
+    return View(disputes, it.quarrels.opened.cause[row], orders, stolen[order])
 
 
-def shared_evidence(it: Events) -> Int:
-    """For each dispute, how many other buyers had shown one of its pictures before, a week after it was opened."""
-    shown, opened = it.quarrels.shown, it.quarrels.opened
-    buyer = it.trade.bought.buyer[opened.order]
-    rows = np.flatnonzero((shown.content >= 0) & (shown.party == BUYER))
-    rows = rows[np.argsort(shown.at[rows], kind="stable")]
-    seen: dict[int, set[int]] = {}
-    others = np.zeros(len(opened), np.int64)
-    for content, case, at in zip(
-        *(values[rows].tolist() for values in (shown.content, shown.case, shown.at)), strict=True
-    ):
-        known = seen.setdefault(content, set())
-        if at < opened.at[case] + SHOWN_BY:
-            others[case] = max(others[case], len(known - {buyer[case]}))
-        known.add(int(buyer[case]))
-    return others
+def _unruled(ledger: Ledger) -> pd.DataFrame:
+    """Every dispute, a week after it was opened, when there is evidence, unless it was ruled on before."""
+    asks = askings(ledger, "dispute_outcome")
+    rulings = ledger.facts["rulings"]
+    ruled = np.append(first_at(rulings.points["disputes"], rulings.at, len(ledger.facts["disputes"])), NOT_YET)
+    late = asks.at + SHOWN_BY
+    return _named(asks, late)[ruled[asks.row] >= late]
+
+
+def _named(asks: Askings, at: Int) -> pd.DataFrame:
+    return pd.DataFrame({"ask_id": asks.ids.to_pandas(), "at": pd.to_datetime(at, unit="us", utc=True)})
 
 
 @dataclass(frozen=True)
@@ -145,12 +138,15 @@ def _by_chance(yes: Flag) -> float:
 
 @cache
 def kinds() -> dict[str, list[str]]:
-    """All declared signals by kind: each of the case by itself, those of histories by entity and by pattern."""
+    """All declared signals by kind: by family, by whose history it is, and those of the transaction background by pattern."""
     found: dict[str, list[str]] = {}
     for question in ("chargeback_risk", "dispute_outcome"):
         for signal in dictionary(question):
-            of = signal.entity
-            kinds = [signal.name] if of is None else [f"histories of {of.name}", f"histories by {signal.pattern.name}"]
-            for kind in kinds:
+            of = [f"family {signal.family}"]
+            if signal.entity is not None:
+                of.append(f"histories of {signal.entity.name}")
+            if signal.family == transaction.FAMILY.name:
+                of.append(f"histories by {signal.pattern.name}")
+            for kind in of:
                 found.setdefault(kind, []).append(signal.name)
     return found

@@ -800,7 +800,7 @@ class Answered:
         for column, op, words in re.findall(r"(\w+)(!=|=)([^,]+)", where or ""):
             inside = [f for f in inside if holds(f.says, f.order, column, op, tuple(words.split("|")))]
         if measure == "count":
-            return sum(fact.says.get("count", 1) for fact in inside)
+            return sum(int(fact.says.get("count", 1)) for fact in inside)
         if measure.endswith("_known"):
             return sum(fact.says[measure.removesuffix("_known")] is not None for fact in inside)
         return sum(fact.says[measure] or 0 for fact in inside)

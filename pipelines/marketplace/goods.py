@@ -146,7 +146,7 @@ def products(rng: Generator, m: Marketplace, who: Sellers) -> Products:
         packaging=(30 + 0.06 * grams * pack * np.exp(rng.normal(0, 0.3, n))).astype(np.int64),
         faulty=_spread(rng, m.faulty_products, n),
         faulty_from=spell,
-        counterfeit=fake & (brand >= 0) & chance(rng, 0.9, n),
+        counterfeit=fake & (brand >= 0) & chance(rng, 0.35, n),
     )
 
 

@@ -77,13 +77,13 @@ class Marketplace:
     # sellers and goods
     careful_share: float = _is(0.3, "share", (0.0, 0.6), "sellers who document, weigh and answer")
     sloppy_share: float = _is(0.15, "share", (0.0, 0.4), "sellers who are late, unclear and slow to answer")
-    counterfeiter_share: float = _is(0.015, "share", (0.0, 0.1), "sellers of counterfeits")
+    counterfeiter_share: float = _is(0.04, "share", (0.0, 0.1), "sellers of counterfeits")
     faker_share: float = _is(0.012, "share", (0.0, 0.1), "sellers who fake transactions")
     fake_orders: float = _is(
         0.7, "factor", (0.0, 4.0), "fake orders for each order that a mean faker's share of trade would give"
     )
-    short_loader_share: float = _is(0.02, "share", (0.0, 0.1), "sellers who pack less than was sold")
-    short_rate: float = _is(0.25, "share", (0.05, 0.9), "a short-loader's orders of several units that are short")
+    short_loader_share: float = _is(0.05, "share", (0.0, 0.1), "sellers who pack less than was sold")
+    short_rate: float = _is(0.1, "share", (0.05, 0.9), "a short-loader's orders of several units that are short")
     faulty_products: float = _is(0.025, "share", (0.0, 0.1), "products that are faulty", RANGE + ": 0.01 to 0.03")
     faulty_units: float = _is(0.46, "share", (0.1, 0.9), "units of a faulty product that fail")
     wrong_item_rate: float = _is(
@@ -235,7 +235,7 @@ _ENRICHED: Final = {
     **{"opportunist_share": 0.15, "opportunist_claims": 0.05, "serial_share": 0.02, "serial_claims": 0.2},
     **{"ring_share": 0.022, "ring_claims": 0.24, "stolen_rate": 0.012, "forgotten_rate": 0.05, "bank_first": 0.3},
     **{"loss_rate": 0.008, "damage_rate": 0.012, "false_scan_rate": 0.004, "misunderstanding_rate": 0.012},
-    **{"counterfeiter_share": 0.03, "short_loader_share": 0.04, "faulty_products": 0.06, "wrong_item_rate": 0.008},
+    **{"counterfeiter_share": 0.06, "short_loader_share": 0.08, "faulty_products": 0.06, "wrong_item_rate": 0.008},
     **{"escalated": 0.37, "examined_rate": 0.4, "audit_rate": 0.03},
 }
 WORLDS: Final[Mapping[str, Mapping[str, float]]] = {
