@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import check, handbook, made, real, rules, signals, simulate
+from benchmarks import check, growth, handbook, kernel, made, peers, real, rules, signals, simulate
 from benchmarks.__main__ import BENCHMARKS, main, parser
 from benchmarks.command import ROOT, run
 from benchmarks.paired import draws, interval
@@ -43,8 +43,34 @@ def test_public_data_that_are_missing_are_skipped_with_a_reason(
     assert said.count("Skipped: no folder") == sum(found.group == "real" for found in BENCHMARKS.values())
 
 
-def test_the_kernel_and_its_peer_find_the_same(tmp_path: Path) -> None:
-    assert "| 2,000 |" in signals.kernel(bench(tmp_path))
+def test_the_kernel_and_its_peers_find_the_same(tmp_path: Path) -> None:
+    said = kernel.kernel(bench(tmp_path))
+    assert "; 144 signals: " in said
+    assert "| redress kernel |" in said
+
+
+def test_a_way_that_finds_one_value_else_is_told_apart(tmp_path: Path) -> None:
+    streams = kernel.market(500)
+    one, other = (kernel.whole(kernel.by_kernel, streams, streams["orders"]) for _ in range(2))
+    assert kernel.same(one, other)
+    other[-1][0][1][-1] += 1
+    assert not kernel.same(one, other)
+
+
+def test_the_growth_of_the_kernel_is_an_exponent(tmp_path: Path) -> None:
+    assert "| 20,000 |" in growth.growth(bench(tmp_path))
+
+
+def test_a_giant_has_a_tenth_of_every_stream(tmp_path: Path) -> None:
+    streams = kernel.market(5_000)
+    joined = growth.with_giant(streams["orders"], 99).codes["seller"]
+    assert (joined == 99).mean() == pytest.approx(0.1, rel=0.2)
+    assert "| a seller with a tenth |" in growth.giant(bench(tmp_path))
+
+
+def test_each_way_has_its_own_peak_of_memory(tmp_path: Path) -> None:
+    said = growth.memory(bench(tmp_path))
+    assert all(f"| {name} |" in said for name in kernel.OURS | peers.FAST)
 
 
 def test_the_job_writes_signals_of_every_order(tmp_path: Path) -> None:
