@@ -66,7 +66,7 @@ def sellers(streams: Streams) -> list[Found]:
 def with_giant(facts: Facts, seller: int) -> Facts:
     """The same facts, those about one order in ten of one `seller`."""
     codes = facts.codes["seller"]
-    mine = facts.cents % round(1 / GIANT) == 0
+    mine = facts.measures[1] % round(1 / GIANT) == 0
     return replace(facts, codes=facts.codes | {"seller": np.where(mine, np.int32(seller), codes)})
 
 

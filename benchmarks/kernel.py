@@ -32,7 +32,7 @@ def market(rows: int, *, seed: int = 0) -> Streams:
     groups = {"buyer": rows // 5, "seller": rows // 100, "product": rows // 20, "device": rows * 3 // 10}
     codes = {name: ((n + 1) * rng.random(rows) ** 2).astype(np.int32) for name, n in groups.items()}
     at, cents = np.sort(rng.integers(0, SPAN, rows)), rng.integers(1, 50_000, rows)
-    made = {"orders": Facts(at, np.ones(rows, np.int64), cents, codes)}
+    made = {"orders": Facts(at, np.stack([np.ones(rows, np.int64), cents]), codes)}
     for name, share in SHARES.items():
         of = rng.choice(rows, max(1, int(rows * share)), replace=False)
         late = at[of] + rng.integers(DAY, 90 * DAY, of.size)
@@ -50,7 +50,7 @@ def blocks(facts: Facts, asks: Facts, entity: str, edges: tuple[int, ...]) -> It
     """What the kernel finds, one block of askings at a time."""
     own, codes = facts.codes[entity], asks.codes[entity]
     groups = int(max(own.max(), codes.max())) + 1
-    sweep = Sweep(facts.at, own, groups, [facts.count, facts.cents], edges, asked=codes)
+    sweep = Sweep(facts.at, own, groups, facts.measures, edges, asked=codes)
     for lo in range(0, codes.size, BLOCK):
         totals = sweep.totals(codes[lo : lo + BLOCK], asks.at[lo : lo + BLOCK])
         yield totals.windows, totals.last

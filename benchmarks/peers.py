@@ -23,17 +23,16 @@ Found = list[tuple[Int, Int]]
 
 @dataclass(frozen=True)
 class Facts:
-    """Facts in time order: `at`, a `count` of ones and `cents` (n,), and the entity of each by name."""
+    """Facts in time order: `at` (n,), `measures` (2, n), ones and cents, and the entity of each by name."""
 
     at: Int
-    count: Int
-    cents: Int
+    measures: Int
     codes: dict[str, Code]
 
     def take(self, rows: Int) -> "Facts":
         """Some of them."""
         codes = {name: codes[rows] for name, codes in self.codes.items()}
-        return Facts(self.at[rows], self.count[rows], self.cents[rows], codes)
+        return Facts(self.at[rows], np.ascontiguousarray(self.measures[:, rows]), codes)
 
 
 Way = Callable[[Facts, Facts, str, tuple[int, ...]], Found]
@@ -41,7 +40,7 @@ Way = Callable[[Facts, Facts, str, tuple[int, ...]], Found]
 
 def _running(facts: Facts, entity: str) -> Int:
     """Running totals of count and cents by entity (n + 1, 2), after a row of zeros, by pandas."""
-    frame = pd.DataFrame({"entity": facts.codes[entity], "count": facts.count, "cents": facts.cents})
+    frame = pd.DataFrame({"entity": facts.codes[entity], "count": facts.measures[0], "cents": facts.measures[1]})
     totals = frame.groupby("entity", sort=False)[["count", "cents"]].cumsum()
     return np.concatenate([np.zeros((1, 2), np.int64), totals.to_numpy()])
 
@@ -81,7 +80,9 @@ def by_stacked_asof(facts: Facts, asks: Facts, entity: str, edges: tuple[int, ..
 
 def by_join_asof(facts: Facts, asks: Facts, entity: str, edges: tuple[int, ...]) -> Found:
     """Polars: running totals over each entity, and a backward join_asof for each edge."""
-    rows = pl.DataFrame({"at": facts.at, "entity": facts.codes[entity], "count": facts.count, "cents": facts.cents})
+    rows = pl.DataFrame(
+        {"at": facts.at, "entity": facts.codes[entity], "count": facts.measures[0], "cents": facts.measures[1]}
+    )
     rows = rows.with_columns(pl.col("count", "cents").cum_sum().over("entity"), pl.col("at").alias("last"))
     right = rows.set_sorted("at").lazy()
 
@@ -123,7 +124,9 @@ def by_range_join(facts: Facts, asks: Facts, entity: str, edges: tuple[int, ...]
 def _queried(query: str, facts: Facts, asks: Facts, entity: str, windows: int) -> Found:
     """What a query finds of askings that have any fact: their place, the last `at`, and counts and sums."""
     with duckdb.connect() as con:
-        con.register("facts", pd.DataFrame({"entity": facts.codes[entity], "moment": facts.at, "cents": facts.cents}))
+        con.register(
+            "facts", pd.DataFrame({"entity": facts.codes[entity], "moment": facts.at, "cents": facts.measures[1]})
+        )
         places = np.arange(asks.at.size)
         con.register("asks", pd.DataFrame({"entity": asks.codes[entity], "moment": asks.at, "place": places}))
         place, at, *columns = con.execute(query).fetchnumpy().values()

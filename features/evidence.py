@@ -85,7 +85,7 @@ def _items(name: str, where: str, says: str) -> Pattern:
 STATE: Final = (
     _of("evidence_count", "value", ("exhibits.count",), "items", "items of evidence"),
     *(_items(f"evidence_by_{party}_count", f"party={party}", f"items brought by the {party}") for party in PARTIES),
-    *(_items(f"has_{kind}_count", f"kind={kind}", f"items {kind.replace('_', ' ')}") for kind in EVIDENCE),
+    *(_items(f"items_{kind}", f"kind={kind}", f"items {kind.replace('_', ' ')}") for kind in EVIDENCE),
     _items("evidence_carrier_issued_count", "issuer=carrier", "items that the carrier issued"),
     _of("days_since_evidence", "days", ("asking.at", "exhibits.last"), "days", "days since the last item"),
     _of(

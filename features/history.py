@@ -1,6 +1,6 @@
 """Histories: the cumulative rows of one entity over every stream, and its signals for a block of askings."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -61,7 +61,7 @@ class Histories:
         grouped: dict[tuple[str, tuple[str, ...]], list[Operand]] = {}
         for one, words in windows.items():
             grouped.setdefault((one.source, tuple(w for w in EDGES if w in words)), []).append(one)
-        return [(name, edges, measures) for (name, edges), measures in grouped.items()]
+        return [(name, edges, some) for (name, edges), measures in grouped.items() for some in _pieces(measures)]
 
     def _sweep(
         self, bg: Background, stream: Stream | None, name: str, windows: tuple[str, ...], wanted: Sequence[Operand]
@@ -131,6 +131,18 @@ class Histories:
                 found |= {(one.text, word): totals.windows[w, m] for m, one in enumerate(measures)}
             found |= {(f"{name}.first", "ever"): totals.first, (f"{name}.last", "ever"): totals.last}
         return found
+
+
+PIECES: Final = (4, 2, 1)
+"""How many measures are summed in one sweep: for each number the sweep is compiled anew, so that there are few."""
+
+
+def _pieces(measures: list[Operand]) -> Iterator[list[Operand]]:
+    """The measures in pieces of as many as a sweep is compiled for."""
+    while measures:
+        size = next(size for size in PIECES if size <= len(measures))
+        yield measures[:size]
+        measures = measures[size:]
 
 
 def _bare(one: Operand) -> Operand:

@@ -8,7 +8,7 @@ and nothing is searched.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numba import njit
@@ -33,6 +33,8 @@ ONE: Final = np.uint64(1)
 """Places in arrays are unsigned: whether they count from the end need not be asked, which would cost a third more."""
 TILE: Final = 32
 """Askings whose rows of state are read ahead together."""
+MANY: Final = np.uint64(256)
+"""Facts between the askings of a tile that are not read ahead: they would push each other out of the cache."""
 
 
 @njit(cache=True, nogil=True)
@@ -76,20 +78,6 @@ def first_meetings(codes: Code, groups: int, partners: Code, others: int) -> Int
     return new
 
 
-class Facts(NamedTuple):
-    """Facts in time order: `at` (n,), the `row` of state of each, and `measures`; `after` links those of one row.
-
-    A row of state (wide,) holds the first and the last `at`, the total of each measure, and for each window what has
-    left it of each measure. Where windows of the last k are asked for, it goes on with how many facts there are, the
-    newest, and for each such window its k-th last fact and the first that has not left.
-    """
-
-    at: Int
-    row: Row
-    measures: tuple[Int, ...]
-    after: Place
-
-
 @njit(cache=True, nogil=True)
 def _settle(codes: Code, asked: Flag) -> tuple[Row, Row, int, int]:
     """The row of state of each entity, by code + 1, and of each fact; how many rows there are, and facts of the asked."""
@@ -105,112 +93,113 @@ def _settle(codes: Code, asked: Flag) -> tuple[Row, Row, int, int]:
     return home, row, taken, kept
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _add(facts: Facts, i: np.uint64, state: Int, column: int) -> None:
-    for m in range(len(facts.measures)):
-        state[facts.row[i], column + m] += facts.measures[m][i]
-
-
 @njit(cache=True, nogil=True)
-def _push(facts: Facts, i: np.uint64, state: Int, edges: Int) -> None:
-    """Takes from the last-k windows of fact i's entity what it pushes out."""
-    row, c, m = facts.row[i], 2 + (edges.size + 1) * len(facts.measures), len(facts.measures)
-    count = state[row, c]
+def _push(at: Int, sums: Int, after: Place, i: np.uint64, state: Int, edges: Int) -> None:
+    """Takes from the last-k windows of an entity, whose row of state is given, what its new fact i pushes out.
+
+    `after` links each fact of an entity with the next. The row goes on behind the sums with how many facts there are,
+    the newest, and for each such window its k-th last fact and the first that has not left.
+    """
+    c = 2 + (edges.size + 1) * len(sums)
+    count = state[c]
     if count > 0:
-        facts.after[state[row, c + 1]] = i
-    state[row, c], state[row, c + 1] = count + 1, i
+        after[state[c + 1]] = i
+    state[c], state[c + 1] = count + 1, i
     for w in range(edges.size):
         if edges[w] < 0:
             c += 2
             if count == 0:
-                state[row, c] = state[row, c + 1] = i
+                state[c] = state[c + 1] = i
             elif count >= -edges[w]:
-                state[row, c] = facts.after[state[row, c]]
-            while facts.at[state[row, c + 1]] < facts.at[state[row, c]]:
-                _add(facts, np.uint64(state[row, c + 1]), state, 2 + (w + 1) * m)
-                state[row, c + 1] = facts.after[state[row, c + 1]]
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _enter(facts: Facts, p: np.uint64, until: np.int64, state: Int, edges: Int) -> np.uint64:
-    """Adds the facts from p on that are before `until` to their totals; the first that is not."""
-    while p < facts.at.size and facts.at[p] < until:
-        row = facts.row[p]
-        if state[row, 0] == NEVER:
-            state[row, 0] = facts.at[p]
-        state[row, 1] = facts.at[p]
-        _add(facts, p, state, 2)
-        if facts.after.size > 0:
-            _push(facts, p, state, edges)
-        p += ONE
-    return p
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _leave(facts: Facts, p: np.uint64, end: np.uint64, until: np.int64, state: Int, column: int) -> np.uint64:
-    """Adds the facts from p on that are before `until`, and not past `end`, to what left a window; the first that is not."""
-    while p < end and facts.at[p] < until:
-        _add(facts, p, state, column)
-        p += ONE
-    return p
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _answer(state: Int, row: np.uint32, edges: int, measures: int, windows: Int, i: int, step: int) -> None:
-    """Writes what is in each window, the totals less what left, to places i, i + step and so on."""
-    left = 2 + measures
-    for _ in range(edges):
-        for m in range(measures):
-            windows[i] = state[row, 2 + m] - state[row, left]
-            left += 1
-            i += step
+                state[c] = after[state[c]]
+            while at[state[c + 1]] < at[state[c]]:
+                for k in range(len(sums)):
+                    state[2 + (w + 1) * len(sums) + k] += sums[k, state[c + 1]]
+                state[c + 1] = after[state[c + 1]]
 
 
 @njit(cache=True, nogil=True)
-def _touch(facts: Facts, p: np.uint64, until: np.int64, state: Int, column: int) -> tuple[np.uint64, int]:
-    """Reads ahead the state that facts from p on and before `until` will change; the first that is not, and a sum."""
+def _touch(at: Int, row: Row, p: np.uint64, until: np.int64, state: Int, column: int) -> int:
+    """Reads the state that facts from p on and before `until` will change; its sum."""
     read = 0
-    while p < facts.at.size and facts.at[p] < until:
-        read += state[facts.row[p], column]
+    while p < at.size and at[p] < until:
+        read += state[row[p], column]
         p += ONE
-    return p, read
+    return read
 
 
 @njit(cache=True, nogil=True)
-def _ahead(facts: Facts, heads: Place, t: np.int64, state: Int, edges: Int, here: Row) -> int:
-    """Reads ahead what askings of the rows `here` up to t will need.
+def _ahead(at: Int, row: Row, measures: int, heads: Place, t: np.int64, state: Int, edges: Int, here: Row) -> int:
+    """Reads ahead what askings of the rows `here`, the last of them at `t`, will need: all reads wait at once for memory.
 
-    Where one read would wait for the memory that the one before it told of, these wait together. Their sum is of no
-    use, but keeps the compiler from leaving them out.
+    The sum of it is of no use, but keeps the compiler from leaving the reads out.
     """
-    read, m = 0, len(facts.measures)
-    for row in here:
-        read += state[row, 0] + state[row, -1]
-    heads[0], found = _touch(facts, heads[0], t, state, 0)
+    read = _touch(at, row, heads[0], t, state, 0)
+    for r in here:
+        read += state[r, 0] + state[r, -1]
     for w in range(edges.size):
         if edges[w] > 0:
-            heads[w + 1], more = _touch(facts, heads[w + 1], t - edges[w], state, 2 + (w + 1) * m)
-            found += more
-    return read + found
+            read += _touch(at, row, heads[w + 1], t - edges[w], state, 2 + (w + 1) * measures)
+    return read
 
 
 @njit(cache=True, nogil=True)
 def _sweep(
-    facts: Facts, heads: Place, state: Int, edges: Int, here: Row, t: Int, windows: Int, first: Int, last: Int
+    at: Int,
+    row: Row,
+    sums: Int,
+    like: tuple[int, ...],
+    after: Place | None,
+    heads: Place,
+    state: Int,
+    edges: Int,
+    here: Row,
+    t: Int,
+    windows: Int,
+    first: Int,
+    last: Int,
 ) -> int:
-    """Answers askings in time order of the rows `here`; `heads` (w + 1,) says how far totals and windows have come."""
-    read, ahead, m = 0, heads.copy(), len(facts.measures)
+    """Answers askings in time order of the rows `here`; `heads` (w + 1,) says how far totals and windows have come.
+
+    A row of `state` holds the first and the last `at`, the total of each measure, and for each window what has left it
+    of each measure. `like` is as long as the measures are many, which the compiler then knows. All of it is one function:
+    arrays that the innermost loops hand on to others would be counted each time.
+    """
+    read, begun, m, step = 0, heads[0], len(like), np.uint64(t.size)
     for lo in range(0, t.size, TILE):
         hi = min(lo + TILE, t.size)
-        read += _ahead(facts, ahead, t[hi - 1], state, edges, here[lo:hi])
+        few, begun = heads[0] - begun < MANY, heads[0]
+        if few:
+            read += _ahead(at, row, m, heads, t[hi - 1], state, edges, here[lo:hi])
         for i in range(lo, hi):
-            heads[0] = _enter(facts, heads[0], t[i], state, edges)
+            p = heads[0]
+            while p < at.size and at[p] < t[i]:
+                r = row[p]
+                if state[r, 0] == NEVER:
+                    state[r, 0] = at[p]
+                state[r, 1] = at[p]
+                for k in range(m):
+                    state[r, 2 + k] += sums[k, p]
+                if after is not None:
+                    _push(at, sums, after, p, state[r], edges)
+                p += ONE
+            heads[0] = p
             for w in range(edges.size):
                 p = heads[w + 1]
-                if edges[w] > 0 and p < heads[0] and facts.at[p] < t[i] - edges[w]:
-                    heads[w + 1] = _leave(facts, p, heads[0], t[i] - edges[w], state, 2 + (w + 1) * m)
-            first[i], last[i] = state[here[i], 0], state[here[i], 1]
-            _answer(state, here[i], edges.size, m, windows, i, t.size)
+                if edges[w] > 0 and p < heads[0] and at[p] < t[i] - edges[w]:
+                    since = t[i] - edges[w]
+                    while p < heads[0] and at[p] < since:
+                        for k in range(m):
+                            state[row[p], 2 + (w + 1) * m + k] += sums[k, p]
+                        p += ONE
+                    heads[w + 1] = p
+            r, left, j = here[i], 2 + m, np.uint64(i)
+            first[i], last[i] = state[r, 0], state[r, 1]
+            for _ in range(edges.size):
+                for k in range(m):
+                    windows[j] = state[r, 2 + k] - state[r, left]
+                    left += 1
+                    j += step
     return read
 
 
@@ -238,8 +227,8 @@ class Sweep:
     """One stream met by askings that come in time order, block after block.
 
     Facts are in time order; `codes` (n,) say whose each is, -1 for nobody's. `edges` are lengths of windows: 0 means
-    always, and -k the last k facts with those of the same moment as the first of them. Where `asked` holds all codes
-    that will ever be asked about, the facts of others are left out.
+    always, and -k the last k facts with those of the same moment as the first of them. `measures` in one array (m, n)
+    are not copied. Where `asked` holds all codes that will ever be asked about, the facts of others are left out.
 
     >>> sweep = Sweep(np.array([0, 10, 20]), np.zeros(3, np.int32), 1, [np.array([5, 7, 9])], [10, 0])
     >>> [sweep.totals(np.zeros(1, np.int32), np.array([t])).windows[:, 0, 0].tolist() for t in (20, 21)]
@@ -251,7 +240,7 @@ class Sweep:
         at: Int,
         codes: Code,
         groups: int,
-        measures: Sequence[Int],
+        measures: Sequence[Int] | Int,
         edges: Sequence[int],
         *,
         asked: Code | None = None,
@@ -261,14 +250,14 @@ class Sweep:
             which[asked[asked >= 0]] = True
         self._home, row, rows, kept = _settle(codes, which)
         self._shape = len(edges), len(measures)
-        if not measures:
+        if not len(measures):
             edges, measures = (), (at,)
         if 2 * kept < at.size:
             keep = np.flatnonzero(row != UNASKED)
             at, row, measures = at[keep], row[keep], [measure[keep] for measure in measures]
         links = 2 * sum(edge < 0 for edge in edges)
-        after = np.zeros(at.size if links else 0, np.uint64)
-        self._facts = Facts(at, row, tuple(np.require(measure, np.int64, ["C", "W"]) for measure in measures), after)
+        after = np.zeros(at.size, np.uint64) if links else None
+        self._facts = at, row, np.ascontiguousarray(measures, np.int64), (0,) * len(measures), after
         self._heads, self._edges = np.zeros(len(edges) + 1, np.uint64), np.array(edges, np.int64)
         self._state = np.zeros((rows, 2 + (len(edges) + 1) * len(measures) + (links and 2 + links)), np.int64)
         self._state[:, :2] = NEVER
@@ -276,9 +265,9 @@ class Sweep:
     def totals(self, codes: Code, t: Int) -> Totals:
         """What the entities `codes` (n,) had before each `t` (n,); times must not decrease, nor from call to call."""
         first, last = np.empty((2, t.size), np.int64)
-        windows = np.empty((len(self._edges), len(self._facts.measures), t.size), np.int64)
+        windows = np.empty((len(self._edges), len(self._facts[2]), t.size), np.int64)
         here = self._home[codes + np.int32(1)]
-        _sweep(self._facts, self._heads, self._state, self._edges, here, t, windows.reshape(-1), first, last)
+        _sweep(*self._facts, self._heads, self._state, self._edges, here, t, windows.reshape(-1), first, last)
         return Totals(windows.reshape(*self._shape, t.size), first, last)
 
 

@@ -80,12 +80,9 @@ def _families(ledger: Ledger) -> dict[str, object]:
 
 
 def _wanting(lost: list[list[str]]) -> str:
-    """What is absent, the table or column first that most signals want."""
-    wants = Counter(need for some in lost for need in dict.fromkeys(need.partition(".")[0] for need in some))
-    columns = Counter(need for some in lost for need in some)
-    named = {table: [c for c in columns if c.startswith(f"{table}.")] for table in wants}
-    told = [table if table in columns else ", ".join(named[table]) for table, _ in wants.most_common()]
-    return f"; absent for want of {', '.join(told)}" if told else ""
+    """What is absent, first what most signals want."""
+    wants = Counter(need for some in lost for need in _largest(some))
+    return f"; absent for want of {', '.join(need for need, _ in wants.most_common())}" if wants else ""
 
 
 def _reasons(reasons: "pd.Series[str]") -> dict[str, int]:
@@ -118,12 +115,16 @@ def _crowds(orders: Facts, column: str, buyers: Codes) -> str:
 
 def _support(ledger: Ledger, question: str, horizon: int) -> str:
     """Which signals of a question the ledger can give, what is lacking, and how many answers there are to learn from."""
-    declared = dictionary(question)
-    lost = [lacking(ledger, signal) for signal in declared]
+    lost = [lacking(ledger, signal) for signal in dictionary(question)]
     able = sum(not need for need in lost)
-    needs = sorted({need for some in lost for need in some})
+    needs = sorted({need for some in lost for need in _largest(some)})
     absent = f"; absent: {', '.join(needs)}" if needs else ""
-    return f"{able:,} of {len(declared):,} signals; {_learnable(ledger, question, horizon)}{absent}"
+    return f"{able:,} of {len(lost):,} signals; {_learnable(ledger, question, horizon)}{absent}"
+
+
+def _largest(needs: list[str]) -> list[str]:
+    """What is lacking, without the columns of tables that are lacking themselves."""
+    return [need for need in needs if "." not in need or need.partition(".")[0] not in needs]
 
 
 def _learnable(ledger: Ledger, question: str, horizon: int) -> str:

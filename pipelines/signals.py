@@ -14,7 +14,7 @@ from tqdm import tqdm
 from features import Ledger, RedressError
 from features.asking import Askings, askings, named_askings
 from features.build import blocks
-from features.dictionary import dictionary, lacking
+from features.dictionary import absent, dictionary, lacking
 from features.signal import Signal
 from pipelines.check import Said, opened
 
@@ -38,8 +38,13 @@ def described(questions: Sequence[str], ledger: Path | None) -> dict[str, object
 def _said(signal: Signal, ledger: Ledger | None) -> str:
     uses = f", uses {', '.join(signal.uses)}" if signal.uses else ""
     lost = [] if ledger is None else lacking(ledger, signal)
-    there = "" if ledger is None else f" | absent for want of {', '.join(lost)}" if lost else " | computed"
+    there = "" if ledger is None else f" | absent for want of {', '.join(lost)}" if lost else _computed(ledger, signal)
     return f"{signal.part} | {signal.unit} | {signal.meaning} | needs {', '.join(signal.needs)}{uses}{there}"
+
+
+def _computed(ledger: Ledger, signal: Signal) -> str:
+    without = absent(ledger, signal.uses)
+    return " | computed" + (f", without {', '.join(without)}" if without else "")
 
 
 def named(question: str, patterns: Sequence[str]) -> list[str]:

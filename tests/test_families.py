@@ -78,10 +78,10 @@ def test_words_of_a_title_that_a_reader_would_stop_at(title: str, words: set[str
 
 
 def test_the_page_is_the_one_the_order_was_placed_on() -> None:
-    page = {"product_id": "p", "seller_id": "s", "category": "toys"}
-    pages = [
+    page: Row = {"product_id": "p", "seller_id": "s", "category": "toys"}
+    pages: list[Row] = [
         page | {"at": T - 2 * DAY, "price": 500, "brand": "x", "brand_price": 1000, "brand_authorised": False},
-        page | {"at": T, "price": 800, "brand": None},
+        page | {"at": T, "price": 800},
         page | {"at": T + 1, "price": 900},
         {"product_id": "q", "seller_id": "z", "at": T - 3 * DAY, "category": "toys", "price": 1500},
     ]
