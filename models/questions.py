@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import Ledger, RedressError
-from features.asking import Askings, asked_table
+from features.asking import ASKED, Askings
 from features.background import NOT_YET, first_at, first_rulings
 from features.kernel import Flag, Int
 
@@ -98,15 +98,17 @@ QUESTIONS: Final = {
 """Every question by name."""
 
 
+def asked(name: str) -> Question:
+    """The question of a name; RedressError for one that is none, or has signals and no answers yet."""
+    if name not in QUESTIONS:
+        why = ", which has signals and no model yet; redress signals writes them" if name in ASKED else ""
+        raise RedressError(f"question: want one of {', '.join(QUESTIONS)}, got {name}{why}")
+    return QUESTIONS[name]
+
+
 def answers(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
     """The answer to each asking and when it became known; RedressError when the ledger has no answers to give."""
-    asked_table(asks.question)
-    if asks.question not in QUESTIONS:
-        raise RedressError(
-            f"question: want one of {', '.join(QUESTIONS)}, got {asks.question}, which has signals and no model yet; "
-            "redress signals writes them"
-        )
-    question = QUESTIONS[asks.question]
+    question = asked(asks.question)
     for table in question.needs:
         if table not in ledger.facts:
             raise RedressError(

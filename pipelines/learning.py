@@ -19,7 +19,7 @@ from models import Model, evaluate, fit
 from models.baselines import baselines
 from models.evaluate import METRICS, Evaluation
 from models.fit import Float
-from models.questions import QUESTIONS, Answer, Answers, Question, answers
+from models.questions import Answer, Answers, Question, answers, asked
 from models.split import Labelled, labelled
 from pipelines import plots
 from pipelines.report import Section, ranged, table
@@ -64,9 +64,10 @@ class Cases:
 
 def cases(ledger: Ledger, question: str, *, start: int | None, stop: int | None, horizon: int) -> Cases:
     """The askings of a span with their answers."""
+    about = asked(question)
     asks = askings(ledger, question, start, stop)
     found = answers(ledger, asks, horizon)
-    return Cases(ledger, QUESTIONS[question], horizon, asks, found, ledger.facts[ASKED[question]].at[asks.row])
+    return Cases(ledger, about, horizon, asks, found, ledger.facts[ASKED[question]].at[asks.row])
 
 
 def grown(learnt: "Learnt", seed: int) -> Model:

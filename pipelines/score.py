@@ -12,7 +12,8 @@ from features.build import blocks
 from features.dictionary import dictionary, lacking
 from models import Model, load
 from models.explain import reasons, summed
-from models.questions import QUESTIONS, answered
+from models.questions import answered
+from models.questions import asked as about
 from pipelines.check import Said, moment, opened
 from pipelines.signals import chosen, progress, write_frames
 
@@ -47,8 +48,7 @@ def score(
     said: Said,
 ) -> dict[str, object]:
     """Writes `ask_id`, `at`, `probability` and the parts of each asking to `out`, with reasons if wanted."""
-    if question not in QUESTIONS:
-        raise RedressError(f"question: want one of {', '.join(QUESTIONS)}, got {question}")
+    about(question)
     loaded = model_at(model, question, tracking)
     facts = opened(ledger, said)
     _able(loaded, facts, question)

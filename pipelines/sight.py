@@ -19,7 +19,7 @@ from pipelines.marketplace.claims import CAUSES, SIDE, SIDES, in_bad_faith
 from pipelines.marketplace.ledger import tables
 from pipelines.marketplace.people import STRANGER
 
-FEWEST: Final = 40
+FEWEST: Final = 60
 """Cases of a cause below which nothing is said of it."""
 LIMIT: Final = 0.85
 """The AUC beyond which a single signal gives a hidden cause away."""

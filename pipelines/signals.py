@@ -30,7 +30,7 @@ def chosen(ledger: Ledger, question: str, start: int | None, stop: int | None, a
 
 def described(questions: Sequence[str], ledger: Path | None) -> dict[str, object]:
     """The dictionary: part, unit, meaning and needs of each signal by name, and of those a ledger lacks, why it is absent."""
-    told = {signal.name: signal for question in questions for signal in dictionary(question)}
+    told = {signal.name: signal for question in reversed(questions) for signal in dictionary(question)}
     facts = None if ledger is None else Ledger.open(ledger)
     return {name: _said(signal, facts) for name, signal in told.items()}
 

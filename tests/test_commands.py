@@ -8,6 +8,7 @@ import lzma
 import os
 import pickle
 import pickletools
+import re
 import subprocess
 import sys
 import zipfile
@@ -28,6 +29,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import RegisteredModel
 
+from features.asking import ASKED
+from features.families import FAMILIES
 from features.tables import TABLES
 from pipelines.__main__ import AWAITED, main
 from pipelines.marketplace import world
@@ -210,7 +213,7 @@ def _aliases(tracking: str) -> dict[str, str]:
 def test_check_tells_rows_spans_and_what_a_ledger_can_support(full: Path, tables: Tables) -> None:
     ran = run("check", full, "--json")
     closing = ran.closing
-    assert list(closing) == [*TABLES, RISK, OUTCOME]
+    assert list(closing) == [*TABLES, *ASKED, *(f"signals of {family.name}" for family in FAMILIES)]
     assert closing["orders"] == "3,000 rows, 2024-01-01 to 2025-02-03, 0 bad"
     orders, chargebacks = (tables[name].to_pandas().set_index("order_id")["at"] for name in ("orders", "chargebacks"))
     last = max(pd.Timestamp(table["at"][-1].as_py()) for table in tables.values())
@@ -220,7 +223,9 @@ def test_check_tells_rows_spans_and_what_a_ledger_can_support(full: Path, tables
     assert (
         str(closing[RISK]).partition(" signals; ")[2].startswith(f"{len(mature):,} mature answers, {yes} charged back")
     )
-    assert str(closing[OUTCOME]).partition("absent: ")[2].startswith("orders.address_id, ")
+    assert str(closing[OUTCOME]).partition("absent: ")[2].startswith("address_checks, blocks, buyers, ")
+    assert str(closing["signals of conversation"]) == "0 of 10; absent for want of messages"
+    assert re.fullmatch(r"(\d+) of \d+; absent for want of .*findings.*", str(closing["signals of buyer credit"]))
     assert not (full / "quarantine").exists()
 
 
@@ -293,8 +298,8 @@ def test_signals_are_one_row_for_each_asking_and_a_float32_column_for_each_signa
 
 def test_the_dictionary_tells_part_unit_meaning_and_needs_of_every_signal() -> None:
     every = run("signals", "--describe", "--json").closing
-    risk, outcome = (run("signals", "--describe", question, "--json").closing for question in (RISK, OUTCOME))
-    assert every == risk | outcome
+    each = [run("signals", "--describe", question, "--json").closing for question in ASKED]
+    assert every == {name: line for some in reversed(each) for name, line in some.items()}
     parts = {str(line).partition(" | ")[0] for line in every.values()}
     assert parts <= {part.removesuffix("_part") for part in PARTS[:-1]}
     assert every["order_amount"] == "order | cents | amount of the order | needs orders.amount"
@@ -759,7 +764,8 @@ def test_what_cannot_be_learnt_or_asked_is_one_sentence(
 @pytest.mark.parametrize("verb", ["signals", "train", "score", "backtest"])
 def test_a_question_that_is_none_is_one_sentence(verb: str, shop: Shop, bare: Path, tmp_path: Path) -> None:
     name, _, *rest = commands(bare, shop.model("bare"), tmp_path)[verb]
-    assert fault(name, "will_it_rain", *rest) == f"question: want one of {RISK}, {OUTCOME}, got will_it_rain"
+    listed = ", ".join(ASKED if verb == "signals" else (RISK, OUTCOME))
+    assert fault(name, "will_it_rain", *rest) == f"question: want one of {listed}, got will_it_rain"
     assert fault("signals", "--describe", "will_it_rain").startswith("question: want one of ")
     assert files(tmp_path) == {}
 
