@@ -43,25 +43,34 @@ class Histories:
         self.members = None if entity.columns == CASE else members(bg, entity)
         self._columns, self._bg, self._unknown = entity.columns, bg, unknown
         self._asked = self._who(asks)
+        used = self._used()
+        self._same = {one: same for one in used if (same := _counted(one, streams.get(one.source)))}
         self._sweeps = [
             (name, windows, measures, self._sweep(bg, streams.get(name), name, windows, measures))
-            for name, windows, measures in self._wanted()
+            for name, windows, measures in self._wanted(used)
         ]
 
-    def _wanted(self) -> list[tuple[str, tuple[str, ...], list[Operand]]]:
-        """What is summed: for each stream and set of windows, the operands that are summed over just these."""
-        windows: dict[Operand, dict[str, None]] = {}
-        if self.link:
-            windows[operand(_CROWD[0])] = {_CROWD[1]: None}
+    def _used(self) -> dict[Operand, set[str]]:
+        """The operands that the signals sum, and over which windows; none for the first and the last moment."""
+        found: dict[Operand, set[str]] = {operand(_CROWD[0]): {_CROWD[1]}} if self.link else {}
         for signal in self.signals:
             for one in signal.operands:
                 if not one.of_case and one.text not in self._unknown:
-                    edge = {} if one.measure in ("first", "last") else {signal.at(one): None}
-                    windows.setdefault(_bare(one), {}).update(edge)
+                    edge = set() if one.measure in ("first", "last") else {signal.at(one)}
+                    found.setdefault(_bare(one), set()).update(edge)
+        return found
+
+    def _wanted(self, used: Mapping[Operand, set[str]]) -> list[tuple[str, tuple[str, ...], list[Operand]]]:
+        """What is summed: for each stream and set of windows, the operands that are summed over just these."""
+        windows: dict[Operand, set[str]] = {}
+        for one, words in used.items():
+            windows.setdefault(self._same.get(one, one), set()).update(words)
         grouped: dict[tuple[str, tuple[str, ...]], list[Operand]] = {}
         for one, words in windows.items():
             grouped.setdefault((one.source, tuple(w for w in EDGES if w in words)), []).append(one)
-        return [(name, edges, some) for (name, edges), measures in grouped.items() for some in _pieces(measures)]
+        summed = {name for name, edges in grouped if edges}
+        some = {key: measures for key, measures in grouped.items() if key[1] or key[0] not in summed}
+        return [(name, edges, piece) for (name, edges), measures in some.items() for piece in _pieces(measures)]
 
     def _sweep(
         self, bg: Background, stream: Stream | None, name: str, windows: tuple[str, ...], wanted: Sequence[Operand]
@@ -119,9 +128,10 @@ class Histories:
         nobody = asked < 0
         if self.link:
             nobody |= found[_CROWD] > PLACEHOLDER
-        return {
-            signal.name: np.where(nobody, np.float32(np.nan), computed(signal, given, found)) for signal in self.signals
-        }
+        made = {signal.name: computed(signal, given, found) for signal in self.signals}
+        for values in made.values():
+            values[nobody] = np.nan
+        return made
 
     def _totals(self, asked: Code, t: Int) -> Found:
         found: dict[tuple[str, str], Int | Float] = {}
@@ -130,7 +140,8 @@ class Histories:
             for w, word in enumerate(windows):
                 found |= {(one.text, word): totals.windows[w, m] for m, one in enumerate(measures)}
             found |= {(f"{name}.first", "ever"): totals.first, (f"{name}.last", "ever"): totals.last}
-        return found
+        same = [(one.text, self._same[one].text) for one in self._same]
+        return found | {(text, w): found[other, w] for text, other in same for w in EDGES if (other, w) in found}
 
 
 PIECES: Final = (4, 2, 1)
@@ -145,6 +156,15 @@ def _pieces(measures: list[Operand]) -> Iterator[list[Operand]]:
         measures = measures[size:]
 
 
+def _counted(one: Operand, stream: Stream | None) -> Operand | None:
+    """The count that is the same as how many of a column are known, where all are."""
+    if stream is None or not one.measure.endswith("_known"):
+        return None
+    name = one.measure.removesuffix("_known")
+    whole = bool(stream.numbers(name)[1].all())
+    return operand(one.text.replace(one.measure, "count", 1)) if whole and "count" not in stream.sums else None
+
+
 def _bare(one: Operand) -> Operand:
     """An operand without the window it names."""
     return operand(one.text.partition("@")[0])
@@ -153,7 +173,7 @@ def _bare(one: Operand) -> Operand:
 def computed(signal: Signal, given: Mapping[str, Float], found: Found) -> NDArray[np.float32]:
     """A signal's values from the operands of the case by text, and those of a history by text and window."""
     values = [given[one.text] if one.of_case else _summed(signal, one, found) for one in signal.operands]
-    return np.asarray(FORMULAS[signal.pattern.formula](*values).astype(np.float32))
+    return np.array(FORMULAS[signal.pattern.formula](*values), np.float32)
 
 
 def _summed(signal: Signal, one: Operand, found: Found) -> Float:
