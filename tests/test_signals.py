@@ -43,7 +43,7 @@ MOMENTS = [START + day * DAY + near for day in (0, 1, 7, 8, 30, 37, 90, 97, 120,
 """Moments apart as far as every edge of every window and of a horizon of a week is, and a microsecond either side."""
 USED = tuple(sorted({n.partition(".")[0] for q in QUESTIONS for one in dictionary(q) for n in (*one.needs, *one.uses)}))
 AMOUNTS = (None, 0, 1, 99, 100, 12_345, 10**8, 10**14)
-FEW = settings(max_examples=9, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+FEW = settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 """Each example opens several ledgers and computes two thousand signals."""
 
 Tables = Mapping[str, pa.Table]
@@ -95,7 +95,7 @@ def _value(random: Random, table: Table, column: Column, i: int) -> Any:
     return random.choice((None, *(SAID.get(column.name) or column.vocabulary or HELD[column.kind])))
 
 
-MANY = {"evidence": 6, "scans": 3, "messages": 3, "rulings": 2}
+MANY = {"orders": 2, "evidence": 6, "scans": 3, "messages": 3, "rulings": 2}
 """Rows of a table for each of others."""
 HELD: dict[str, Sequence[Any]] = {
     "id": ("a", "b", "b", "c", "d", "e", "f"),
@@ -112,6 +112,8 @@ SAID: dict[str, Sequence[Any]] = {
     "reason": (*REASONS, *["short_quantity"] * 9),
     "claimed": (0, 1, 50, 99, 100, 12_345, 10**14),
     "amount": (0, 1, 100, 100, 12_345, 10**8, 10**14),
+    **{f"{link}_id": ("a", "b", "b", "c") for link in ("instrument", "ip", "device", "login")},
+    "promised_at": (*MOMENTS[:6], *MOMENTS[-6:]),
     "reason_code": ("10.4", "10.4", "4837", "13.1", "13.3", "13.4", "13.6", "4853", "11.1", "12.6.1", "13.5", "13.7"),
 }
 
@@ -164,7 +166,11 @@ def owns(tables: Tables) -> dict[str, pd.DataFrame]:
 
 
 def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
-    pd.testing.assert_frame_equal(one, other, check_exact=True)
+    """Fails unless two frames are equal to the bit; pandas tells where they are not, which takes it long."""
+    ours, theirs = (frame.iloc[:, 2:].to_numpy(np.float32) for frame in (one, other))
+    alike = list(one.columns) == list(other.columns) and one.iloc[:, :2].equals(other.iloc[:, :2])
+    if not (alike and np.array_equal(ours, theirs, equal_nan=True)):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
 def single(values: Sequence[naive.Unknown]) -> NDArray[np.float32]:
@@ -198,7 +204,7 @@ def unlike(ledger: Ledger, rows: naive.Rows, question: str, asks: Asks, horizon:
 
 
 @given(tables=ledgers, random=st.randoms(use_true_random=False), horizon=st.sampled_from([0, DAY, WEEK, HORIZON]))
-@settings(FEW, max_examples=15)
+@settings(FEW, max_examples=10)
 def test_every_signal_equals_its_naive_twin(tables: Tables, random: Random, horizon: int) -> None:
     ledger, rows = Ledger.of(tables), naive.plain(tables)
     for question in QUESTIONS:
@@ -213,11 +219,11 @@ def test_every_signal_equals_its_naive_twin_in_a_larger_world(
     tables: Tables = request.getfixturevalue(world)
     ledger, rows = Ledger.of(tables), naive.plain(tables)
     for question in QUESTIONS:
-        assert unlike(ledger, rows, question, some_asks(Random(horizon), tables, question, 15), horizon) == []
+        assert unlike(ledger, rows, question, some_asks(Random(horizon), tables, question, 8), horizon) == []
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_every_declared_signal_varies_in_towns_that_have_everything(question: str, town: Tables) -> None:
+def test_every_declared_signal_varies_in_worlds_that_have_everything(question: str, town: Tables) -> None:
     mute = [declared.name for declared in dictionary(question)]
     for tables in (town, *(dense(Random(seed), 150) for seed in range(4))):
         asks = [(ask, t + later) for ask, t in asked(tables, question) for later in (0, DAY, 40 * DAY)]
@@ -289,39 +295,38 @@ def past(tables: Tables, t: int, case: Mapping[str, set[str]]) -> dict[str, pa.T
     return kept
 
 
-def leaks(compute: Compute, tables: Tables, t: int) -> list[str]:
+def leaks(compute: Compute, tables: Tables, t: int) -> Iterator[str]:
     """What changes of all that is computed as of `t` when every row learnt at `t` or later is deleted but the case."""
-    ledger, found = Ledger.of(tables), []
+    ledger = Ledger.of(tables)
     for question, ids, case in cases(tables, t):
         before = compute(ledger, question, ids, t)
         after = compute(Ledger.of(past(tables, t, case)), question, ids, t)
         assert list(before.columns) == list(after.columns)
         changed = ~((before == after) | (before.isna() & after.isna())).all(axis=0).to_numpy()
-        found += [f"{question}: {name}" for name in before.columns[changed]]
-    return found
+        yield from (f"{question}: {name}" for name in before.columns[changed])
 
 
 @given(tables=ledgers, t=st.sampled_from(MOMENTS[1:]))
 @FEW
 def test_the_future_cannot_change_the_past(tables: Tables, t: int) -> None:
-    assert leaks(everything, tables, t) == []
+    assert list(leaks(everything, tables, t)) == []
 
 
 @pytest.mark.parametrize("name", ["rulings", "chargebacks", "refunds"])
 def test_the_future_cannot_change_the_past_of_a_marketplace(name: str, market: Tables) -> None:
     t = market[name]["at"].cast(pa.int64()).to_pylist()[market[name].num_rows * 2 // 3]
     for near in (-1, 0, 1):
-        assert leaks(everything, market, t + near) == []
+        assert list(leaks(everything, market, t + near)) == []
 
 
 @pytest.mark.parametrize("t", MOMENTS[14:17])
 def test_the_future_cannot_change_the_past_of_a_town(t: int, town: Tables) -> None:
-    assert leaks(everything, town, t) == []
+    assert list(leaks(everything, town, t)) == []
 
 
-def caught(compute: Compute, tables: Tables, moments: Sequence[int]) -> list[str]:
-    """The leaks at the first of the moments where there are any."""
-    return next((found for t in moments if (found := leaks(compute, tables, t))), [])
+def caught(compute: Compute, tables: Tables, moments: Sequence[int]) -> str:
+    """The first leak at the first of the moments where there is any."""
+    return next((found for t in moments for found in leaks(compute, tables, t)), "")
 
 
 def seen_early(name: str) -> Compute:
@@ -339,7 +344,7 @@ def seen_early(name: str) -> Compute:
 @pytest.mark.parametrize("name", USED)
 def test_a_table_that_is_read_too_early_is_caught(name: str, town: Tables) -> None:
     moments = sorted(set(town[name]["at"].cast(pa.int64()).to_pylist()))
-    assert caught(seen_early(name), town, moments[len(moments) // 2 :]) != []
+    assert caught(seen_early(name), town, moments[len(moments) // 2 :])
 
 
 @pytest.mark.parametrize(
@@ -357,12 +362,12 @@ def test_a_fact_that_is_dated_by_its_order_is_caught(name: str, town: Tables, mo
         return early
 
     monkeypatch.setitem(streams.STREAMS, name, Derived(declared.needs, dated_by_order))
-    assert caught(everything, town, MOMENTS[14:]) != []
+    assert caught(everything, town, MOMENTS[14:])
 
 
 def test_an_edge_that_reads_one_fact_too_many_is_caught(town: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "Sweep", lambda at, *given: Sweep(at - 1, *given))
-    assert caught(everything, town, MOMENTS[14:]) != []
+    assert caught(everything, town, MOMENTS[14:])
 
 
 @pytest.mark.parametrize("question", ANSWERED)
@@ -424,6 +429,11 @@ def without(tables: Tables, gone: str) -> dict[str, pa.Table]:
     return {key: table for key, table in tables.items() if key != name} | less
 
 
+def askable(ledger: Ledger, question: str) -> bool:
+    """Whether a ledger has the rows that a question asks about by itself."""
+    return ASKED[question] in ledger.facts and (question not in DEFENDED or "representments" in ledger.facts)
+
+
 def touched(needed: Sequence[str], gone: str) -> bool:
     """Whether a missing table or column is among those needed."""
     return any(need == gone or need.startswith(f"{gone}.") for need in needed)
@@ -433,17 +443,18 @@ def touched(needed: Sequence[str], gone: str) -> bool:
 def test_what_is_missing_takes_the_signals_that_need_it_and_no_other(
     gone: str, town: Tables, frames: dict[str, pd.DataFrame]
 ) -> None:
-    less = without(town, gone)
-    ledger, every = Ledger.of(less), []
-    for question, found in owns(less).items():
+    ledger, every = Ledger.of(without(town, gone)), list[str]()
+    for question in QUESTIONS:
         declared = dictionary(question)
-        left_out = [d.name for d in declared if touched(d.needs, gone)]
-        changed = [d.name for d in declared if d.name not in left_out and touched(d.uses, gone)]
-        every += left_out + changed
-        assert [d.name for d in declared if lacking(ledger, d)] == left_out
-        same(found.drop(columns=changed), frames[question].drop(columns=left_out + changed))
-        assert set(changed) <= set(found.columns)
-    assert every or gone in ("representments",)
+        left_out = {d.name for d in declared if touched(d.needs, gone)}
+        changed = {d.name for d in declared if d.name not in left_out and touched(d.uses, gone)}
+        assert {d.name for d in declared if lacking(ledger, d)} == left_out
+        if (left_out or changed) and len(left_out) < len(declared) and askable(ledger, question) and len(every) < 2:
+            every.append(question)
+            found = signals(ledger, question, horizon=WEEK)
+            same(found.drop(columns=[*changed]), frames[question].drop(columns=[*left_out, *changed]))
+            assert changed <= set(found.columns)
+    assert every
 
 
 @pytest.mark.parametrize(
