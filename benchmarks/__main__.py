@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks import check, growth, handbook, kernel, real, signals, simulate
+from benchmarks import check, growth, handbook, kernel, real, signals, simulate, whole
 from benchmarks.command import ROOT
 from benchmarks.workbench import Workbench, machine
 
@@ -35,6 +35,7 @@ BENCHMARKS: Final = {
     "olist": Benchmark(real.olist, "real", "olist"),
     "online_retail": Benchmark(real.online_retail, "real", "online_retail"),
     "job": Benchmark(signals.job, "signals"),
+    "whole": Benchmark(whole.job, "signals"),
     "kernel": Benchmark(kernel.kernel, "kernel"),
     "growth": Benchmark(growth.growth, "kernel"),
     "giant": Benchmark(growth.giant, "kernel"),

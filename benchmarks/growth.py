@@ -28,18 +28,15 @@ def dropped(facts: Facts, asks: Facts, entity: str, edges: tuple[int, ...]) -> F
 
 def growth(bench: Workbench) -> str:
     """How seconds grow from 1 M to 10 M orders, all of them asked about; the exponent at most 1.15."""
-    rows = bench.rows or ORDERS
-    table, seconds = list[dict[str, object]](), list[float]()
-    for orders in (rows, LARGER * rows):
-        streams = market(orders)
-        ways = {"all": partial(whole, dropped, streams, streams["orders"])}
-        ways["all"]()
-        seconds.append(by_turns(ways, bench.runs, lambda a, b: True)["all"].seconds)
-        exponent = f"{math.log(seconds[-1] / seconds[0], LARGER):.2f}" if len(seconds) > 1 else ""
-        table.append(
-            {"orders": orders, "seconds": seconds[-1], "exponent": exponent, "target": exponent and f"{STEEPEST}"}
-        )
-    return markdown(table)
+    markets = {orders: market(orders) for orders in ((bench.rows or ORDERS), LARGER * (bench.rows or ORDERS))}
+    ways = {f"{orders:,}": partial(whole, dropped, made, made["orders"]) for orders, made in markets.items()}
+    next(iter(ways.values()))()
+    small, large = (pace.seconds for pace in by_turns(ways, bench.runs, lambda a, b: True).values())
+    found = {"exponent": f"{math.log(large / small, LARGER):.2f}", "target": f"{STEEPEST}"}
+    few, many = markets
+    return markdown(
+        [{"orders": few, "seconds": small, **dict.fromkeys(found, "")}, {"orders": many, "seconds": large, **found}]
+    )
 
 
 def giant(bench: Workbench) -> str:

@@ -50,7 +50,8 @@ def blocks(facts: Facts, asks: Facts, entity: str, edges: tuple[int, ...]) -> It
     """What the kernel finds, one block of askings at a time."""
     own, codes = facts.codes[entity], asks.codes[entity]
     groups = int(max(own.max(), codes.max())) + 1
-    sweep = Sweep(facts.at, own, groups, facts.measures, edges, asked=codes)
+    asked = codes if codes.size < own.size else None
+    sweep = Sweep(facts.at, own, groups, facts.measures, edges, asked=asked)
     for lo in range(0, codes.size, BLOCK):
         totals = sweep.totals(codes[lo : lo + BLOCK], asks.at[lo : lo + BLOCK])
         yield totals.windows, totals.last

@@ -31,9 +31,9 @@ UNASKED: Final = 1
 """The row of state that takes the facts of nobody's entity, and of those who are not asked about."""
 ONE: Final = np.uint64(1)
 """Places in arrays are unsigned: whether they count from the end need not be asked, which would cost a third more."""
-TILE: Final = 32
+TILE: Final = 64
 """Askings whose rows of state are read ahead together."""
-MANY: Final = np.uint64(256)
+MANY: Final = np.uint64(512)
 """Facts between the askings of a tile that are not read ahead: they would push each other out of the cache."""
 
 

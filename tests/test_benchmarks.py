@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import check, growth, handbook, kernel, made, peers, real, rules, signals, simulate
+from benchmarks import check, growth, handbook, kernel, made, peers, real, rules, signals, simulate, whole
 from benchmarks.__main__ import BENCHMARKS, main, parser
 from benchmarks.command import ROOT, run
 from benchmarks.paired import draws, interval
@@ -75,6 +75,12 @@ def test_each_way_has_its_own_peak_of_memory(tmp_path: Path) -> None:
 
 def test_the_job_writes_signals_of_every_order(tmp_path: Path) -> None:
     assert "| 300 |" in signals.job(bench(tmp_path, rows=300))
+
+
+def test_the_whole_job_and_its_peers_write_the_same(tmp_path: Path) -> None:
+    said = whole.job(bench(tmp_path, rows=400))
+    assert "| redress signals |" in said
+    assert said.count("way, ") == 2
 
 
 def test_the_simulation_gives_the_same_bytes_each_time_and_no_bad_row(tmp_path: Path) -> None:
