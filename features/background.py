@@ -5,10 +5,11 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+from numba import njit
 
 from features.columns import Codes
 from features.credit import Prior
-from features.kernel import Code, Flag, Int, windowed
+from features.kernel import Code, Flag, Int, group, windowed
 from features.ledger import Facts, Ledger
 from features.rows import locate
 
@@ -132,30 +133,55 @@ class Background:
 
     @cached_property
     def block_sellers(self) -> Code:
-        """The seller that each block is about, in the codes of `orders`: named, or the order's."""
-        named = self.alike("blocks", "seller_id", "seller_id")
-        return np.where(named >= 0, named, self.codes("seller_id")[order_rows(self.ledger, "blocks")]).astype(np.int32)
+        """The seller that each block is about, in the codes of `orders`: named, or where none is, the order's."""
+        unnamed = self.facts("blocks").codes("seller_id").codes < 0
+        of_order = self.codes("seller_id")[order_rows(self.ledger, "blocks")]
+        return np.where(unnamed, of_order, self.alike("blocks", "seller_id", "seller_id")).astype(np.int32)
 
-    def _upheld(self, marked: Flag) -> Int:
-        """When a block of each seller (sellers + 1,), of those marked, was first upheld; NOT_YET if never."""
-        releases = self.facts("releases")
-        block = releases.points["blocks"]
-        guilty = is_word(releases.codes("result"), "upheld") & marked[block]
-        sellers = len(self.facts("orders").codes("seller_id").values)
-        return np.append(first_at(self.block_sellers[block].astype(np.int64), releases.at, sellers, guilty), NOT_YET)
+    def _upheld(self, column: str, word: str) -> tuple[Code, Int]:
+        """The seller and the moment of each block upheld whose column says a word; none where the ledger has no blocks."""
+        if not {"blocks", "releases"} <= self.ledger.facts.keys():
+            return np.zeros(0, np.int32), np.zeros(0, np.int64)
+        releases, block = self.facts("releases"), self.facts("releases").points["blocks"]
+        marked = is_word(self.facts("blocks").codes(column), word)[block]
+        rows = np.flatnonzero(is_word(releases.codes("result"), "upheld") & marked & (self.block_sellers[block] >= 0))
+        return self.block_sellers[block[rows]], releases.at[rows]
 
     @cached_property
     def faked_at(self) -> Int:
         """When each seller (sellers + 1,) was first found to fake transactions."""
-        return self._upheld(is_word(self.facts("blocks").codes("cause"), "false_transactions"))
+        seller, at = self._upheld("cause", "false_transactions")
+        sellers = len(self.facts("orders").codes("seller_id").values)
+        return np.append(first_at(seller.astype(np.int64), at, sellers), NOT_YET)
 
     @cached_property
-    def guilty_at(self) -> Int:
-        """When each seller (sellers + 1,) was first found guilty: a release upheld, or a ruling with fault = seller."""
-        rulings = self.facts("rulings")
-        order = order_rows(self.ledger, "rulings")
-        seller = self.codes("seller_id")[order].astype(np.int64)
-        at_fault = is_word(rulings.codes("fault"), "seller")
-        upheld = self._upheld(is_word(self.facts("blocks").codes("kind"), "seller_integrity"))
-        judged = first_at(seller, rulings.at, upheld.size - 1, at_fault)
-        return np.asarray(np.minimum(upheld, np.append(judged, NOT_YET)), np.int64)
+    def _guilt(self) -> tuple[Code, Int]:
+        """Each time a seller's guilt became known, as far as the ledger tells: a release upheld, a ruling that found fault."""
+        seller, at = self._upheld("kind", "seller_integrity")
+        if {"disputes", "rulings"} <= self.ledger.facts.keys():
+            rulings = self.facts("rulings")
+            rows = np.flatnonzero(is_word(rulings.codes("fault"), "seller"))
+            theirs = self.codes("seller_id")[order_rows(self.ledger, "rulings")[rows]]
+            seller, at = np.append(seller, theirs).astype(np.int32), np.append(at, rulings.at[rows])
+        sort = np.argsort(at, kind="stable")
+        return seller[sort], at[sort]
+
+    def guilty_after(self, order: Int, at: Int) -> Int:
+        """When the guilt of each order's seller next became known, at a moment or after it; NOT_YET if it never did."""
+        seller, known = self._guilt
+        groups = len(self.facts("orders").codes("seller_id").values)
+        by, start = group(seller, groups)
+        return _next_at(known[by], start, self.codes("seller_id")[order], at)
+
+
+@njit(cache=True, nogil=True)
+def _next_at(known: Int, start: Int, codes: Code, t: Int) -> Int:
+    """The first of a code's moments, sorted from `start` on, that is not before each t."""
+    found = np.full(t.size, np.iinfo(np.int64).max)
+    for i in range(t.size):
+        if codes[i] >= 0:
+            lo, hi = start[codes[i]], start[codes[i] + 1]
+            p = lo + np.searchsorted(known[lo:hi], t[i])
+            if p < hi:
+                found[i] = known[p]
+    return found

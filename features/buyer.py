@@ -4,9 +4,8 @@ from typing import Final
 
 from features import credit
 from features.signal import ONCE, SLOW, Family, On, Pattern
+from features.tables import FUNDERS
 from features.transaction import BUYER, PLATFORM
-
-_FUNDERS: Final = ("platform", "seller", "issuer", "insurer")
 
 
 def _counted(name: str, operand: str, unit: str, says: str) -> Pattern:
@@ -23,7 +22,12 @@ CONDUCT: Final = (
         ONCE,
     ),
     _counted("cancellations_count", "cancellations.count", "orders", "cancelled orders"),
-    _counted("cancellations_own_count", "cancellations.count[party=buyer]", "orders", "orders cancelled by the side"),
+    _counted(
+        "cancellations_own_count",
+        "cancellations.count[party=buyer]",
+        "orders",
+        "orders cancelled by the buyer",
+    ),
     Pattern(
         "cancellations_per_order",
         "ratio",
@@ -56,11 +60,11 @@ CONDUCT: Final = (
     ),
     Pattern(
         "first_orders_disputed_share",
-        "ratio",
+        "share",
         ("disputes.first_orders", "orders.met_seller"),
         "share",
         "share of this {entity}'s first orders with a seller that were disputed",
-        SLOW,
+        ONCE,
     ),
     _counted("sellers_disputed_met", "disputes.met_seller", "sellers", "sellers disputed for the first time"),
     Pattern(
@@ -81,7 +85,7 @@ CONDUCT: Final = (
 )
 """What the buyer did."""
 JUDGED: Final = (
-    _counted("rulings_refused_count", "rulings.refused", "disputes", "disputes refused"),
+    _counted("refusals_count", "refusals.refused_{window}@ever", "disputes", "disputes that stand refused"),
     _counted(
         "found_malicious_count", "findings.malicious_{window}@ever", "disputes", "disputes that stand found malicious"
     ),
@@ -93,21 +97,21 @@ JUDGED: Final = (
         "disputes with sellers found guilty since",
     ),
     _counted(
-        "refusals_excused_count",
-        "excused_refusals.refusals_{window}@ever",
-        "disputes",
-        "refusals by sellers found guilty since",
-    ),
-    _counted(
         "orders_faked_count", "faked.orders_{window}@ever", "orders", "orders with sellers found to fake transactions"
     ),
-    _counted("chargebacks_lost_count", "endings.lost", "chargebacks", "chargebacks lost by the platform"),
+    _counted("chargebacks_lost_count", "endings.lost", "chargebacks", "chargebacks that ended against the platform"),
     _counted("chargebacks_won_count", "endings.won", "chargebacks", "chargebacks that the bank did not uphold"),
     _counted(
         "chargebacks_after_sellers_refund_count",
-        "chargebacks.after_others_refund",
+        "chargebacks.after_sellers_refund",
         "chargebacks",
-        "chargebacks after a refund that the platform did not pay",
+        "chargebacks after a refund that the seller began",
+    ),
+    _counted(
+        "refunds_begun_count",
+        "refunds.count[initiator=seller|issuer]",
+        "refunds",
+        "refunds that the seller or the issuer began",
     ),
     _counted("reports_count", "reports.count", "reports", "reports by sellers"),
     Pattern(
@@ -141,7 +145,7 @@ def _borne(funder: str) -> tuple[Pattern, ...]:
 
 
 OF_PLATFORM: Final = (
-    *_borne("platform"),
+    *(pattern for funder in FUNDERS for pattern in _borne(funder)),
     _counted(
         "chargebacks_after_refund_count",
         "chargebacks.after_refund",
@@ -156,7 +160,6 @@ FAMILY: Final = Family(
     "What a buyer's own conduct had been, what was made of it by those who judged, and his credit as one number.",
     (
         On(BUYER, (*CONDUCT, *JUDGED)),
-        *(On(BUYER, _borne(funder)) for funder in _FUNDERS[1:]),
         On(BUYER, OF_PLATFORM, PLATFORM),
         On(BUYER, credit.PATTERNS),
     ),

@@ -117,8 +117,3 @@ def _unlike(words: Codes, codes: Int, others: Codes, theirs: Int) -> Float:
     there = {word: i for i, word in enumerate(others.values.to_pylist())}
     ours = np.array([*(there.get(word, -2) for word in words.values.to_pylist()), -1])[codes]
     return np.where((codes < 0) | (theirs < 0), np.nan, (ours != theirs).astype(np.float64))
-
-
-def given(bg: Background, asks: Askings, order: Int, operands: Mapping[str, Operand]) -> dict[str, Float]:
-    """Every operand of the case by its text."""
-    return {text: value(bg, asks, order, one) for text, one in operands.items()}

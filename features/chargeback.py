@@ -2,23 +2,11 @@
 
 from typing import Final
 
+from features.codes import CODES
 from features.parcel import ORDER
 from features.priors import MATCHES
 from features.signal import ONCE, Family, On, Pattern
 
-FAMILIES: Final = {
-    "fraud": ("10.1", "10.2", "10.3", "10.4", "10.5", "4837", "4840", "4849", "4863", "4870", "4871"),
-    "authorisation": ("11.1", "11.2", "11.3", "4808"),
-    "processing": ("12.1", "12.2", "12.3", "12.4", "12.5", "12.6", "12.6.1", "12.6.2", "12.7", "4834"),
-    "not_received": ("13.1",),
-    "not_as_described": ("13.3",),
-    "counterfeit": ("13.4",),
-    "misrepresentation": ("13.5",),
-    "credit_not_processed": ("13.6",),
-    "cancelled": ("13.7",),
-    "cardholder_dispute": ("4853",),
-}
-"""Reason codes by family (Visa Core Rules; Mastercard Chargeback Guide)."""
 WIN: Final = ("chargeback_win",)
 
 
@@ -75,7 +63,7 @@ OWN: Final = (
             "0 or 1",
             f"the reason code is of the family {family.replace('_', ' ')}",
         )
-        for family, codes in FAMILIES.items()
+        for family, codes in CODES.items()
     ),
 )
 """What the bank says."""
@@ -155,7 +143,14 @@ BESIDE: Final = (
     _of_order("disputes_count", ("disputes.count",), "disputes", "disputes", part="buyer"),
     _of_order("disputes_granted_count", ("rulings.granted",), "disputes", "disputes granted"),
     _of_order("disputes_refused_count", ("rulings.refused",), "disputes", "disputes refused"),
-    _of_order("chargebacks_before_count", ("chargebacks.count",), "chargebacks", "earlier chargebacks", part="buyer"),
+    _of_order(
+        "chargebacks_other_count",
+        ("chargebacks.count", "chargeback.at", "asking.at"),
+        "chargebacks",
+        "other chargebacks",
+        "others",
+        "buyer",
+    ),
 )
 """What had become of the order."""
 

@@ -35,6 +35,8 @@ def found(bg: Background, asks: Askings, order: Int, measure: str) -> Float:
     items, met = _shown(bg)
     pair, thing = _of_orders(items, order, asks.at)
     at, code, step = SHARED[_STREAM[measure]].make(bg, met.first())
+    ours = met.crowded_at()[thing] >= asks.at[pair]
+    pair, thing = pair[ours], thing[ours]
     totals = windowed(at, code, [step], thing, asks.at[pair], [0])
     out = np.full(order.size, np.nan)
     if measure == "days_since_new":

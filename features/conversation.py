@@ -13,11 +13,15 @@ def _said(name: str, where: str, says: str, part: str) -> Pattern:
 TALK: Final = (
     _said("messages_buyer_count", "sender=buyer", "messages by the buyer", "buyer"),
     _said("messages_seller_count", "sender=seller", "messages by the seller", "seller"),
-    _said("messages_platform_count", "sender=platform", "messages by the platform", "order"),
-    _said("offers_count", "kind=offer", "offers", "seller"),
+    _said("offers_buyer_count", "kind=offer,sender=buyer", "offers by the buyer", "buyer"),
     _said("offers_seller_count", "kind=offer,sender=seller", "offers by the seller", "seller"),
     _said("agreements_count", "kind=agreement", "agreements", "order"),
-    _said("address_changes_count", "kind=address_change", "changes of address after payment", "buyer"),
+    _said(
+        "address_changes_count",
+        "kind=address_change,sender=buyer",
+        "changes of address by the buyer",
+        "buyer",
+    ),
     Pattern(
         "threads_open_count",
         "less",

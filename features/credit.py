@@ -8,11 +8,12 @@ mean, and s the gravity of each kind,
 
     credit = 100 / (1 + sum of s r),    points lost by a kind = credit × s r,    so that credit and points sum to 100.
 
-Who is new stands at 100 / (1 + sum of s), which is 80. Every order without a mark lowers each r, so credit recovers, and
-age takes weight from marks and orders alike, so that it drifts back to where it began.
+Who is new stands at 100 / (1 + sum of s), which is 80. Every order without a mark lowers each r, so credit recovers. Age takes
+weight from marks and from orders, down to a quarter, so that credit moves with the calendar, too, both ways.
 
-What does not count: refunds and decisions of the platform, whatever they are. What is given back: refusals by whom a
-seller was later found guilty. What is taken back: orders with a seller found to fake transactions.
+What does not count: refunds and decisions of the platform, whatever they are. What is given back: refusals that another
+ruling overturned; refusals of disputes with a seller who was later found guilty, and reports that he had brought. What is
+taken back as good history: orders cancelled, charged back, or with a seller found to fake transactions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,8 +38,10 @@ SURE: Final = 1e-9
 """Rounding within which a credit counts as restored."""
 MOST: Final = 1 << 20
 """Orders beyond which nobody waits for his credit."""
-_STRENGTH: Final = (0.5, 1000.0)
-"""Bounds of the orders that a prior is worth."""
+_STRENGTH: Final = (5.0, 50.0)
+"""Bounds of the orders that a prior is worth: few marks leave its strength nearly open."""
+LEAST: Final = 0.0005
+"""Marks per order below which no prior goes, so that a single mark is not beyond recovery."""
 
 
 @dataclass(frozen=True)
@@ -77,31 +80,38 @@ class Prior:
         return cls(**{f.name: Rate(told[f.name]["marks"], told[f.name]["orders"]) for f in fields(cls)})
 
 
-def estimated(marks: Float, orders: Float, otherwise: Rate) -> Rate:
-    """The prior of a rate from `marks` (n,) among `orders` (n,) of many buyers (Marshall 1991); `otherwise` without marks.
+def strength(marks: Float, orders: Float) -> float:
+    """How many orders the prior of a rate is worth, from `marks` (n,) among `orders` (n,) of many buyers (Marshall 1991).
 
-    >>> estimated(np.array([0.0, 0.0, 4.0]), np.array([4.0, 4.0, 4.0]), Rate(1, 1)).mean
-    0.3333333333333333
+    >>> round(strength(np.array([0.0, 0.0, 20.0]), np.array([50.0, 50.0, 50.0])), 3)
+    5.0
+    >>> strength(np.array([1.0, 1.0]), np.array([9.0, 9.0]))  # no more spread than chance makes
+    50.0
     """
     kept = orders > 0
     y, n = marks[kept], orders[kept]
+    low, high = _STRENGTH
     if y.sum() <= 0:
-        return otherwise
+        return 10.0
     mean = y.sum() / n.sum()
     spread = (n * (y / n - mean) ** 2).sum() / n.sum() - mean / n.mean()
-    low, high = _STRENGTH
-    strength = float(np.clip(mean / spread, low, high)) if spread > 0 else high
-    return Rate(float(mean) * strength, strength)
+    return float(np.clip(mean / spread, low, high)) if spread > 0 else high
+
+
+def estimated(marks: float, orders: float, worth: float, otherwise: Rate) -> Rate:
+    """The prior of one kind of mark, worth so many orders; `otherwise` where none was ever made."""
+    mean = max(marks / orders, LEAST) if marks > 0 and orders > 0 else otherwise.mean
+    return Rate(mean * worth, worth)
 
 
 MARKS: Final[Mapping[str, tuple[str, str]]] = {
     "malicious": ("?findings.malicious_{window}@ever", ""),
-    "refused": ("?rulings.refused@{window}", "?excused_refusals.refusals_{window}@ever"),
+    "refused": ("?refusals.refused_{window}@ever", ""),
     "refuted": ("?endings.won@{window}", ""),
-    "reported": ("?report_rulings.count[upheld=true]@{window}", ""),
+    "reported": ("?upheld_reports.upheld_{window}@ever", ""),
 }
 """Of each kind what is counted within a window, and what of that was taken back; a table that is missing leaves the prior."""
-HISTORY: Final = ("orders.count@{window}", "?faked.orders_{window}@ever")
+HISTORY: Final = ("orders.count@{window}", "spoilt.orders_{window}@ever")
 """The orders that marks are counted against, and those taken back."""
 
 

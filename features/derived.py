@@ -13,22 +13,31 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from features.background import NOT_YET, Background, first_at, first_rulings, is_word, order_rows
+from features.background import NOT_YET, Background, first_at, first_rulings, is_true, is_word, order_rows
 from features.kernel import Flag, Int, positions
 from features.signal import EDGES, SLOW
 from features.stream import NAMES, Stream, made_of
 
-GUILT: Final = ("disputes", "rulings", "rulings.fault", "blocks", *NAMES["blocks"], "releases")
-"""What a seller's guilt is known from."""
+GUILT: Final = ("blocks", "blocks.seller_id", "blocks.order_id", "releases", "disputes", "rulings", "rulings.fault")
+"""What a seller's guilt is known from, where a ledger has it."""
+
+
+SPOILT: Final = ("cancellations", "chargebacks", "blocks", "blocks.cause", "releases", *NAMES["blocks"])
+"""What an order may cease to be good history by."""
 
 
 @dataclass(frozen=True)
 class Derived:
-    """A derived stream: the tables and columns it needs, how it is made, and what it needs besides by the asked table."""
+    """A derived stream: the tables and columns it needs, how it is made, and what it `uses` besides where a ledger has it.
+
+    `asked` are needs by the asked table, `columns` those of single measures.
+    """
 
     needs: tuple[str, ...]
     make: Callable[[Background], Stream]
+    uses: tuple[str, ...] = ()
     asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def _in_order(at: Int, order: Int, sums: Mapping[str, Int], case: Int | None = None) -> Stream:
@@ -70,7 +79,8 @@ def _endings(bg: Background) -> Stream:
     _, first = np.unique(facts.points["chargebacks"][ended], return_index=True)
     rows = np.sort(ended[first])
     sums = {"count": _ones(rows.size)}
-    sums |= {word: is_word(outcome, word)[rows].astype(np.int64) for word in ("won", "lost")}
+    against = is_word(outcome, "lost", "partial", "accepted", "no_response")
+    sums |= {"won": is_word(outcome, "won")[rows].astype(np.int64), "lost": against[rows].astype(np.int64)}
     return _in_order(facts.at[rows], order_rows(bg.ledger, "chargeback_rulings")[rows], sums)
 
 
@@ -124,6 +134,7 @@ def _agreements(bg: Background) -> Stream:
     quiet = is_word(bg.facts("rulings").codes("outcome"), "settled", "withdrawn")
     kept = _first_after(made, *ends["rulings"], quiet)
     broken = np.minimum(*(_first_after(made, *ends[name]) for name in ("disputes", "chargebacks")))
+    kept = np.where(broken <= kept, NOT_YET, kept)
     order, ones, none = np.arange(bg.orders), _ones(bg.orders), np.zeros(bg.orders, np.int64)
     return _in_order(
         np.append(kept, broken),
@@ -186,9 +197,7 @@ def findings(bg: Background) -> Stream:
     new = np.diff(dispute[rows], prepend=-1) != 0
     rows = rows[new | (np.diff(at[rows], prepend=-1) != 0)]  # one state for each dispute and moment
     new = np.diff(dispute[rows], prepend=-1) != 0
-    turns = rows[new | (np.diff(value[rows], prepend=-1) != 0)]
-    last = np.append(np.diff(dispute[turns]) != 0, True)[: turns.size]
-    until = np.where(last, NOT_YET, np.append(at[turns][1:], NOT_YET)[: turns.size])
+    turns, until = _until(dispute, at, rows[new | (np.diff(value[rows], prepend=-1) != 0)])
     order = np.append(order_rows(bg.ledger, "disputes"), -1)[dispute[turns]]
     malicious = value[turns]
     return _standing(at[turns], until, order, {"malicious": malicious, "honest": 1 - malicious})
@@ -200,16 +209,50 @@ def _faked(bg: Background) -> Stream:
     return _undone(bg.facts("orders").at, bg.faked_at[bg.codes("seller_id")[:-1]], order, "orders")
 
 
-def _excused(rulings: bool) -> Callable[[Background], Stream]:
-    """Disputes, or refusals, of buyers whose seller was found guilty: they count no more against the buyer."""
+def _spoilt(bg: Background) -> Stream:
+    """Orders that are no good history any more: cancelled, charged back, or with a seller found to fake transactions."""
+    spoilt = bg.faked_at[bg.codes("seller_id")[:-1]]
+    for table in ("cancellations", "chargebacks"):
+        if table in bg.ledger.facts:
+            facts = bg.facts(table)
+            spoilt = np.minimum(spoilt, first_at(facts.points["orders"], facts.at, bg.orders))
+    return _undone(bg.facts("orders").at, spoilt, np.arange(bg.orders), "orders")
 
-    def make(bg: Background) -> Stream:
-        rows, _, refused = first_rulings(bg.ledger) if rulings else (slice(None), None, slice(None))
-        table = "rulings" if rulings else "disputes"
-        at, order = bg.facts(table).at[rows][refused], order_rows(bg.ledger, table)[rows][refused]
-        return _undone(at, bg.guilty_at[bg.codes("seller_id")[order]], order, "refusals" if rulings else "disputes")
 
-    return make
+def _excused(bg: Background) -> Stream:
+    """Disputes whose seller was found guilty since."""
+    at, order = bg.facts("disputes").at, order_rows(bg.ledger, "disputes")
+    return _undone(at, bg.guilty_after(order, at), order, "disputes")
+
+
+def _refusals(bg: Background) -> Stream:
+    """Disputes as they stand refused: until another ruling, or until their seller is found guilty."""
+    facts = bg.facts("rulings")
+    dispute, at = facts.points["disputes"], facts.at
+    refused = is_word(facts.codes("outcome"), "refused").astype(np.int64)
+    rows = np.lexsort((at, dispute))
+    new = np.diff(dispute[rows], prepend=-1) != 0
+    turns = rows[new | (np.diff(refused[rows], prepend=-1) != 0)]
+    turns, until = _until(dispute, at, turns)
+    marks = refused[turns] == 1
+    order = order_rows(bg.ledger, "rulings")[turns[marks]]
+    known = at[turns[marks]]
+    undone = np.minimum(until[marks], bg.guilty_after(order, known))
+    return _standing(known, undone, order, {"refused": _ones(known.size)})
+
+
+def _until(whose: Int, at: Int, turns: Int) -> tuple[Int, Int]:
+    """Turns, sorted by whose they are and by moment, with the moment at which the next of the same takes over."""
+    last = np.append(np.diff(whose[turns]) != 0, True)[: turns.size]
+    return turns, np.where(last, NOT_YET, np.append(at[turns][1:], NOT_YET)[: turns.size])
+
+
+def _upheld_reports(bg: Background) -> Stream:
+    """Reports as they stand upheld, until the seller who reported is found guilty."""
+    facts = bg.facts("report_rulings")
+    rows = np.flatnonzero(is_true(facts, "upheld"))
+    order, at = order_rows(bg.ledger, "report_rulings")[rows], facts.at[rows]
+    return _standing(at, bg.guilty_after(order, at), order, {"upheld": _ones(rows.size)})
 
 
 def _exhibits(bg: Background) -> Stream:
@@ -228,6 +271,8 @@ def _exhibits(bg: Background) -> Stream:
 
 def _filed(bg: Background, rows: Int, chargeback: Int) -> Int:
     """1 where evidence came with a representment of its chargeback, for it counts as filed with it."""
+    if "representments" not in bg.ledger.facts:
+        return np.zeros(rows.size, np.int64)
     defences = bg.facts("representments")
     filed = pd.MultiIndex.from_arrays([defences.points["chargebacks"], defences.at])
     return pd.MultiIndex.from_arrays([chargeback, bg.facts("evidence").at[rows]]).isin(filed).astype(np.int64)
@@ -247,16 +292,22 @@ DERIVED: Final[Mapping[str, Derived]] = {
     "matured_orders": Derived(("orders", "chargebacks"), _matured),
     "rulings": Derived(("disputes", "rulings"), _rulings),
     "endings": Derived(("chargebacks", "chargeback_rulings"), _endings),
-    "deliveries": Derived(("orders", "orders.promised_at", "scans"), _deliveries),
+    "deliveries": Derived(
+        ("orders", "scans"),
+        _deliveries,
+        columns=dict.fromkeys(("late", "lateness", "promised"), ("orders.promised_at",)),
+    ),
     "inquiries": Derived(("messages",), _threads(answered=False)),
     "answers": Derived(("messages",), _threads(answered=True)),
     "agreements": Derived(("messages", "disputes", "rulings", "chargebacks"), _agreements),
     "findings": Derived(("disputes", "findings"), findings),
-    "faked": Derived(("blocks", "blocks.cause", *NAMES["blocks"], "releases"), _faked),
-    "excused_disputes": Derived(GUILT, _excused(rulings=False)),
-    "excused_refusals": Derived(GUILT, _excused(rulings=True)),
+    "refusals": Derived(("disputes", "rulings"), _refusals, GUILT),
+    "upheld_reports": Derived(("reports", "report_rulings"), _upheld_reports, GUILT),
+    "faked": Derived(("blocks", "blocks.cause", "releases"), _faked, NAMES["blocks"]),
+    "spoilt": Derived(("orders",), _spoilt, SPOILT),
+    "excused_disputes": Derived(("disputes",), _excused, GUILT),
     "exhibits": Derived(
-        ("evidence",), _exhibits, {"disputes": ("disputes",), "chargebacks": ("chargebacks", "representments")}
+        ("evidence",), _exhibits, ("representments",), {"disputes": ("disputes",), "chargebacks": ("chargebacks",)}
     ),
 }
 """Derived streams by name."""

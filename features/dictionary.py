@@ -26,9 +26,15 @@ def dictionary(question: str) -> tuple[Signal, ...]:
 def _signal(family: Family, entity: Entity | None, pattern: Pattern, window: str | None, asked: str) -> Signal:
     operands = pattern.over(window)
     must, may = ([one for one in operands if one.optional is free] for free in (False, True))
-    found = (*_of_entity(entity), *_needs(must, asked))
+    found = dict.fromkeys((*_of_entity(entity), *_needs(must, asked)))
+    used = [*_needs(may, asked), *(use for one in operands if not one.of_case for use in streams.uses(one))]
     return Signal(
-        family.name, entity, pattern, window, tuple(dict.fromkeys(found)), tuple(dict.fromkeys(_needs(may, asked)))
+        family.name,
+        entity,
+        pattern,
+        window,
+        tuple(found),
+        tuple(use for use in dict.fromkeys(used) if use not in found),
     )
 
 

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
+from features.codes import CODES
 from features.members import CASE
 from features.signal import CASES, DISPUTES, ONCE, Entity, Family, On, Pattern
 from features.tables import EVIDENCE, PARTIES
+from features.transaction import PLATFORM
 
 OF_CASE: Final = Entity("case", CASE, "evidence")
 """What was brought on the row asked about, or on its order."""
@@ -22,7 +24,6 @@ class Rule:
     source: str
 
 
-_FRAUD: Final = ("10.1", "10.2", "10.3", "10.4", "10.5", "4837", "4840", "4849", "4863", "4870", "4871")
 _NOT_RECEIVED: Final = ("13.1", "4853")
 _NOT_AS_DESCRIBED: Final = ("13.3", "13.5", "4853")
 
@@ -31,14 +32,14 @@ RULES: Final = (
         "weight",
         ("unit_weight_photo", "package_weight_photo", "shipping_receipt", "carrier_weight_certificate"),
         ("short_quantity",),
-        ("13.3",),
+        ("13.3", "4853"),
         "the platform's rule for short-loading: four items, all of them indispensable",
     ),
     Rule(
         "delivery",
         ("tracking", "delivery_certificate"),
         ("not_received",),
-        (*_NOT_RECEIVED, *_FRAUD),
+        (*_NOT_RECEIVED, *CODES["fraud"]),
         "the networks' proof of delivery: number, hand-over and receipt record",
     ),
     Rule(
@@ -66,7 +67,7 @@ RULES: Final = (
         "identity",
         ("identity_match", "tracking"),
         (),
-        _FRAUD,
+        CODES["fraud"],
         "that the card holder is who took part, and where it went",
     ),
     Rule("remedy", ("refund_proof",), (), ("13.6",), "proof of refund"),
@@ -82,25 +83,33 @@ def _items(name: str, where: str, says: str) -> Pattern:
     return _of(name, "value", (f"exhibits.count[{where}]",), "items", says)
 
 
+def _by(party: str) -> Pattern:
+    return _items(f"evidence_by_{party}_count", f"party={party}", f"items brought by the {party}")
+
+
+OWN: Final = "|".join(
+    kind for kind in EVIDENCE if kind.endswith(("_photo", "_video", "_certificate", "_receipt", "_count"))
+)
+"""Kinds of evidence that are of one parcel alone: shown again about another order, they are borrowed."""
 STATE: Final = (
     _of("evidence_count", "value", ("exhibits.count",), "items", "items of evidence"),
-    *(_items(f"evidence_by_{party}_count", f"party={party}", f"items brought by the {party}") for party in PARTIES),
+    *(_by(party) for party in PARTIES if party != "platform"),
     *(_items(f"items_{kind}", f"kind={kind}", f"items {kind.replace('_', ' ')}") for kind in EVIDENCE),
     _items("evidence_carrier_issued_count", "issuer=carrier", "items that the carrier issued"),
     _of("days_since_evidence", "days", ("asking.at", "exhibits.last"), "days", "days since the last item"),
     _of(
         "buyer_reused_count",
         "value",
-        ("exhibits.reused[party=buyer]",),
+        (f"exhibits.reused[party=buyer,kind={OWN}]",),
         "items",
-        "items by the buyer that had been shown about another order,",
+        "items of one parcel by the buyer that a buyer had shown about another order,",
     ),
     _of(
         "seller_reused_count",
         "value",
-        ("exhibits.reused[party=seller]",),
+        (f"exhibits.reused[party=seller,kind={OWN}]",),
         "items",
-        "items by the seller that had been shown about another order,",
+        "items of one parcel by the seller that a seller had shown about another order,",
     ),
     _of(
         "buyer_photo_before_order_count",
@@ -139,6 +148,7 @@ FAMILY: Final = Family(
     "Which items are there and from whom, which sets of them are complete, and what does not fit.",
     (
         On(OF_CASE, STATE, CASES),
+        On(OF_CASE, (_by("platform"),), tuple(question for question in CASES if question in PLATFORM)),
         On(OF_CASE, tuple(sets("dispute.reason", rule.reasons, rule) for rule in RULES if rule.reasons), DISPUTES),
         On(OF_CASE, tuple(sets("chargeback.reason_code", rule.codes, rule) for rule in RULES), ("chargeback_win",)),
     ),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from features import credit, weight
 from features.kernel import DAY, HOUR, NEVER
+from features.made import SATURATED
 from features.priors import COMPELLING, FIRST_PARTY
 
 Float = NDArray[np.float64]
@@ -38,7 +39,7 @@ def _deviation(here: Float, major: Float, squares: Float, known: Float) -> Float
     """Distance of the case's amount from the mean in standard deviations of at least one major unit; NaN below two facts."""
     mean = ratio(major, known)
     spread = np.sqrt(np.maximum(ratio(squares, known) - mean * mean, 1.0))
-    return np.where(known < 2, np.nan, (here / 100 - mean) / spread)
+    return np.where(known < 2, np.nan, (np.minimum(here / 100, SATURATED) - mean) / spread)
 
 
 def _moment(moment: Float) -> Float:
@@ -74,6 +75,8 @@ FORMULAS: Final[dict[str, Callable[..., Float]]] = {
     "value": lambda value: value,
     "known_sum": _known_sum,
     "ratio": ratio,
+    "share": lambda over, under: np.minimum(ratio(over, under), 1.0),
+    "others": lambda count, at, t: count - (at < t),
     "known_share": _known_share,
     "to_mean": _to_mean,
     "deviation": _deviation,

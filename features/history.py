@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from features import sharing
 from features.asking import Askings
 from features.background import Background
 from features.formulas import FORMULAS
@@ -18,8 +19,6 @@ from features.signal import EDGES, Float, Signal
 from features.stream import Stream
 from features.streams import STREAMS
 
-PLACEHOLDER: Final = 200
-"""An id that links more buyers than this is nobody's: a placeholder, and its signals are unknown from then on."""
 _CROWD: Final = ("orders.met_buyer", "ever")
 
 Found = Mapping[tuple[str, str], Int | Float]
@@ -127,7 +126,7 @@ class Histories:
         found = self._totals(asked, asks.at)
         nobody = asked < 0
         if self.link:
-            nobody |= found[_CROWD] > PLACEHOLDER
+            nobody |= found[_CROWD] > sharing.PLACEHOLDER
         made = {signal.name: computed(signal, given, found) for signal in self.signals}
         for values in made.values():
             values[nobody] = np.nan

@@ -11,7 +11,7 @@ SHARING: Final = (
         "value",
         ("malicious_sharers.count",),
         "buyers",
-        "buyers who had used this {entity} and stand found malicious",
+        "buyers who had used this {entity}, this one among them, and stand found malicious",
         ONCE,
     ),
     Pattern(
@@ -19,7 +19,7 @@ SHARING: Final = (
         "value",
         ("charged_sharers.count",),
         "buyers",
-        "buyers who had used this {entity} and had chargebacks",
+        "buyers who had used this {entity}, this one among them, and had chargebacks",
         ONCE,
     ),
     Pattern(

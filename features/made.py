@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numba import njit
 
 from features.background import NOT_YET, Background, first_at, first_rows, is_true, is_word, order_rows
 from features.kernel import Code, Flag, Int, windowed
+from features.tables import PARTIES
 
 Numbers = tuple[Int, Flag]
 """Values (n,) and where they are known."""
 
-_SATURATED: Final = 1_000_000
+SATURATED: Final = 1_000_000
 """Whole major units above which an amount counts no more in a sum of squares."""
 STAGES: Final = {"accepted": 0, "in_transit": 1, "customs": 1, "out_for_delivery": 2, "delivered": 3}
 """How far a parcel has come at each kind of scan; the other kinds say nothing of that."""
@@ -37,7 +39,7 @@ def _all_known(values: Int | Flag) -> Numbers:
 
 
 def _major(bg: Background) -> Int:
-    return np.minimum(bg.facts("orders").numbers("amount")[0] // 100, _SATURATED)
+    return np.minimum(bg.facts("orders").numbers("amount")[0] // 100, SATURATED)
 
 
 def _first_of_pair(bg: Background) -> Flag:
@@ -78,9 +80,9 @@ def _since_delivery(bg: Background) -> Numbers:
     return np.where(known, facts.at - np.where(known, delivered, 0), 0), np.asarray(known, np.bool_)
 
 
-def _after_refund(bg: Background, *funders: str) -> Numbers:
+def _after_refund(bg: Background, *initiators: str) -> Numbers:
     refunds = bg.facts("refunds")
-    marked = is_word(refunds.codes("funded_by"), *funders) if funders else None
+    marked = is_word(refunds.codes("initiator"), *initiators) if initiators else None
     paid = np.append(first_at(refunds.points["orders"], refunds.at, bg.orders, marked), NOT_YET)
     charged = bg.facts("chargebacks")
     return _all_known(paid[charged.points["orders"]] < charged.at)
@@ -96,6 +98,15 @@ def _record(bg: Background) -> Numbers:
     asked = seller[reports.points["orders"]]
     found = windowed(judged.at, of_judged, [upheld, known], asked, reports.at, [0]).windows[0]
     return _all_known((found[0] + 1) * RECORD // (found[1] + 2))
+
+
+def _new_parcel(bg: Background) -> Numbers:
+    """1 for the first row of each parcel of an order, told apart by its tracking number."""
+    facts = bg.facts("shipments")
+    parcels = pd.DataFrame(
+        {"order": facts.points["orders"], "tracking": facts.codes("tracking_id").codes, "at": facts.at}
+    )
+    return _all_known(~parcels.duplicated(["order", "tracking"]).to_numpy())
 
 
 def _since_order(bg: Background) -> Numbers:
@@ -130,10 +141,13 @@ def _fallen(order: Int, at: Int, stage: Int, orders: int) -> Int:
 
 
 def _reused(bg: Background) -> Numbers:
-    """1 where the same content was in evidence about another order before."""
+    """1 where the same party had brought the same content about another order before."""
     evidence = bg.facts("evidence")
-    content, order = evidence.codes("content_hash"), order_rows(bg.ledger, "evidence")
-    return _all_known(_shown_before(content.codes, order, evidence.at, len(content.values)))
+    content, party = evidence.codes("content_hash"), evidence.codes("party")
+    theirs = content.codes.astype(np.int64) * len(PARTIES) + party.codes
+    codes = np.where((content.codes < 0) | (party.codes < 0), -1, theirs).astype(np.int32)
+    order = order_rows(bg.ledger, "evidence")
+    return _all_known(_shown_before(codes, order, evidence.at, len(content.values) * len(PARTIES)))
 
 
 @njit(cache=True, nogil=True)
@@ -199,10 +213,13 @@ MADE: Final[Mapping[str, Mapping[str, Made]]] = {
     },
     "chargebacks": {
         "after_refund": Made(("refunds",), _after_refund),
-        "after_others_refund": Made(("refunds",), lambda bg: _after_refund(bg, "seller", "issuer", "insurer")),
+        "after_sellers_refund": Made(("refunds", "refunds.initiator"), lambda bg: _after_refund(bg, "seller")),
     },
     "reports": {"record": Made(("report_rulings",), _record)},
-    "shipments": {"since_order": Made((), _since_order)},
+    "shipments": {
+        "since_order": Made((), _since_order),
+        "new_parcel": Made(("shipments.tracking_id",), _new_parcel),
+    },
     "scans": {"backwards": Made((), _backwards), "from_future": _from_the_future("scans")},
     "evidence": {
         "reused": Made(("evidence.content_hash",), _reused),

@@ -3,7 +3,7 @@
 from typing import Final
 
 from features.signal import CASES, DISPUTES, ONCE, Entity, Family, On, Pattern
-from features.transaction import CARRIER
+from features.transaction import CARRIER, PLATFORM
 
 ORDER: Final = Entity("order", ("orders.order_id",), "carrier")
 LANE: Final = Entity("lane", ("sellers.country", "orders.ship_country"), "carrier")
@@ -59,6 +59,9 @@ SHIPPED: Final = (
         "units packed, as the seller says, less those ordered,",
         "seller",
     ),
+)
+"""What the seller declared."""
+CHECKED: Final = (
     _of(
         "address_risky_count",
         "value",
@@ -69,7 +72,7 @@ SHIPPED: Final = (
     ),
     _of("blocks_count", "value", ("blocks.count",), "blocks", "blocks", "order"),
 )
-"""What the seller declared and the platform checked."""
+"""What the platform checked and froze."""
 SCANNED: Final = (
     _of("scans_count", "value", ("scans.count",), "scans", "scans"),
     *(
@@ -170,6 +173,7 @@ FAMILY: Final = Family(
     "What was promised and shipped, what the scans say and whether they make sense, and what carriers and lanes lose.",
     (
         On(ORDER, (*SHIPPED, *SCANNED), CASES),
+        On(ORDER, CHECKED, tuple(question for question in CASES if question in PLATFORM)),
         On(ORDER, OPENED, DISPUTES),
         On(LANE, USUAL),
         On(CARRIER, USUAL, CASES),

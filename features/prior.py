@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from features.background import Background
-from features.credit import HISTORY, MARKS, Prior, Rate, estimated
+from features.credit import HISTORY, MARKS, Prior, Rate, estimated, strength
 from features.dictionary import absent, needs
 from features.errors import RedressError
 from features.kernel import Int
@@ -25,10 +25,12 @@ def prior(ledger: Ledger, as_of: int, horizon: int) -> Prior:
     orders = stand["orders"]
     if orders is None:
         raise RedressError(f"{ledger.name}: want orders to estimate credit from, got none; import them")
+    told = {kind: marks for kind in MARKS if (marks := stand[kind]) is not None}
+    worth = strength(np.sum([np.zeros_like(orders), *told.values()], axis=0), orders)
     rates: dict[str, Rate] = {}
     for kind in MARKS:
-        marks, otherwise = stand[kind], getattr(Prior(), kind)
-        rates[kind] = otherwise if marks is None else estimated(marks, orders, otherwise)
+        otherwise = getattr(Prior(), kind)
+        rates[kind] = estimated(told[kind].sum(), orders.sum(), worth, otherwise) if kind in told else otherwise
     return Prior(**rates)
 
 

@@ -15,6 +15,7 @@ from numba import njit
 from features.asking import Askings
 from features.background import NOT_YET, Background, first_at, order_rows
 from features.kernel import DAY, Code, Int, group
+from features.sharing import Meetings
 from features.signal import Float
 
 MATCHES: Final = ("ip", "device", "address", "login")
@@ -50,13 +51,22 @@ def found(bg: Background, asks: Askings, order: Int, measure: str) -> Float:
     instrument = bg.facts("orders").codes("instrument_id")
     by_instrument, start = group(instrument.codes, len(instrument.values))
     codes = np.stack([bg.facts("orders").codes(f"{name}_id").codes for name in MATCHES])
+    crowded = np.stack([_crowded_at(bg, f"{name}_id") for name in MATCHES])
     of = bg.codes("instrument_id")
     counts = _counted(
         by_instrument.astype(np.int64),
-        *(start, of, bg.facts("orders").at, _objected_at(bg), codes, order, asks.at),
+        *(start, of, bg.facts("orders").at, _objected_at(bg), codes, crowded, order, asks.at),
         *(COMPELLING.youngest, COMPELLING.oldest, COMPELLING.matches),
     )
-    return np.where(of[order] >= 0, counts[MEASURES.index(measure)], np.nan)
+    somebody_s = (of[order] >= 0) & (np.append(_crowded_at(bg, "instrument_id"), 0)[order] >= asks.at)
+    return np.where(somebody_s, counts[MEASURES.index(measure)], np.nan)
+
+
+def _crowded_at(bg: Background, column: str) -> Int:
+    """When the id that each order names came to be a placeholder, which links nobody; NOT_YET where it never did."""
+    codes = bg.facts("orders").codes(column).codes
+    met = Meetings(bg.facts("orders").at, codes, bg.facts("orders").codes("buyer_id").codes)
+    return np.append(met.crowded_at(), NOT_YET)[codes]
 
 
 def _objected_at(bg: Background) -> Int:
@@ -75,6 +85,7 @@ def _counted(
     at: Int,
     objected: Int,
     codes: Code,
+    crowded: Int,
     order: Int,
     t: Int,
     least: int,
@@ -99,7 +110,7 @@ def _counted(
             same = 0
             strong = False
             for m in range(codes.shape[0]):
-                if codes[m, o] >= 0 and codes[m, o] == codes[m, p]:
+                if codes[m, o] >= 0 and codes[m, o] == codes[m, p] and crowded[m, o] >= t[i]:
                     out[3 + m, i] += 1
                     same += 1
                     strong = strong or m < 2

@@ -27,14 +27,14 @@ FAULT: Final = (
     _rate(
         "rulings_seller_fault_rate",
         "every_ruling.count[fault=seller]",
-        "every_ruling.count[fault=*]",
-        "rulings on fault that found it his",
+        "every_ruling.count[fault=seller|buyer|carrier]",
+        "rulings of somebody's fault that found it his",
     ),
     _rate(
         "rulings_buyer_fault_rate",
         "every_ruling.count[fault=buyer]",
-        "every_ruling.count[fault=*]",
-        "rulings on fault that found it the buyer's",
+        "every_ruling.count[fault=seller|buyer|carrier]",
+        "rulings of somebody's fault that found it the buyer's",
     ),
     _rate(
         "disputes_counterfeit_per_order",

@@ -8,8 +8,10 @@ import numpy as np
 
 from features.background import NOT_YET, Background, first_at
 from features.derived import findings
-from features.kernel import Code, Int, first_meetings, positions
+from features.kernel import Code, Int, first_meetings, group, positions
 
+PLACEHOLDER: Final = 200
+"""An id that links more buyers than this is nobody's: a placeholder, and its signals are unknown from then on."""
 Flips = tuple[Code, Int, Int]
 """The buyer, the moment and the step, +1 or -1, of each time a mark was put or taken away."""
 
@@ -27,6 +29,14 @@ class Meetings:
         things, buyers = (int(codes.max(initial=-1)) + 1 for codes in (self.code, self.buyer))
         rows = np.flatnonzero(first_meetings(self.code, things, self.buyer, buyers))
         return Meetings(self.at[rows], self.code[rows], self.buyer[rows])
+
+    def crowded_at(self) -> Int:
+        """When each thing came to be a placeholder, by code: NOT_YET if never."""
+        first = self.first()
+        order, start = group(first.code, int(self.code.max(initial=-1)) + 1)
+        beyond = start[:-1] + PLACEHOLDER
+        many = beyond < start[1:]
+        return np.where(many, first.at[order[np.where(many, beyond, 0)]] if order.size else NOT_YET, NOT_YET)
 
 
 Steps = tuple[Int, Code, Int]

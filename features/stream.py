@@ -109,11 +109,14 @@ class Declared:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The table, those that its rows must point to, and columns that a row of it may do without."""
+        """The table and those that its rows must point to."""
         parents = [target for column, target in TABLES[self.table].references if _must(self.table, column)]
-        return tuple(
-            dict.fromkeys([*(n for p in parents for n in Declared(p).needs), self.table, *NAMES.get(self.table, ())])
-        )
+        return tuple(dict.fromkeys([*(n for p in parents for n in Declared(p).needs), self.table]))
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """Columns by which a row names whom it is about, where a row may do without one of them."""
+        return NAMES.get("blocks", ()) if self.table in ("blocks", "releases") else ()
 
     def make(self, bg: Background) -> Stream:
         """The stream in a ledger."""

@@ -55,9 +55,15 @@ def needs(one: Operand, asked: str) -> tuple[str, ...]:
         return ("orders", *stream.needs)
     if isinstance(stream, Derived):
         of = _columns(one, "evidence") if one.source == "exhibits" else ()
-        return (*stream.needs, *stream.asked.get(asked, ()), *of)
+        return (*stream.needs, *stream.asked.get(asked, ()), *stream.columns.get(one.measure, ()), *of)
     where = [condition.column for condition in stream.where]
     return (*stream.needs, *_columns(one, stream.table, *where))
+
+
+def uses(one: Operand) -> tuple[str, ...]:
+    """The tables and columns that an operand over a history looks into where a ledger has them."""
+    stream = STREAMS[one.source]
+    return () if isinstance(stream, Shared) else stream.uses
 
 
 def _columns(one: Operand, table: str, *others: str) -> tuple[str, ...]:

@@ -169,9 +169,11 @@ def units_received(quantity: Float, amount: Float, claimed: Float) -> Float:
     return np.clip(came, 0.0, quantity - 1)
 
 
-def _all_known(total: Float, known: Float, count: Float) -> Float:
-    """The mass of all parcels of an order, NaN where there is none or one of them was not weighed."""
-    return np.where((count > 0) & (known == count), total, np.nan)
+def _all_known(total: Float, known: Float, parcels: Float) -> Float:
+    """The mass of all parcels of an order, NaN where there is none or one was not weighed; told again, the mean counts."""
+    every = (parcels > 0) & (known >= parcels)
+    found: Float = np.divide(total * parcels, known, out=np.full(total.shape, np.nan), where=every)
+    return found
 
 
 def _short(short: Float, quantity: Float, amount: Float, claimed: Float) -> Float:
@@ -208,7 +210,7 @@ _CLAIM: Final = ("dispute.reason=short_quantity", "order.quantity", "order.amoun
 
 
 def _mass(issuer: str) -> tuple[str, ...]:
-    return f"shipments.{issuer}_weight", f"shipments.{issuer}_weight_known", "shipments.count"
+    return f"shipments.{issuer}_weight", f"shipments.{issuer}_weight_known", "shipments.new_parcel"
 
 
 def _of(name: str, formula: str, operands: tuple[str, ...], unit: str, says: str) -> Pattern:

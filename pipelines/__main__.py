@@ -124,7 +124,7 @@ def _signals(args: argparse.Namespace, said: Said) -> Closing:
     from pipelines.signals import write_signals
 
     if args.describe:
-        return _described([args.question] if args.question else list(ASKED), args.ledger)
+        return _described([args.question] if args.question else list(ASKED), args.ledger, args.only)
     if args.question is None or args.ledger is None or args.out is None:
         args.parser.error("want QUESTION, --ledger and --out, or --describe")
     _one_way(args)
@@ -142,10 +142,10 @@ def _signals(args: argparse.Namespace, said: Said) -> Closing:
     )
 
 
-def _described(questions: Sequence[str], ledger: Path | None) -> Closing:
+def _described(questions: Sequence[str], ledger: Path | None, only: Sequence[str] | None) -> Closing:
     from pipelines.signals import described
 
-    return described(questions, ledger)
+    return described(questions, ledger, only)
 
 
 def _train(args: argparse.Namespace, said: Said) -> Closing:

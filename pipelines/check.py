@@ -17,9 +17,9 @@ from features.asking import ASKED, Askings
 from features.columns import Codes
 from features.dictionary import dictionary, lacking
 from features.families import FAMILIES
-from features.history import PLACEHOLDER
 from features.kernel import DAY, first_meetings
 from features.ledger import Facts
+from features.sharing import PLACEHOLDER
 from features.transaction import LINKS
 from models.questions import QUESTIONS, answers
 from models.split import labelled
@@ -72,10 +72,12 @@ def _families(ledger: Ledger) -> dict[str, object]:
     """Of each family of signals, over all questions, how many the ledger can give, and what the others lack."""
     told: dict[str, object] = {}
     for family in FAMILIES:
-        declared = {one.name: one for question in ASKED for one in dictionary(question) if one.family == family.name}
-        lost = {name: lacking(ledger, one) for name, one in declared.items()}
+        lost: dict[str, list[str]] = {}
+        for one in (one for question in ASKED for one in dictionary(question) if one.family == family.name):
+            wants = lacking(ledger, one)  # a name may need other tables in another question
+            lost[one.name] = min(lost.get(one.name, wants), wants, key=len)
         gone = [need for need in lost.values() if need]
-        told[f"signals of {family.name}"] = f"{len(declared) - len(gone):,} of {len(declared):,}" + _wanting(gone)
+        told[f"signals of {family.name}"] = f"{len(lost) - len(gone):,} of {len(lost):,}" + _wanting(gone)
     return told
 
 

@@ -28,11 +28,25 @@ def chosen(ledger: Ledger, question: str, start: int | None, stop: int | None, a
     return which
 
 
-def described(questions: Sequence[str], ledger: Path | None) -> dict[str, object]:
+def _some(ledger: Ledger, question: str, names: Sequence[str] | None, said: Said) -> None:
+    """Says which of the signals named the ledger cannot give, and why; RedressError when it can give none."""
+    lost = {one.name: lacking(ledger, one) for one in dictionary(question) if names is not None and one.name in names}
+    lost = {name: wants for name, wants in lost.items() if wants}
+    if names is not None and len(lost) == len(names):
+        raise RedressError(
+            f"--only: want signals that {ledger.name} can give, got {names[0]} without {', '.join(lost[names[0]])}; add it"
+        )
+    if lost:
+        first = next(iter(lost))
+        said(f"warning: {len(lost):,} signals are absent, such as {first} for want of {', '.join(lost[first])}")
+
+
+def described(questions: Sequence[str], ledger: Path | None, only: Sequence[str] | None) -> dict[str, object]:
     """The dictionary: part, unit, meaning and needs of each signal by name, and of those a ledger lacks, why it is absent."""
     told = {signal.name: signal for question in reversed(questions) for signal in dictionary(question)}
+    names = told if only is None else [n for n in told if any(fnmatch.fnmatchcase(n, pattern) for pattern in only)]
     facts = None if ledger is None else Ledger.open(ledger)
-    return {name: _said(signal, facts) for name, signal in told.items()}
+    return {name: _said(told[name], facts) for name in names}
 
 
 def _said(signal: Signal, ledger: Ledger | None) -> str:
@@ -117,6 +131,7 @@ def write_signals(
     """Computes every signal that the ledger can give, of those whose names match `only`, and writes them to `out`."""
     names = None if only is None else named(question, only)
     facts = opened(ledger, said)
+    _some(facts, question, names, said)
     which = chosen(facts, question, start, stop, asks)
     said(f"computing signals of {len(which):,} askings")
     columns = 0

@@ -121,9 +121,7 @@ class Past:
         return next(row for row in self.all["blocks"] if row["block_id"] == release["block_id"])
 
     def seller_of_block(self, block: Row) -> Any:
-        if block["seller_id"] is not None and any(o["seller_id"] == block["seller_id"] for o in self.orders.values()):
-            return block["seller_id"]
-        return self.home("blocks", block).get("seller_id")
+        return block["seller_id"] if block["seller_id"] is not None else self.home("blocks", block).get("seller_id")
 
     def listing(self, order: Row) -> Row:
         """The page that an order was placed on."""
@@ -235,11 +233,11 @@ def _since_delivery(past: Past) -> Callable[[Row], int | None]:
     return found
 
 
-def _after_refund(*funders: str) -> Callable[[Past], Callable[[Row], int]]:
+def _after_refund(*initiators: str) -> Callable[[Past], Callable[[Row], int]]:
     def made(past: Past) -> Callable[[Row], int]:
         def found(row: Row) -> int:
             paid = [r for r in past.table("refunds") if r["order_id"] == row["order_id"] and r["at"] < row["at"]]
-            return int(any(not funders or r["funded_by"] in funders for r in paid))
+            return int(any(not initiators or r["initiator"] in initiators for r in paid))
 
         return found
 
@@ -277,13 +275,25 @@ def _backwards(past: Past) -> Callable[[Row], int]:
 def _reused(past: Past) -> Callable[[Row], int]:
     shown = defaultdict(list)
     for row in past.table("evidence"):
-        shown[row["content_hash"]].append((row["at"], past.home("evidence", row).get("order_id")))
+        shown[row["content_hash"], row["party"]].append((row["at"], past.home("evidence", row).get("order_id")))
 
     def found(row: Row) -> int:
-        order = past.home("evidence", row).get("order_id")
-        if row["content_hash"] is None or order is None:
+        order, key = past.home("evidence", row).get("order_id"), (row["content_hash"], row["party"])
+        if None in (*key, order):
             return 0
-        return int(any(at < row["at"] and other not in (None, order) for at, other in shown[row["content_hash"]]))
+        return int(any(at < row["at"] and other not in (None, order) for at, other in shown[key]))
+
+    return found
+
+
+def _new_parcel(past: Past) -> Callable[[Row], int]:
+    def found(row: Row) -> int:
+        same = [
+            s
+            for s in past.table("shipments")
+            if (s["order_id"], s["tracking_id"]) == (row["order_id"], row["tracking_id"])
+        ]
+        return int(min(same, key=lambda s: s["at"]) is row)
 
     return found
 
@@ -315,9 +325,10 @@ MADE: Final[Mapping[tuple[str, str], Callable[[Past], Callable[[Row], Any]]]] = 
     ("disputes", "order_amount"): _order_amount,
     ("disputes", "since_delivery"): _since_delivery,
     ("chargebacks", "after_refund"): _after_refund(),
-    ("chargebacks", "after_others_refund"): _after_refund("seller", "issuer", "insurer"),
+    ("chargebacks", "after_sellers_refund"): _after_refund("seller"),
     ("reports", "record"): _record,
     ("shipments", "since_order"): lambda past: lambda row: row["at"] - past.home("shipments", row)["at"],
+    ("shipments", "new_parcel"): _new_parcel,
     ("scans", "backwards"): _backwards,
     ("scans", "from_future"): _from_the_future,
     ("evidence", "reused"): _reused,
@@ -352,14 +363,15 @@ def _rulings(past: Past) -> Iterator[Fact]:
 def _endings(past: Past) -> Iterator[Fact]:
     ended = [r for r in past.table("chargeback_rulings") if r["outcome"] not in (None, "pre_arbitration")]
     for row in naive.earliest(ended, "chargeback_id").values():
-        says = {"count": 1, "won": int(row["outcome"] == "won"), "lost": int(row["outcome"] == "lost")}
+        against = row["outcome"] in ("lost", "partial", "accepted", "no_response")
+        says = {"count": 1, "won": int(row["outcome"] == "won"), "lost": int(against)}
         yield Fact(row["at"], past.home("chargeback_rulings", row), says)
 
 
 def _deliveries(past: Past) -> Iterator[Fact]:
     for row in naive.earliest([s for s in past.table("scans") if s["kind"] == "delivered"], "order_id").values():
         order = past.home("scans", row)
-        promised = order["promised_at"]
+        promised = order.get("promised_at")
         late = 0 if promised is None else max(row["at"] - promised, 0)
         says = {"count": 1, "transit": row["at"] - order["at"], "late": int(late > 0), "lateness": late}
         yield Fact(row["at"], order, says | {"promised": int(promised is not None)})
@@ -387,13 +399,16 @@ def _agreements(past: Past) -> Iterator[Fact]:
         if row["kind"] == "agreement" and order:
             agreed[order["order_id"]] = min(row["at"], agreed.get(order["order_id"], row["at"]))
     for name, since in agreed.items():
-        quiet = [r for r in past.table("rulings") if r["outcome"] in ("settled", "withdrawn")]
-        ends = {"kept": [("rulings", r) for r in quiet]}
-        ends["broken"] = [(table, r) for table in ("disputes", "chargebacks") for r in past.table(table)]
-        for how, rows in ends.items():
-            after = [r["at"] for table, r in rows if r["at"] > since and past.home(table, r).get("order_id") == name]
-            if after:
-                yield Fact(min(after), past.orders[name], {"kept": 0, "broken": 0} | {how: 1})
+        quiet = [("rulings", r) for r in past.table("rulings") if r["outcome"] in ("settled", "withdrawn")]
+        new = [(table, r) for table in ("disputes", "chargebacks") for r in past.table(table)]
+        kept, broken = (
+            [r["at"] for table, r in rows if r["at"] > since and past.home(table, r).get("order_id") == name]
+            for rows in (quiet, new)
+        )
+        if broken:
+            yield Fact(min(broken), past.orders[name], {"kept": 0, "broken": 1})
+        if kept and (not broken or min(kept) < min(broken)):
+            yield Fact(min(kept), past.orders[name], {"kept": 1, "broken": 0})
 
 
 def standing(past: Past, at: int, name: str, worth: int = 1) -> dict[str, int]:
@@ -428,10 +443,23 @@ def _upheld(past: Past, column: str, word: str) -> set[Any]:
     return {past.seller_of_block(block) for block in ended if block[column] == word} - {None}
 
 
-def guilty(past: Past) -> set[Any]:
-    """Sellers whose guilt is known."""
-    at_fault = {past.home("rulings", r).get("seller_id") for r in past.table("rulings") if r["fault"] == "seller"}
-    return (_upheld(past, "kind", "seller_integrity") | at_fault) - {None}
+def guilt(past: Past) -> dict[Any, list[int]]:
+    """The moments at which each seller's guilt became known."""
+    found = defaultdict(list)
+    for row in past.table("releases"):
+        block = past.block(row)
+        if row["result"] == "upheld" and block["kind"] == "seller_integrity":
+            found[past.seller_of_block(block)].append(row["at"])
+    for row in past.table("rulings"):
+        if row.get("fault") == "seller":
+            found[past.home("rulings", row).get("seller_id")].append(row["at"])
+    return found
+
+
+def excused(of: Mapping[Any, list[int]], order: Row, at: int) -> bool:
+    """Whether an order's seller was found guilty at a moment or after it."""
+    seller = order.get("seller_id")
+    return seller is not None and any(known >= at for known in of.get(seller, ()))
 
 
 def _faked(past: Past) -> Iterator[Fact]:
@@ -441,19 +469,41 @@ def _faked(past: Past) -> Iterator[Fact]:
             yield Fact(order["at"], order, standing(past, order["at"], "orders"))
 
 
+def _spoilt(past: Past) -> Iterator[Fact]:
+    fakers = _upheld(past, "cause", "false_transactions")
+    ended = {row["order_id"] for table in ("cancellations", "chargebacks") for row in past.table(table)}
+    for order in past.table("orders"):
+        if order["seller_id"] in fakers or order["order_id"] in ended:
+            yield Fact(order["at"], order, standing(past, order["at"], "orders"))
+
+
 def _excused_disputes(past: Past) -> Iterator[Fact]:
-    sellers = guilty(past)
+    of = guilt(past)
     for row in past.table("disputes"):
         order = past.home("disputes", row)
-        if order.get("seller_id") in sellers:
+        if excused(of, order, row["at"]):
             yield Fact(row["at"], order, standing(past, row["at"], "disputes"))
 
 
-def _excused_refusals(past: Past) -> Iterator[Fact]:
-    sellers = guilty(past)
-    for fact in _rulings(past):
-        if fact.says["refused"] and fact.order.get("seller_id") in sellers:
-            yield Fact(fact.at, fact.order, standing(past, fact.at, "refusals"))
+def _refusals(past: Past) -> Iterator[Fact]:
+    of, by = guilt(past), defaultdict(list)
+    for row in past.table("rulings"):
+        by[row["dispute_id"]].append(row)
+    for rows in by.values():
+        since = None
+        for row in sorted(rows, key=lambda r: r["at"]):
+            since = None if row["outcome"] != "refused" else row["at"] if since is None else since
+        order = past.home("rulings", rows[0])
+        if since is not None and not excused(of, order, since):
+            yield Fact(since, order, standing(past, since, "refused"))
+
+
+def _upheld_reports(past: Past) -> Iterator[Fact]:
+    of = guilt(past)
+    for row in past.table("report_rulings"):
+        order = past.home("report_rulings", row)
+        if row["upheld"] and not excused(of, order, row["at"]):
+            yield Fact(row["at"], order, standing(past, row["at"], "upheld"))
 
 
 def _exhibits(past: Past) -> Iterator[Fact]:
@@ -480,7 +530,9 @@ TWINS: Final[Mapping[str, Callable[[Past], Any]]] = {
     "findings": _findings,
     "faked": _faked,
     "excused_disputes": _excused_disputes,
-    "excused_refusals": _excused_refusals,
+    "spoilt": _spoilt,
+    "refusals": _refusals,
+    "upheld_reports": _upheld_reports,
     "exhibits": _exhibits,
 }
 
@@ -516,7 +568,8 @@ def _content(past: Past, measure: str) -> Unknown:
         if row["content_hash"] is not None and row["party"] == "buyer" and past.about(row)[0] == "disputes"
     ]
     ours = {c for c, _, order in shown if order and past.order and order["order_id"] == past.order["order_id"]}
-    found = [sharing(past, [(at, order.get("buyer_id")) for c, at, order in shown if c == one]) for one in ours]
+    every = [sharing(past, [(at, order.get("buyer_id")) for c, at, order in shown if c == one]) for one in ours]
+    found = [some for some in every if (some["sharers.count"] or 0) <= past.placeholder]
     if measure == "days_since_new":
         days = [Fraction(past.t - last, DAY) for f in found if (last := f["sharers.last"]) is not None]
         return min(days, default=None)
@@ -524,10 +577,16 @@ def _content(past: Past, measure: str) -> Unknown:
     return max((f[f"{name}.count"] or 0 for f in found), default=None)
 
 
+def _crowd(past: Past, column: str, order: Row) -> int:
+    """How many buyers had used the id that an order names."""
+    used = [o for o in past.table("orders") if o.get(column) == order.get(column) is not None]
+    return len({o["buyer_id"] for o in used} - {None})
+
+
 def _priors(past: Past, measure: str) -> Unknown:
     """Earlier undisputed orders of the same instrument."""
     order = past.order
-    if not order or order["instrument_id"] is None:
+    if not order or order["instrument_id"] is None or _crowd(past, "instrument_id", order) > past.placeholder:
         return None
     objected = {r["order_id"] for name in ("disputes", "chargebacks") for r in past.table(name)}
     earlier = [
@@ -536,9 +595,8 @@ def _priors(past: Past, measure: str) -> Unknown:
         if o["instrument_id"] == order["instrument_id"] and o["at"] < order["at"] and o["order_id"] not in objected
     ]
     aged = [o for o in earlier if 120 * DAY <= order["at"] - o["at"] <= 365 * DAY]
-    same = [
-        {m for m in ("ip", "device", "address", "login") if o[f"{m}_id"] == order[f"{m}_id"] is not None} for o in aged
-    ]
+    links = [m for m in ("ip", "device", "address", "login") if _crowd(past, f"{m}_id", order) <= past.placeholder]
+    same = [{m for m in links if o[f"{m}_id"] == order[f"{m}_id"] is not None} for o in aged]
     if measure in ("earlier", "transactions"):
         return len(earlier if measure == "earlier" else aged)
     if measure == "qualifying":
@@ -562,7 +620,7 @@ def _deviation(here: int | None, major: int, squares: int, known: int) -> Unknow
         return None
     mean = Fraction(major, known)
     variance = max(Fraction(squares, known) - mean**2, Fraction(1))
-    return float(Fraction(here, 100) - mean) / math.sqrt(variance)
+    return float(min(Fraction(here, 100), Fraction(1_000_000)) - mean) / math.sqrt(variance)
 
 
 def _less(more: Unknown, less: Unknown) -> Unknown:
@@ -649,8 +707,8 @@ def _orders_to_restore(*operands: Unknown) -> Unknown:
     return high
 
 
-def _all_known(total: Unknown, known: Unknown, count: Unknown) -> Unknown:
-    return total if count and known == count else None
+def _all_known(total: Any, known: Any, parcels: Any) -> Unknown:
+    return Fraction(total * parcels, known) if parcels and known >= parcels else None
 
 
 def _weight(scale: Scale) -> Callable[..., Unknown]:
@@ -671,6 +729,8 @@ FORMULAS: Final[dict[str, Callable[..., Unknown]]] = {
     "known_sum": _known_sum,
     "ratio": _ratio,
     "known_share": lambda total, known, count, under: _ratio(_known_sum(total, known, count), under),
+    "share": lambda over, under: None if (found := _ratio(over, under)) is None else min(found, 1),
+    "others": lambda count, at, t: count - (at < t),
     "to_mean": lambda here, total, known: _ratio(here, _ratio(total, known)),
     "deviation": _deviation,
     "days": _days,
@@ -878,7 +938,7 @@ OF: Final[Mapping[str, tuple[str, ...]]] = {
     "rulings": ("disputes", "rulings"),
     "endings": ("chargebacks", "chargeback_rulings"),
     "report_rulings": ("reports", "report_rulings"),
-    "faked": ("blocks", "releases"),
-    "excused_refusals": ("disputes", "rulings", "blocks", "releases"),
+    "refusals": ("disputes", "rulings"),
+    "upheld_reports": ("reports", "report_rulings"),
 }
 """The tables without which what a signal may do without is unknown."""

@@ -11,7 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import Ledger, RedressError, signals
-from features.credit import AGES, GRAVITY, MARKS, OPERANDS, Prior, Rate, credit, estimated, orders_to_restore
+from features.credit import (
+    AGES,
+    GRAVITY,
+    LEAST,
+    MARKS,
+    OPERANDS,
+    Prior,
+    Rate,
+    credit,
+    estimated,
+    orders_to_restore,
+    strength,
+)
 from features.kernel import DAY
 from features.prior import prior
 from pipelines.marketplace import world
@@ -153,9 +165,14 @@ def test_refunds_and_decisions_of_the_platform_alone_never_move_it() -> None:
 
 def test_what_the_platform_alone_did_is_no_input_of_whether_a_dispute_is_malicious() -> None:
     tables = simulate(world("enriched", orders=4_000, days=200), seed=3)
-    others = [funder != "platform" for funder in tables["refunds"]["funded_by"].to_pylist()]
+    begun = zip(tables["refunds"]["funded_by"].to_pylist(), tables["refunds"]["initiator"].to_pylist(), strict=True)
+    others = [funder != "platform" and by in ("seller", "issuer") for funder, by in begun]
     assert 20 < sum(others) < len(others) - 20
-    less = {name: table for name, table in tables.items() if name not in ("decisions", "tiers", "feedback")}
+    less = {
+        name: table
+        for name, table in tables.items()
+        if name not in ("decisions", "tiers", "feedback", "address_checks")
+    }
     less["refunds"] = tables["refunds"].filter(pa.array(others))
     both = {
         q: [signals(Ledger.of(some), q) for some in (tables, less)] for q in ("malicious_dispute", "dispute_outcome")
@@ -185,9 +202,56 @@ def test_a_seller_found_guilty_gives_credit_back_from_the_moment_that_was_known(
     before, after = seen(rows, known), seen(rows, known + 1)
     assert before["buyer_credit"] < NEW < clean
     assert after["buyer_credit"] == clean
-    assert [some["buyer_refusals_excused_count_30d"] for some in (before, after)] == [0, 1]
+    assert [some["buyer_refusals_count_30d"] for some in (before, after)] == [1, 0]
     assert [some["buyer_disputes_excused_count_ever"] for some in (before, after)] == [0, 1]
     assert after["buyer_disputes_count_ever"] == 1  # a filed dispute stays filed for ever
+
+
+def test_a_refusal_after_the_seller_was_found_guilty_stands() -> None:
+    block = {"block_id": "k", "at": T - 60 * DAY, "kind": "seller_integrity", "seller_id": "s", "cause": "counterfeit"}
+    upheld = {"blocks": [block], "releases": [{"block_id": "k", "at": T - 50 * DAY, "result": "upheld"}]}
+    found = seen(whole({"orders": orders(5, at=T - 70 * DAY)}, refused("o0", T - 9 * DAY), upheld))
+    assert found["buyer_credit"] < NEW
+    assert found["buyer_refusals_count_30d"] == 1
+    assert found["buyer_disputes_excused_count_ever"] == 0
+
+
+def test_a_refusal_that_an_appeal_overturned_is_given_back_with_and_without_blocks() -> None:
+    rows = whole({"orders": orders(5)}, refused("o0", T - 9 * DAY))
+    appeal = {"dispute_id": "d-o0", "at": T - 2 * DAY, "outcome": "refund_full", "fault": "carrier"}
+    overturned = whole(rows, {"rulings": [appeal]})
+    bare = {name: some for name, some in overturned.items() if name not in ("blocks", "releases")}
+    clean = seen(whole({"orders": orders(5)}), T - 2 * DAY + 1)["buyer_credit"]
+    for found in (overturned, bare):
+        assert seen(found, T - 2 * DAY)["buyer_credit"] < NEW
+        assert seen(found, T - 2 * DAY + 1)["buyer_credit"] == clean
+
+
+def test_a_report_by_a_seller_found_guilty_since_is_taken_back() -> None:
+    told = {"reports": [{"report_id": "r", "at": T - 9 * DAY, "order_id": "o0"}]}
+    judged = {"report_rulings": [{"report_id": "r", "at": T - 8 * DAY, "upheld": True}]}
+    block = {"block_id": "k", "at": T - 5 * DAY, "kind": "seller_integrity", "seller_id": "s", "cause": "quality"}
+    upheld = {"blocks": [block], "releases": [{"block_id": "k", "at": T - 3 * DAY, "result": "upheld"}]}
+    rows = whole({"orders": orders(5)}, told, judged, upheld)
+    assert seen(rows, T - 3 * DAY)["buyer_credit"] < NEW < seen(rows, T - 3 * DAY + 1)["buyer_credit"]
+
+
+@pytest.mark.parametrize("end", ["cancellations", "chargebacks"])
+def test_orders_that_were_cancelled_or_charged_back_are_no_good_history(end: str) -> None:
+    made = orders(50)
+    ended = [
+        {"order_id": o["order_id"], "at": T - DAY, "chargeback_id": f"c{i}", "amount": 1} for i, o in enumerate(made)
+    ]
+    found = seen(whole({"orders": made}, {end: ended}))
+    assert found["buyer_credit"] == np.float32(NEW)
+
+
+def test_a_malicious_dispute_never_costs_less_than_a_refused_one() -> None:
+    tables = simulate(world("enriched", orders=8_000, days=300), seed=2)
+    told = prior(Ledger.of(tables), START + 300 * DAY, 0).to_json()
+    assert len({rate["orders"] for rate in told.values()}) == 1
+    means = {kind: rate["marks"] / rate["orders"] for kind, rate in told.items()}
+    assert GRAVITY["malicious"] / means["malicious"] >= GRAVITY["refused"] / means["refused"]
 
 
 def test_orders_with_a_seller_found_to_fake_them_stop_counting_as_good() -> None:
@@ -246,14 +310,15 @@ def test_the_prior_is_estimated_from_what_was_known_before_and_from_nothing_else
     assert prior(Ledger.of({"orders": tables["orders"]}), t, 0) == Prior()
 
 
-def test_the_estimate_finds_the_prior_that_rates_were_drawn_from() -> None:
+def test_the_estimate_finds_the_strength_that_rates_were_drawn_with() -> None:
     rng = np.random.default_rng(1)
     n = rng.poisson(20, 40_000).astype(np.float64)
     marks = rng.poisson(rng.gamma(0.4, 1 / 8, n.size) * n).astype(np.float64)
-    found = estimated(marks, n, Rate(1, 1))
+    assert strength(marks, n) == pytest.approx(8, rel=0.1)
+    found = estimated(float(marks.sum()), float(n.sum()), 8.0, Rate(1, 1))
     assert found.mean == pytest.approx(0.05, rel=0.03)
-    assert found.orders == pytest.approx(8, rel=0.1)
-    assert estimated(np.zeros(5), np.ones(5), Rate(0.1, 2)) == Rate(0.1, 2)
+    assert estimated(0.0, 9.0, 20.0, Rate(0.1, 2)) == Rate(1.0, 20.0)  # its own mean, worth as much as the others
+    assert estimated(1.0, 1e9, 20.0, Rate(0.1, 2)).mean == LEAST
 
 
 def test_a_prior_wants_orders() -> None:

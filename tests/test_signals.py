@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from features import Ledger, history, signals, streams
+from features import Ledger, history, sharing, signals, streams
 from features.asking import ASKED, DEFENDED, askings, named_askings
 from features.background import Background
 from features.build import HORIZON, blocks
@@ -194,7 +194,7 @@ def unlike(ledger: Ledger, rows: naive.Rows, question: str, asks: Asks, horizon:
     in_order = sorted(asks, key=lambda one: (one[1], one[0]))
     assert found["ask_id"].tolist() == [ask for ask, _ in in_order]
     for row, (ask, t) in zip(found.iloc[:, 2:].to_numpy(np.float32), in_order, strict=True):
-        twin = naive_signals.signals(rows, question, ask, t, horizon=horizon, placeholder=history.PLACEHOLDER)
+        twin = naive_signals.signals(rows, question, ask, t, horizon=horizon, placeholder=sharing.PLACEHOLDER)
         assert list(twin) == names
         want = single([twin[name] for name in names])
         equal = (row == want) | (np.isnan(row) & np.isnan(want))
@@ -255,7 +255,10 @@ def labels(ledger: Ledger, question: str, ids: list[str], t: int, later: int) ->
 def cases(tables: Tables, t: int) -> Iterator[tuple[str, list[str], dict[str, set[str]]]]:
     """What can be asked as of `t`: all rows from before, and a row of that moment with what is given with it."""
     for question in QUESTIONS:
-        before = sorted({ask for ask, at in asked(tables, question) if at < t and _known(tables, question, ask) < t})
+        early = {ask for ask, at in asked(tables, question) if at < t and _known(tables, question, ask) < t}
+        before = sorted(
+            early - {ask for ask, at in asked(tables, question) if at == t}
+        )  # these may know what is filed then
         if before and min(tables["orders"]["at"].cast(pa.int64()).to_pylist()) < t:
             yield question, before, {}
         for ask in [ask for ask, at in asked(tables, question) if at == t][-1:]:
@@ -531,7 +534,7 @@ def test_money_that_is_unknown_is_never_zero() -> None:
 
 
 def test_an_id_is_a_placeholder_from_the_moment_that_too_many_buyers_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "PLACEHOLDER", 2)
+    monkeypatch.setattr(sharing, "PLACEHOLDER", 2)
     buyers = ["a", "b", "b", None, "c", "a", "d"]
     rows = [order(f"o{i}", 10 * i, buyer_id=buyer, device_id="d", ip_id=f"i{i % 2}") for i, buyer in enumerate(buyers)]
     tables = naive.tables({"orders": rows})
