@@ -307,7 +307,10 @@ DERIVED: Final[Mapping[str, Derived]] = {
     "spoilt": Derived(("orders",), _spoilt, SPOILT),
     "excused_disputes": Derived(("disputes",), _excused, GUILT),
     "exhibits": Derived(
-        ("evidence",), _exhibits, ("representments",), {"disputes": ("disputes",), "chargebacks": ("chargebacks",)}
+        ("evidence",),
+        _exhibits,
+        ("representments", "disputes", "chargebacks"),
+        {"disputes": ("disputes",), "chargebacks": ("chargebacks",)},
     ),
 }
 """Derived streams by name."""

@@ -232,7 +232,7 @@ def test_check_names_placeholders_and_the_answers_that_a_ledger_lacks(few: Table
     closing = run("check", written(tmp_path, {"orders": orders}), "--json").closing
     assert str(closing["placeholders in device_id"]).startswith("everybody's (")
     assert "cannot be trained without chargebacks" in str(closing[RISK])
-    assert closing["signals of conversation"] == "0 of 10; absent for want of messages"
+    assert closing["signals of conversation"] == "0 of 9; absent for want of messages"
     assert re.fullmatch(r"8 of \d+; absent for want of .*findings.*", str(closing["signals of buyer credit"]))
     assert "cannot be trained without disputes, rulings" in str(closing[OUTCOME])
 

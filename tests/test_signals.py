@@ -95,7 +95,7 @@ def _value(random: Random, table: Table, column: Column, i: int) -> Any:
     return random.choice((None, *(SAID.get(column.name) or column.vocabulary or HELD[column.kind])))
 
 
-MANY = {"orders": 2, "evidence": 6, "scans": 3, "messages": 3, "rulings": 2}
+MANY = {"orders": 2, "shipments": 4, "evidence": 6, "scans": 3, "messages": 3, "rulings": 2}
 """Rows of a table for each of others."""
 HELD: dict[str, Sequence[Any]] = {
     "id": ("a", "b", "b", "c", "d", "e", "f"),
@@ -223,7 +223,7 @@ def test_every_signal_equals_its_naive_twin_in_a_larger_world(
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_every_declared_signal_varies_in_worlds_that_have_everything(question: str, town: Tables) -> None:
+def test_every_declared_signal_varies_in_towns_that_have_everything(question: str, town: Tables) -> None:
     mute = [declared.name for declared in dictionary(question)]
     for tables in (town, *(dense(Random(seed), 150) for seed in range(4))):
         asks = [(ask, t + later) for ask, t in asked(tables, question) for later in (0, DAY, 40 * DAY)]
@@ -302,15 +302,17 @@ def leaks(compute: Compute, tables: Tables, t: int) -> Iterator[str]:
     """What changes of all that is computed as of `t` when every row learnt at `t` or later is deleted but the case."""
     ledger = Ledger.of(tables)
     for question, ids, case in cases(tables, t):
+        if not (less := past(tables, t, case))["orders"].num_rows:
+            continue
         before = compute(ledger, question, ids, t)
-        after = compute(Ledger.of(past(tables, t, case)), question, ids, t)
+        after = compute(Ledger.of(less), question, ids, t)
         assert list(before.columns) == list(after.columns)
         changed = ~((before == after) | (before.isna() & after.isna())).all(axis=0).to_numpy()
         yield from (f"{question}: {name}" for name in before.columns[changed])
 
 
 @given(tables=ledgers, t=st.sampled_from(MOMENTS[1:]))
-@FEW
+@settings(FEW, max_examples=3)
 def test_the_future_cannot_change_the_past(tables: Tables, t: int) -> None:
     assert list(leaks(everything, tables, t)) == []
 
@@ -369,7 +371,7 @@ def test_a_fact_that_is_dated_by_its_order_is_caught(name: str, town: Tables, mo
 
 
 def test_an_edge_that_reads_one_fact_too_many_is_caught(town: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "Sweep", lambda at, *given: Sweep(at - 1, *given))
+    monkeypatch.setattr(history, "Sweep", lambda at, *given, asked: Sweep(at - 1, *given, asked=asked))
     assert caught(everything, town, MOMENTS[14:])
 
 
