@@ -35,6 +35,7 @@ BENCHMARKS: Final = {
     "olist": Benchmark(real.olist, "real", "olist"),
     "online_retail": Benchmark(real.online_retail, "real", "online_retail"),
     "job": Benchmark(signals.job, "signals"),
+    "disputes": Benchmark(signals.disputes, "signals"),
     "whole": Benchmark(whole.job, "signals"),
     "kernel": Benchmark(kernel.kernel, "kernel"),
     "growth": Benchmark(growth.growth, "kernel"),

@@ -7,6 +7,7 @@ from benchmarks.made import card_payments
 from benchmarks.workbench import Workbench, costs, markdown
 
 PAYMENTS: Final = 1_240_000
+MARKET: Final = 1_000_000
 TARGET: Final = "< 40 s, < 4 GB"
 
 
@@ -29,6 +30,17 @@ def job(bench: Workbench) -> str:
             }
         ]
     )
+
+
+def disputes(bench: Workbench) -> str:
+    """Seconds and peak memory of all signals of every dispute of a marketplace of 1 M orders, files read and written."""
+    orders = bench.rows or MARKET
+    bench.redress("simulate", "--out", bench.folder / "market", "--orders", orders, "--seed", 1)
+    words = ("--ledger", bench.folder / "market", "--out", "disputes.parquet")
+    runs = [bench.redress("signals", "dispute_outcome", *words) for _ in range(bench.runs)]
+    made = runs[0].closing()
+    cells: dict[str, object] = {"orders": orders, "disputes": made["askings"], "signals": made["signals"]}
+    return markdown([cells | costs(runs) | {"target": "" if bench.rows else "< 30 s"}])
 
 
 def _payments(bench: Workbench) -> tuple[Path, str]:

@@ -77,6 +77,10 @@ def test_the_job_writes_signals_of_every_order(tmp_path: Path) -> None:
     assert "| 300 |" in signals.job(bench(tmp_path, rows=300))
 
 
+def test_the_signals_of_all_disputes_of_a_marketplace_are_timed(tmp_path: Path) -> None:
+    assert "| 3,000 |" in signals.disputes(bench(tmp_path, rows=3_000))
+
+
 def test_the_whole_job_and_its_peers_write_the_same(tmp_path: Path) -> None:
     said = whole.job(bench(tmp_path, rows=400))
     assert "| redress signals |" in said
