@@ -22,7 +22,15 @@ GUILT: Final = ("blocks", "blocks.seller_id", "blocks.order_id", "releases", "di
 """What a seller's guilt is known from, where a ledger has it."""
 
 
-SPOILT: Final = ("cancellations", "chargebacks", "blocks", "blocks.cause", "releases", *NAMES["blocks"])
+SPOILT: Final = (
+    "cancellations",
+    "cancellations.party",
+    "chargebacks",
+    "blocks",
+    "blocks.cause",
+    "releases",
+    *NAMES["blocks"],
+)
 """What an order may cease to be good history by."""
 
 
@@ -210,12 +218,13 @@ def _faked(bg: Background) -> Stream:
 
 
 def _spoilt(bg: Background) -> Stream:
-    """Orders that are no good history any more: cancelled, charged back, or with a seller found to fake transactions."""
+    """Orders that are no good history any more: cancelled but by the platform, charged back, or with a faker of orders."""
     spoilt = bg.faked_at[bg.codes("seller_id")[:-1]]
     for table in ("cancellations", "chargebacks"):
         if table in bg.ledger.facts:
             facts = bg.facts(table)
-            spoilt = np.minimum(spoilt, first_at(facts.points["orders"], facts.at, bg.orders))
+            marked = ~is_word(facts.codes("party"), "platform") if table == "cancellations" else None
+            spoilt = np.minimum(spoilt, first_at(facts.points["orders"], facts.at, bg.orders, marked))
     return _undone(bg.facts("orders").at, spoilt, np.arange(bg.orders), "orders")
 
 

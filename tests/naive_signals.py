@@ -471,7 +471,8 @@ def _faked(past: Past) -> Iterator[Fact]:
 
 def _spoilt(past: Past) -> Iterator[Fact]:
     fakers = _upheld(past, "cause", "false_transactions")
-    ended = {row["order_id"] for table in ("cancellations", "chargebacks") for row in past.table(table)}
+    ended = {row["order_id"] for row in past.table("chargebacks")}
+    ended |= {row["order_id"] for row in past.table("cancellations") if row.get("party") != "platform"}
     for order in past.table("orders"):
         if order["seller_id"] in fakers or order["order_id"] in ended:
             yield Fact(order["at"], order, standing(past, order["at"], "orders"))

@@ -149,13 +149,14 @@ def platform_acts(rows: Rows, at: int) -> Rows:
         for o in orders
         for i, initiator in enumerate(("policy", "officer"))
     ]
+    closed = [{"order_id": o["order_id"], "at": at, "party": "platform"} for o in orders]
     tiers = [{"buyer_id": "b", "at": at, "tier": "restricted", "reason": "x", "expires_at": None}]
     said = [{"decision_id": d["decision_id"], "at": at, "party": "buyer", "kind": "appeal"} for d in decided]
-    return {"decisions": decided, "refunds": paid, "tiers": tiers, "feedback": said}
+    return {"cancellations": closed, "decisions": decided, "refunds": paid, "tiers": tiers, "feedback": said}
 
 
 def test_refunds_and_decisions_of_the_platform_alone_never_move_it() -> None:
-    base = whole({"orders": orders(5)}, refused("o0", T - 9 * DAY))
+    base = whole({"orders": orders(5), "cancellations": []}, refused("o0", T - 9 * DAY))
     acted = whole(base, platform_acts(base, T - 5 * DAY))
     names = [name for name in seen(base).index if name.startswith("buyer_credit")]
     assert len(names) == 8
