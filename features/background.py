@@ -47,6 +47,12 @@ def is_word(codes: Codes, *words: str) -> Flag:
     return np.asarray(said[codes.codes], np.bool_)
 
 
+def in_words_of(words: Codes, others: Codes) -> Int:
+    """For each value of `words`, and -1 for unknown at the end, its code in `others`: -2 where that has none."""
+    there = {word: i for i, word in enumerate(others.values.to_pylist())}
+    return np.array([*(there.get(word, -2) for word in words.values.to_pylist()), -1])
+
+
 def is_true(facts: Facts, column: str) -> Flag:
     """Where a flag column is known to be true."""
     value, known = facts.numbers(column)

@@ -3,14 +3,9 @@
 from typing import Final
 
 from features import credit
-from features.signal import ONCE, SLOW, Family, On, Pattern
+from features.signal import ONCE, SLOW, Family, On, Pattern, counted
 from features.tables import FUNDERS
 from features.transaction import BUYER, PLATFORM
-
-
-def _counted(name: str, operand: str, unit: str, says: str) -> Pattern:
-    return Pattern(name, "value", (operand,), unit, f"{says} of this {{entity}}", SLOW)
-
 
 CONDUCT: Final = (
     Pattern(
@@ -21,8 +16,8 @@ CONDUCT: Final = (
         "days since this {entity} registered",
         ONCE,
     ),
-    _counted("cancellations_count", "cancellations.count", "orders", "cancelled orders"),
-    _counted(
+    counted("cancellations_count", "cancellations.count", "orders", "cancelled orders"),
+    counted(
         "cancellations_own_count",
         "cancellations.count[party=buyer]",
         "orders",
@@ -36,7 +31,7 @@ CONDUCT: Final = (
         "cancellations for each order of this {entity}",
         SLOW,
     ),
-    _counted(
+    counted(
         "address_changes_count",
         "messages.count[kind=address_change,sender=buyer]",
         "changes",
@@ -66,7 +61,7 @@ CONDUCT: Final = (
         "share of this {entity}'s first orders with a seller that were disputed",
         ONCE,
     ),
-    _counted("sellers_disputed_met", "disputes.met_seller", "sellers", "sellers disputed for the first time"),
+    counted("sellers_disputed_met", "disputes.met_seller", "sellers", "sellers disputed for the first time"),
     Pattern(
         "disputed_value_ratio",
         "disputed_value",
@@ -75,8 +70,8 @@ CONDUCT: Final = (
         "mean amount of this {entity}'s disputed orders over that of the others",
         ONCE,
     ),
-    _counted("agreements_kept_count", "agreements.kept", "orders", "orders whose agreement was kept"),
-    _counted(
+    counted("agreements_kept_count", "agreements.kept", "orders", "orders whose agreement was kept"),
+    counted(
         "agreements_broken_count",
         "agreements.broken",
         "orders",
@@ -85,35 +80,35 @@ CONDUCT: Final = (
 )
 """What the buyer did."""
 JUDGED: Final = (
-    _counted("refusals_count", "refusals.refused_{window}@ever", "disputes", "disputes that stand refused"),
-    _counted(
+    counted("refusals_count", "refusals.refused_{window}@ever", "disputes", "disputes that stand refused"),
+    counted(
         "found_malicious_count", "findings.malicious_{window}@ever", "disputes", "disputes that stand found malicious"
     ),
-    _counted("found_honest_count", "findings.honest_{window}@ever", "disputes", "disputes that stand found honest"),
-    _counted(
+    counted("found_honest_count", "findings.honest_{window}@ever", "disputes", "disputes that stand found honest"),
+    counted(
         "disputes_excused_count",
         "excused_disputes.disputes_{window}@ever",
         "disputes",
         "disputes with sellers found guilty since",
     ),
-    _counted(
+    counted(
         "orders_faked_count", "faked.orders_{window}@ever", "orders", "orders with sellers found to fake transactions"
     ),
-    _counted("chargebacks_lost_count", "endings.lost", "chargebacks", "chargebacks that ended against the platform"),
-    _counted("chargebacks_won_count", "endings.won", "chargebacks", "chargebacks that the bank did not uphold"),
-    _counted(
+    counted("chargebacks_lost_count", "endings.lost", "chargebacks", "chargebacks that ended against the platform"),
+    counted("chargebacks_won_count", "endings.won", "chargebacks", "chargebacks that the bank did not uphold"),
+    counted(
         "chargebacks_after_sellers_refund_count",
         "chargebacks.after_sellers_refund",
         "chargebacks",
         "chargebacks after a refund that the seller began",
     ),
-    _counted(
+    counted(
         "refunds_begun_count",
         "refunds.count[initiator=seller|issuer]",
         "refunds",
         "refunds that the seller or the issuer began",
     ),
-    _counted("reports_count", "reports.count", "reports", "reports by sellers"),
+    counted("reports_count", "reports.count", "reports", "reports by sellers"),
     Pattern(
         "reports_weighted",
         "millionths",
@@ -122,8 +117,8 @@ JUDGED: Final = (
         "reports by sellers of this {entity}, each worth the share of that seller's reports upheld by then",
         SLOW,
     ),
-    _counted("reports_upheld_count", "report_rulings.count[upheld=true]", "reports", "reports upheld"),
-    _counted("reports_dismissed_count", "report_rulings.count[upheld=false]", "reports", "reports dismissed"),
+    counted("reports_upheld_count", "report_rulings.count[upheld=true]", "reports", "reports upheld"),
+    counted("reports_dismissed_count", "report_rulings.count[upheld=false]", "reports", "reports dismissed"),
 )
 """What others found."""
 
@@ -132,7 +127,7 @@ def _borne(funder: str) -> tuple[Pattern, ...]:
     """Refunds that one party bore."""
     of = f"[funded_by={funder}]"
     return (
-        _counted(f"refunds_by_{funder}_count", f"refunds.count{of}", "refunds", f"refunds borne by the {funder}"),
+        counted(f"refunds_by_{funder}_count", f"refunds.count{of}", "refunds", f"refunds borne by the {funder}"),
         Pattern(
             f"refunds_by_{funder}_amount_share",
             "known_share",
@@ -146,7 +141,7 @@ def _borne(funder: str) -> tuple[Pattern, ...]:
 
 OF_PLATFORM: Final = (
     *(pattern for funder in FUNDERS for pattern in _borne(funder)),
-    _counted(
+    counted(
         "chargebacks_after_refund_count",
         "chargebacks.after_refund",
         "chargebacks",

@@ -8,7 +8,7 @@ import numpy as np
 
 from features import content, priors
 from features.asking import Askings
-from features.background import Background
+from features.background import Background, in_words_of
 from features.columns import Codes
 from features.kernel import Int
 from features.ledger import Facts
@@ -114,6 +114,5 @@ def _flag(bg: Background, asks: Askings, order: Int, one: Operand, facts: Facts,
 
 
 def _unlike(words: Codes, codes: Int, others: Codes, theirs: Int) -> Float:
-    there = {word: i for i, word in enumerate(others.values.to_pylist())}
-    ours = np.array([*(there.get(word, -2) for word in words.values.to_pylist()), -1])[codes]
+    ours = in_words_of(words, others)[codes]
     return np.where((codes < 0) | (theirs < 0), np.nan, (ours != theirs).astype(np.float64))

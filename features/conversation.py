@@ -3,6 +3,7 @@
 from typing import Final
 
 from features.parcel import ORDER
+from features.seller import OPEN
 from features.signal import CASES, ONCE, Family, On, Pattern
 
 
@@ -22,15 +23,7 @@ TALK: Final = (
         "changes of address by the buyer",
         "buyer",
     ),
-    Pattern(
-        "threads_open_count",
-        "less",
-        ("inquiries.count", "answers.count"),
-        "threads",
-        "threads of this {entity} that nobody answered",
-        ONCE,
-        "seller",
-    ),
+    OPEN,
     Pattern(
         "answer_hours_mean",
         "mean_hours",

@@ -48,13 +48,11 @@ class Derived:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def _in_order(at: Int, order: Int, sums: Mapping[str, Int], case: Int | None = None) -> Stream:
+def _in_order(at: Int, order: Int, sums: Mapping[str, Int]) -> Stream:
     """A stream of facts that happened by some moment, sorted by it."""
     rows = np.flatnonzero(at < NOT_YET)
     rows = rows[np.argsort(at[rows], kind="stable")]
-    return Stream(
-        at[rows], order[rows], None if case is None else case[rows], sums={n: sum_[rows] for n, sum_ in sums.items()}
-    )
+    return Stream(at[rows], order[rows], sums={name: values[rows] for name, values in sums.items()})
 
 
 def _ones(n: int) -> Int:
@@ -162,32 +160,26 @@ def _standing(known: Int, undone: Int, order: Int, columns: Mapping[str, Int]) -
 
     `columns` say how much each fact is worth; sums have a window's word at their end.
     """
-    times, sums = [known], {f"{name}_{w}": [worth] for name, worth in columns.items() for w in SLOW}
-    for window in SLOW:
-        times.append(np.minimum(undone, known + EDGES[window]) if EDGES[window] else undone)
-        for name, worth in columns.items():
-            for w in SLOW:
-                sums[f"{name}_{w}"].append(-worth if w == window else np.zeros_like(worth))
-    n = len(times)
-    return _in_order(
-        np.concatenate(times), np.tile(order, n), {name: np.concatenate(parts) for name, parts in sums.items()}
-    )
+    leaves = {w: np.minimum(undone, known + EDGES[w]) if EDGES[w] else undone for w in SLOW}
+    return _entered(known, leaves, order, {name: dict.fromkeys(SLOW, worth) for name, worth in columns.items()})
 
 
 def _undone(at: Int, undone: Int, order: Int, column: str) -> Stream:
     """Facts that were taken back, within each window: in when that is known, if still young enough, and out by age."""
     rows = np.flatnonzero((undone < NOT_YET) & (order >= 0))
     at, known, order = at[rows], np.maximum(at, undone)[rows], order[rows]
-    times, sums = [known], {f"{column}_{w}": [_inside(at, known, EDGES[w])] for w in SLOW}
-    for window in SLOW:
-        times.append(at + EDGES[window] if EDGES[window] else np.full(at.size, NOT_YET))
-        for w in SLOW:
-            inside = _inside(at, known, EDGES[w])
-            sums[f"{column}_{w}"].append(-inside if w == window else np.zeros_like(inside))
-    n = len(times)
-    return _in_order(
-        np.concatenate(times), np.tile(order, n), {name: np.concatenate(parts) for name, parts in sums.items()}
-    )
+    leaves = {w: at + EDGES[w] if EDGES[w] else np.full(at.size, NOT_YET) for w in SLOW}
+    return _entered(known, leaves, order, {column: {w: _inside(at, known, EDGES[w]) for w in SLOW}})
+
+
+def _entered(known: Int, leaves: Mapping[str, Int], order: Int, worth: Mapping[str, Mapping[str, Int]]) -> Stream:
+    """Facts that enter at one moment with what each is worth by column and window, and leave each window at its own."""
+    sums = {
+        f"{name}_{w}": np.concatenate([each[w], *(-each[w] if w == out else np.zeros_like(each[w]) for out in leaves)])
+        for name, each in worth.items()
+        for w in SLOW
+    }
+    return _in_order(np.concatenate([known, *leaves.values()]), np.tile(order, 1 + len(leaves)), sums)
 
 
 def _inside(at: Int, known: Int, edge: int) -> Int:
@@ -241,8 +233,7 @@ def _refusals(bg: Background) -> Stream:
     refused = is_word(facts.codes("outcome"), "refused").astype(np.int64)
     rows = np.lexsort((at, dispute))
     new = np.diff(dispute[rows], prepend=-1) != 0
-    turns = rows[new | (np.diff(refused[rows], prepend=-1) != 0)]
-    turns, until = _until(dispute, at, turns)
+    turns, until = _until(dispute, at, rows[new | (np.diff(refused[rows], prepend=-1) != 0)])
     marks = refused[turns] == 1
     order = order_rows(bg.ledger, "rulings")[turns[marks]]
     known = at[turns[marks]]

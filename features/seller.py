@@ -2,12 +2,8 @@
 
 from typing import Final
 
-from features.signal import ONCE, SLOW, Family, On, Pattern
+from features.signal import ONCE, SLOW, Family, On, Pattern, counted
 from features.transaction import SELLER
-
-
-def _counted(name: str, operand: str, unit: str, says: str) -> Pattern:
-    return Pattern(name, "value", (operand,), unit, f"{says} of this {{entity}}", SLOW)
 
 
 def _rate(name: str, over: str, under: str, says: str) -> Pattern:
@@ -23,7 +19,7 @@ FAULT: Final = (
         "days since this {entity} registered",
         ONCE,
     ),
-    _counted("rulings_seller_fault_count", "every_ruling.count[fault=seller]", "rulings", "rulings that found fault"),
+    counted("rulings_seller_fault_count", "every_ruling.count[fault=seller]", "rulings", "rulings that found fault"),
     _rate(
         "rulings_seller_fault_rate",
         "every_ruling.count[fault=seller]",
@@ -54,12 +50,12 @@ FAULT: Final = (
         "orders.count",
         "orders disputed as short",
     ),
-    _counted("blocks_count", "blocks.count[kind=seller_integrity]", "blocks", "blocks for integrity"),
-    _counted("blocks_upheld_count", "releases.of_integrity[result=upheld]", "blocks", "blocks for integrity upheld"),
-    _counted(
+    counted("blocks_count", "blocks.count[kind=seller_integrity]", "blocks", "blocks for integrity"),
+    counted("blocks_upheld_count", "releases.of_integrity[result=upheld]", "blocks", "blocks for integrity upheld"),
+    counted(
         "appeals_won_count", "releases.of_integrity[result=overturned]", "blocks", "blocks for integrity overturned"
     ),
-    _counted("faking_found_count", "releases.of_faking[result=upheld]", "blocks", "findings of false transactions"),
+    counted("faking_found_count", "releases.of_faking[result=upheld]", "blocks", "findings of false transactions"),
     Pattern(
         "blocks_standing_count",
         "less",
@@ -68,7 +64,7 @@ FAULT: Final = (
         "blocks for integrity of this {entity} that stand",
         ONCE,
     ),
-    _counted("reports_filed_count", "reports.count", "reports", "reports of buyers"),
+    counted("reports_filed_count", "reports.count", "reports", "reports of buyers"),
     _rate(
         "reports_upheld_rate",
         "report_rulings.count[upheld=true]",
@@ -77,6 +73,16 @@ FAULT: Final = (
     ),
 )
 """What was found."""
+OPEN: Final = Pattern(
+    "threads_open_count",
+    "less",
+    ("inquiries.count", "answers.count"),
+    "threads",
+    "threads of this {entity} that nobody answered",
+    ONCE,
+    "seller",
+)
+"""What the seller leaves unanswered, of all his threads or of those of one order."""
 SERVICE: Final = (
     Pattern(
         "answer_hours_mean",
@@ -86,15 +92,8 @@ SERVICE: Final = (
         "mean hours until this {entity} answered",
         SLOW,
     ),
-    _counted("inquiries_count", "inquiries.count", "threads", "threads opened by buyers"),
-    Pattern(
-        "threads_open_count",
-        "less",
-        ("inquiries.count", "answers.count"),
-        "threads",
-        "threads of this {entity} that nobody answered",
-        ONCE,
-    ),
+    counted("inquiries_count", "inquiries.count", "threads", "threads opened by buyers"),
+    OPEN,
     Pattern(
         "threads_open_share",
         "less_share",

@@ -125,6 +125,11 @@ class Signal:
         return one.window or self.window or "ever"
 
 
+def counted(name: str, operand_: str, unit: str, says: str) -> Pattern:
+    """A total of conduct, over the windows of conduct."""
+    return Pattern(name, "value", (operand_,), unit, f"{says} of this {{entity}}", SLOW)
+
+
 def over(window: str | None) -> str:
     """What a window adds to a meaning.
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from features.background import Background, is_word, order_rows
+from features.background import Background, in_words_of, is_word, order_rows
 from features.columns import Codes
 from features.kernel import Code, Flag, Int
 from features.ledger import Facts
@@ -89,8 +89,7 @@ class Stream:
 
     def _unlike(self, found: Codes, of_order: Codes) -> Flag:
         """Where a word is another than one of the fact's order, both known."""
-        there = {word: i for i, word in enumerate(of_order.values.to_pylist())}
-        ours = np.array([*(there.get(word, -2) for word in found.values.to_pylist()), -1])[found.codes]
+        ours = in_words_of(found, of_order)[found.codes]
         other = np.append(of_order.codes, -1)[self.order]
         return np.asarray((ours != other) & (found.codes >= 0) & (other >= 0), np.bool_)
 
