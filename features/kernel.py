@@ -31,6 +31,8 @@ UNASKED: Final = 1
 """The row of state that takes the facts of nobody's entity, and of those who are not asked about."""
 ONE: Final = np.uint64(1)
 """Places in arrays are unsigned: whether they count from the end need not be asked, which would cost a third more."""
+LINE: Final = 8
+"""Integers in a line of the cache."""
 TILE: Final = 64
 """Askings whose rows of state are read ahead together."""
 MANY: Final = np.uint64(512)
@@ -79,18 +81,23 @@ def first_meetings(codes: Code, groups: int, partners: Code, others: int) -> Int
 
 
 @njit(cache=True, nogil=True)
-def _settle(codes: Code, asked: Flag) -> tuple[Row, Row, int, int]:
-    """The row of state of each entity, by code + 1, and of each fact; how many rows there are, and facts of the asked."""
-    home, row = np.full(asked.size + 1, NOBODY, np.uint32), np.full(codes.size, UNASKED, np.uint32)
-    taken, kept = UNASKED + 1, 0
+def _settle(codes: Code, asked: Flag) -> tuple[Row, Row, int]:
+    """The row of state of each entity, by code + 1, and of each fact; how many rows there are.
+
+    An entity without facts has the row of nobody. Hardly anything branches: who is asked about cannot be guessed.
+    """
+    home, row, taken = np.full(asked.size + 1, NOBODY, np.uint32), np.empty(codes.size, np.uint32), UNASKED + 1
+    for code in codes:
+        home[code + 1] = UNASKED
+    for g in range(asked.size):
+        if asked[g] and home[g + 1] != NOBODY:
+            home[g + 1] = taken
+            taken += 1
+    home[0] = UNASKED
     for i in range(codes.size):
-        if codes[i] >= 0 and asked[codes[i]]:
-            if home[codes[i] + 1] == NOBODY:
-                home[codes[i] + 1] = taken
-                taken += 1
-            row[i] = home[codes[i] + 1]
-            kept += 1
-    return home, row, taken, kept
+        row[i] = home[codes[i] + 1]
+    home[0] = NOBODY
+    return home, row, taken
 
 
 @njit(cache=True, nogil=True)
@@ -203,6 +210,14 @@ def _sweep(
     return read
 
 
+def _lined(rows: int, width: int) -> Int:
+    """Zeros (rows, width or more), each row from the start of a cache line: one that straddles two costs two reads."""
+    width = -(-width // LINE) * LINE
+    room = np.zeros(rows * width + LINE, np.int64)
+    lo = -(room.ctypes.data // room.itemsize) % LINE
+    return room[lo : lo + rows * width].reshape(rows, width)
+
+
 def positions(lo: Int, hi: Int) -> tuple[Int, Int]:
     """Every position in the ranges [lo, hi), range after range: which range it is in, and the position.
 
@@ -248,18 +263,18 @@ class Sweep:
         which = np.full(groups, asked is None)
         if asked is not None:
             which[asked[asked >= 0]] = True
-        self._home, row, rows, kept = _settle(codes, which)
+        self._home, row, rows = _settle(codes, which)
         self._shape = len(edges), len(measures)
         if not len(measures):
             edges, measures = (), (at,)
-        if 2 * kept < at.size:
+        if 2 * np.count_nonzero(row != UNASKED) < at.size:
             keep = np.flatnonzero(row != UNASKED)
             at, row, measures = at[keep], row[keep], [measure[keep] for measure in measures]
         links = 2 * sum(edge < 0 for edge in edges)
         after = np.zeros(at.size, np.uint64) if links else None
         self._facts = at, row, np.ascontiguousarray(measures, np.int64), (0,) * len(measures), after
         self._heads, self._edges = np.zeros(len(edges) + 1, np.uint64), np.array(edges, np.int64)
-        self._state = np.zeros((rows, 2 + (len(edges) + 1) * len(measures) + (links and 2 + links)), np.int64)
+        self._state = _lined(rows, 2 + (len(edges) + 1) * len(measures) + (links and 2 + links))
         self._state[:, :2] = NEVER
 
     def totals(self, codes: Code, t: Int) -> Totals:
