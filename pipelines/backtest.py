@@ -16,8 +16,8 @@ from models.fit import Float
 from models.questions import Answer
 from models.split import Fold, folds, maturity_age
 from pipelines import plots
-from pipelines.check import Said, moment, opened
 from pipelines.learning import Cases, Learnt, cases, explained, grown, judged, ledger_section, measured, sampled
+from pipelines.opening import Said, moment, opened
 from pipelines.report import (
     Page,
     Section,

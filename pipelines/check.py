@@ -2,15 +2,12 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from tqdm import tqdm
 
 from features import Ledger
 from features.asking import ASKED, Askings
@@ -23,29 +20,7 @@ from features.sharing import PLACEHOLDER
 from features.transaction import LINKS
 from models.questions import QUESTIONS, answers
 from models.split import labelled
-
-Said = Callable[[str], None]
-
-
-def moment(t: int) -> str:
-    """A time in microseconds since 1970 as ISO 8601, UTC.
-
-    >>> moment(1_500_000)
-    '1970-01-01T00:00:01.500000+00:00'
-    """
-    return datetime.fromtimestamp(t // 1_000_000, UTC).replace(microsecond=t % 1_000_000).isoformat()
-
-
-def opened(path: str | Path, said: Said) -> Ledger:
-    """A checked ledger; says what was left out of it."""
-    with tqdm(desc="checking", unit=" rows", unit_scale=True, delay=2, disable=None, leave=False) as bar:
-        ledger = Ledger.open(path, said, bar.update)
-    for warning in ledger.warnings:
-        said(f"warning: {warning}")
-    bad = sum(len(b) for b in ledger.bad.values())
-    if bad:
-        said(f"left out {bad:,} bad rows; redress check {path} writes them to {path}/quarantine with their reasons")
-    return ledger
+from pipelines.opening import Said, moment, opened
 
 
 def check(path: Path, *, horizon: int, said: Said) -> dict[str, object]:

@@ -15,9 +15,10 @@ from features.kernel import DAY
 from models.explain import COLUMNS
 from models.questions import QUESTIONS
 from pipelines.backtest import backtest
-from pipelines.check import Said, check, moment
+from pipelines.check import check
 from pipelines.marketplace import world
 from pipelines.marketplace.draws import end
+from pipelines.opening import Said, moment
 from pipelines.report import (
     Cell,
     Page,

@@ -13,7 +13,6 @@ from features.kernel import DAY, Flag, Int
 from features.signal import Float
 from models import fit
 from pipelines import plots
-from pipelines.check import Said
 from pipelines.marketplace import Events, Marketplace, happen
 from pipelines.marketplace.claims import in_bad_faith
 from pipelines.marketplace.draws import START, end, turn
@@ -22,6 +21,7 @@ from pipelines.marketplace.orders import NETWORKS
 from pipelines.marketplace.parameters import told
 from pipelines.marketplace.parcels import DAMAGED, DECLINING, FALSE_SCAN, LOST
 from pipelines.marketplace.rates import RATES, contested, ended, judged
+from pipelines.opening import Said
 from pipelines.report import Cell, Page, Section, Table, write_plots, write_report
 from pipelines.sight import FEWEST, LIMIT, SURE, Sight, View, mute, sights, view
 

@@ -14,7 +14,7 @@ from models import Model, load
 from models.explain import reasons, summed
 from models.questions import answered
 from models.questions import asked as about
-from pipelines.check import Said, moment, opened
+from pipelines.opening import Said, moment, opened
 from pipelines.signals import chosen, progress, write_frames
 
 

@@ -2,7 +2,8 @@
 
 import fnmatch
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,7 +17,7 @@ from features.asking import Askings, askings, named_askings
 from features.build import blocks
 from features.dictionary import absent, dictionary, lacking
 from features.signal import Signal
-from pipelines.check import Said, opened
+from pipelines.opening import Said, opened
 
 
 def chosen(ledger: Ledger, question: str, start: int | None, stop: int | None, asks: Path | None) -> Askings:
@@ -95,19 +96,21 @@ def written(path: Path) -> Iterator[Path]:
 
 
 def write_frames(frames: Iterator[pd.DataFrame], path: Path) -> int:
-    """Writes frames one after the other as the row groups of a Parquet file; returns the rows."""
-    rows = 0
-    with written(path) as beside:
+    """Writes frames one after the other as the row groups of a Parquet file, each while the next is made; returns the rows."""
+    rows, last = 0, None
+    with written(path) as beside, ExitStack() as files, ThreadPoolExecutor(1) as writing:
         writer: pq.ParquetWriter | None = None
-        try:
-            for frame in frames:
-                table = pa.Table.from_pandas(frame, preserve_index=False)
-                writer = writer or pq.ParquetWriter(beside, table.schema, compression="zstd", use_dictionary=["ask_id"])
-                writer.write_table(table)
-                rows += len(frame)
-        finally:
-            if writer is not None:
-                writer.close()
+        for frame in frames:
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            if writer is None:
+                writer = pq.ParquetWriter(beside, table.schema, compression="zstd", use_dictionary=["ask_id"])
+                files.enter_context(writer)
+            if last is not None:
+                last.result()
+            last = writing.submit(writer.write_table, table)
+            rows += len(frame)
+        if last is not None:
+            last.result()
     return rows
 
 

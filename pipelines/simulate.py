@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from features import LedgerError
 from features.tables import TABLES
-from pipelines.check import Said
 from pipelines.marketplace import Marketplace, happen
 from pipelines.marketplace.ledger import tables
 from pipelines.marketplace.names import Names
 from pipelines.marketplace.truth import FOLDER, write_truth
+from pipelines.opening import Said
 
 
 def simulate(parameters: Marketplace, *, seed: int) -> dict[str, pa.Table]:

@@ -15,8 +15,8 @@ from models.evaluate import METRICS, Evaluation
 from models.fit import FEWEST, PARAMETERS
 from models.registry import Registered, reach, register
 from models.split import Labelled
-from pipelines.check import Said, moment, opened
 from pipelines.learning import Cases, Learnt, both, cases, explained, grown, ledger_section, measured, numbers, sampled
+from pipelines.opening import Said, moment, opened
 from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, write_plots, write_report
 from pipelines.signals import written
 
