@@ -37,6 +37,7 @@ BENCHMARKS: Final = {
     "job": Benchmark(signals.job, "signals"),
     "disputes": Benchmark(signals.disputes, "signals"),
     "whole": Benchmark(whole.job, "signals"),
+    "large": Benchmark(whole.large, "signals"),
     "kernel": Benchmark(kernel.kernel, "kernel"),
     "growth": Benchmark(growth.growth, "kernel"),
     "giant": Benchmark(growth.giant, "kernel"),

@@ -17,15 +17,24 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks.command import Cost, run
+from benchmarks.growth import LARGER
 from benchmarks.kernel import EDGES, ORDERS, Streams, whole
-from benchmarks.peers import FAST, Facts, Int
-from benchmarks.workbench import Workbench, markdown
+from benchmarks.made import marketplace
+from benchmarks.peers import FAST, Facts, Found, Int
+from benchmarks.workbench import Workbench, costs, markdown
 from features.kernel import DAY, NEVER
 
 AMOUNT: Final = {"orders": "amount", "disputes": "claimed", "chargebacks": "amount", "refunds": "amount"}
 ENTITIES: Final = ("buyer", "seller", "product", "device")
-WAYS: Final = tuple(FAST)
+FLOOR: Final = "reading, coding and writing zeros"
+"""What is left of a way's job where nothing is computed: no way can be faster by more than that."""
+WAYS: Final = (*FAST, FLOOR)
 TARGET: Final = 4
+
+
+def zeros(facts: Facts, asks: Facts, entity: str, edges: tuple[int, ...]) -> Found:
+    """Finds nothing."""
+    return [(np.zeros((len(edges), len(facts.measures), asks.at.size), np.int64), np.zeros_like(asks.at))]
 
 
 def columns(found: list[list[tuple[Int, Int]]], t: Int) -> Iterator[tuple[str, NDArray[np.float32]]]:
@@ -67,7 +76,7 @@ def peer(way: str, ledger: Path, asks: str, out: Path) -> None:
         named = pq.read_table(asks)
         rows = pc.index_in(named["ask_id"].combine_chunks().cast(names.type), value_set=names).to_numpy()
         asked, names = asked.take(rows), names.take(pa.array(rows))
-    found = dict(columns(whole(FAST[way], streams, asked), asked.at))
+    found = dict(columns(whole(FAST.get(way, zeros), streams, asked), asked.at))
     at = pa.array(asked.at).cast(pa.timestamp("us", "UTC"))
     pq.write_table(pa.table({"ask_id": names, "at": at, **found}), out, compression="zstd", use_dictionary=["ask_id"])
 
@@ -93,7 +102,7 @@ def _table(bench: Workbench, ledger: Path, asks: str) -> str:
     for _ in range(bench.runs):
         for name, some in costs.items():
             some.append(_run(bench, name, ledger, asks))
-        outs = [pd.read_parquet(bench.folder / f"{i}.parquet") for i in range(len(costs))]
+        outs = [pd.read_parquet(bench.folder / f"{i}.parquet") for i, name in enumerate(costs) if name != FLOOR]
         for other in outs[1:]:
             pd.testing.assert_frame_equal(outs[0].iloc[:, 2:], other[outs[0].columns[2:]], check_exact=True)
     seconds = {name: median(cost.seconds for cost in some) for name, some in costs.items()}
@@ -117,16 +126,29 @@ def _run(bench: Workbench, name: str, ledger: Path, asks: str) -> Cost:
     out = bench.folder / f"{place}.parquet"
     if name in WAYS:
         return run(bench.folder, [sys.executable, "-m", "benchmarks.whole", name, str(ledger), asks, str(out)])
-    only = [
-        f"{e}_{s}_{m}_{edge // DAY}d"
-        for e in ENTITIES
-        for s in AMOUNT
-        for m in ("count", "amount_sum")
-        for edge in EDGES
-    ]
-    only += [f"{e}_{s}_days_since_last" for e in ENTITIES for s in AMOUNT]
-    words = [word for one in only for word in ("--only", one)] + (["--asks", asks] if asks else [])
-    return bench.redress("signals", "chargeback_risk", "--ledger", ledger, "--out", out, *words)
+    return _signals(bench, ledger, out, list(AMOUNT), *(["--asks", asks] if asks else []))
+
+
+def _signals(bench: Workbench, ledger: Path, out: Path, tables: list[str], *words: str) -> Cost:
+    """Our job: those of the 144 signals that are drawn from some tables."""
+    pairs = [f"{entity}_{table}" for entity in ENTITIES for table in tables]
+    kinds = [f"{measure}_{edge // DAY}d" for measure in ("count", "amount_sum") for edge in EDGES]
+    only = [word for pair in pairs for kind in (*kinds, "days_since_last") for word in ("--only", f"{pair}_{kind}")]
+    return bench.redress("signals", "chargeback_risk", "--ledger", ledger, "--out", out, *words, *only)
+
+
+def large(bench: Workbench) -> str:
+    """Peak memory of 10 M orders, from Parquet to Parquet, a tenth of them and all of them asked about; 8 GB."""
+    rows, ledger, out = bench.rows or LARGER * ORDERS, bench.folder / "large", bench.folder / "large.parquet"
+    marketplace(ledger, rows)
+    tables = [name for name in AMOUNT if name != "refunds"]
+    table = []
+    for since in ("2024-11-25", "2024-01-01"):
+        cost = _signals(bench, ledger, out, tables, "--from", since, "--to", "2025-01-01")
+        made, size = cost.closing(), out.stat().st_size / 1e9
+        table.append({"orders": rows, "askings": made["askings"], "signals": made["signals"], **costs([cost])})
+        table[-1] |= {"written GB": size, "target": "" if bench.rows else "< 8 GB"}
+    return markdown(table)
 
 
 if __name__ == "__main__":
