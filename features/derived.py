@@ -48,11 +48,12 @@ class Derived:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def _in_order(at: Int, order: Int, sums: Mapping[str, Int]) -> Stream:
+def _in_order(at: Int, order: Int, sums: Mapping[str, Int], case: Int | None = None) -> Stream:
     """A stream of facts that happened by some moment, sorted by it."""
     rows = np.flatnonzero(at < NOT_YET)
     rows = rows[np.argsort(at[rows], kind="stable")]
-    return Stream(at[rows], order[rows], sums={name: values[rows] for name, values in sums.items()})
+    case = None if case is None else case[rows]
+    return Stream(at[rows], order[rows], case, sums={name: values[rows] for name, values in sums.items()})
 
 
 def _ones(n: int) -> Int:
@@ -164,22 +165,30 @@ def _standing(known: Int, undone: Int, order: Int, columns: Mapping[str, Int]) -
     return _entered(known, leaves, order, {name: dict.fromkeys(SLOW, worth) for name, worth in columns.items()})
 
 
-def _undone(at: Int, undone: Int, order: Int, column: str) -> Stream:
+def _undone(at: Int, undone: Int, order: Int, column: str, case: Int | None = None) -> Stream:
     """Facts that were taken back, within each window: in when that is known, if still young enough, and out by age."""
     rows = np.flatnonzero((undone < NOT_YET) & (order >= 0))
-    at, known, order = at[rows], np.maximum(at, undone)[rows], order[rows]
+    at, known, order, case = at[rows], np.maximum(at, undone)[rows], order[rows], None if case is None else case[rows]
     leaves = {w: at + EDGES[w] if EDGES[w] else np.full(at.size, NOT_YET) for w in SLOW}
-    return _entered(known, leaves, order, {column: {w: _inside(at, known, EDGES[w]) for w in SLOW}})
+    return _entered(known, leaves, order, {column: {w: _inside(at, known, EDGES[w]) for w in SLOW}}, case)
 
 
-def _entered(known: Int, leaves: Mapping[str, Int], order: Int, worth: Mapping[str, Mapping[str, Int]]) -> Stream:
+def _entered(
+    known: Int,
+    leaves: Mapping[str, Int],
+    order: Int,
+    worth: Mapping[str, Mapping[str, Int]],
+    case: Int | None = None,
+) -> Stream:
     """Facts that enter at one moment with what each is worth by column and window, and leave each window at its own."""
     sums = {
         f"{name}_{w}": np.concatenate([each[w], *(-each[w] if w == out else np.zeros_like(each[w]) for out in leaves)])
         for name, each in worth.items()
         for w in SLOW
     }
-    return _in_order(np.concatenate([known, *leaves.values()]), np.tile(order, 1 + len(leaves)), sums)
+    times = 1 + len(leaves)
+    case = None if case is None else np.tile(case, times)
+    return _in_order(np.concatenate([known, *leaves.values()]), np.tile(order, times), sums, case)
 
 
 def _inside(at: Int, known: Int, edge: int) -> Int:
@@ -223,7 +232,8 @@ def _spoilt(bg: Background) -> Stream:
 def _excused(bg: Background) -> Stream:
     """Disputes whose seller was found guilty since."""
     at, order = bg.facts("disputes").at, order_rows(bg.ledger, "disputes")
-    return _undone(at, bg.guilty_after(order, at), order, "disputes")
+    case = np.arange(at.size) if bg.asked == "disputes" else None
+    return _undone(at, bg.guilty_after(order, at), order, "disputes", case)
 
 
 def _refusals(bg: Background) -> Stream:

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from features import sharing
 from features.asking import Askings
 from features.background import Background
+from features.columns import Codes
 from features.formulas import FORMULAS
 from features.kernel import Code, Int, Sweep, first_meetings
 from features.members import CASE, members
 from features.operand import Operand, operand
+from features.own import Own, heirs
 from features.sharing import Meetings, Shared
 from features.signal import EDGES, Float, Signal
 from features.stream import Stream
@@ -41,7 +43,8 @@ class Histories:
         self.signals, self.link = signals, entity.link
         self.members = None if entity.columns == CASE else members(bg, entity)
         self._columns, self._bg, self._unknown = entity.columns, bg, unknown
-        self._asked = self._who(asks)
+        self._asked, self._rows = self._who(asks), asks.row
+        self._again = bool(np.any(asks.at > bg.facts(bg.asked).at[asks.row]))
         used = self._used()
         self._same = {one: same for one in used if (same := _counted(one, streams.get(one.source)))}
         self._sweeps = [
@@ -73,23 +76,30 @@ class Histories:
 
     def _sweep(
         self, bg: Background, stream: Stream | None, name: str, windows: tuple[str, ...], wanted: Sequence[Operand]
-    ) -> Sweep:
+    ) -> tuple[Sweep, Own | None]:
+        """The sweep of some measures of a stream, and what askings add to it themselves."""
         declared = STREAMS[name]
         edges = [EDGES[window] for window in windows]
         if isinstance(declared, Shared):
             assert self.members is not None
             at, codes, step = declared.make(bg, self._met)
-            return Sweep(
-                at, codes, self.members.groups, [step] * len(wanted) if windows else [], edges, asked=self._asked
-            )
+            summed = [step] * len(wanted) if windows else []
+            return Sweep(at, codes, self.members.groups, summed, edges, asked=self._asked), None
         assert stream is not None
         codes = self._whose(stream)
         at, sort = (stream.at, None) if self.members is None else self.members.entered(stream)
         groups = len(bg.facts(bg.asked)) if self.members is None else self.members.groups
-        summed = [self._measure(bg, stream, codes, one, groups) for one in wanted if windows]
+        wanted = wanted if windows else []
+        summed = [self._measure(bg, stream, codes, one, groups) for one in wanted]
+        case, order = stream.case, stream.order
         if sort is not None:
-            codes, summed = codes[sort], [values[sort] for values in summed]
-        return Sweep(at, codes, groups, summed, edges, asked=self._asked)
+            codes, order, summed = codes[sort], order[sort], [values[sort] for values in summed]
+            case = None if case is None else case[sort]
+        sweep = Sweep(at, codes, groups, summed, edges, asked=self._asked)
+        if case is None or self.members is None or not self._again:
+            return sweep, None
+        heirs = [self._heirs(one, codes, order) for one in wanted]
+        return sweep, Own(at, codes, case, summed, heirs, edges, len(bg.facts(bg.asked)), self._rows)
 
     def _who(self, asks: Askings) -> Code:
         """The entity of each asking, -1 where it is not known."""
@@ -113,17 +123,22 @@ class Histories:
         return self.members.codes[stream.order] if own is None else own
 
     def _measure(self, bg: Background, stream: Stream, codes: Code, one: Operand, groups: int) -> Int:
-        if not one.measure.startswith("met_"):
+        partners = _partners(bg, one)
+        if partners is None:
             return stream.measure(one, bg.facts("orders"))
-        partners = bg.facts("orders").codes(f"{one.measure.removeprefix('met_')}_id")
         return first_meetings(
             codes, groups, np.append(partners.codes, np.int32(-1))[stream.order], len(partners.values)
         )
 
+    def _heirs(self, one: Operand, codes: Code, order: Int) -> Int | None:
+        """For a measure of first meetings, the fact that would be the first in each one's stead."""
+        partners = _partners(self._bg, one)
+        return None if partners is None else heirs(codes, np.append(partners.codes, np.int32(-1))[order])
+
     def block(self, asks: Askings, given: Mapping[str, Float]) -> dict[str, NDArray[np.float32]]:
         """Signals by name of the next askings, from their histories and from operands of the case."""
         asked = self._who(asks)
-        found = self._totals(asked, asks.at)
+        found = self._totals(asked, asks)
         nobody = asked < 0
         if self.link:
             nobody |= found[_CROWD] > sharing.PLACEHOLDER
@@ -132,15 +147,22 @@ class Histories:
             values[nobody] = np.nan
         return made
 
-    def _totals(self, asked: Code, t: Int) -> Found:
+    def _totals(self, asked: Code, asks: Askings) -> Found:
         found: dict[tuple[str, str], Int | Float] = {}
-        for name, windows, measures, sweep in self._sweeps:
-            totals = sweep.totals(asked, t)
+        for name, windows, measures, (sweep, own) in self._sweeps:
+            totals = sweep.totals(asked, asks.at)
+            totals = totals if own is None else own.without(totals, asks.row, asks.at)
             for w, word in enumerate(windows):
                 found |= {(one.text, word): totals.windows[w, m] for m, one in enumerate(measures)}
             found |= {(f"{name}.first", "ever"): totals.first, (f"{name}.last", "ever"): totals.last}
         same = [(one.text, self._same[one].text) for one in self._same]
         return found | {(text, w): found[other, w] for text, other in same for w in EDGES if (other, w) in found}
+
+
+def _partners(bg: Background, one: Operand) -> Codes | None:
+    """The column of orders whose first meetings an operand counts, if it does."""
+    kind, _, partner = one.measure.partition("_")
+    return bg.facts("orders").codes(f"{partner}_id") if kind == "met" else None
 
 
 PIECES: Final = (4, 2, 1)

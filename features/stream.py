@@ -12,12 +12,13 @@ from features.kernel import Code, Flag, Int
 from features.ledger import Facts
 from features.made import MADE, Numbers
 from features.operand import Condition, Operand
+from features.own import OF_CASE
 from features.tables import TABLES
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Facts in time order: `at` (n,), the `order` (n,) row each concerns and the `case` (n,) row of the asked table.
+    """Facts in time order: `at` (n,), the `order` (n,) row each concerns, and the `case` (n,) row of the asked table it is of.
 
     A row of -1 is unknown. Measures come from `facts` at the rows `which`, from columns `made`, or from `sums`. `own` are
     ids by which facts name an entity themselves, in the codes of the column of `orders` that they are under.
@@ -122,12 +123,14 @@ class Declared:
         facts = bg.facts(self.table)
         order = order_rows(bg.ledger, self.table)
         made = made_of(bg, self.table)
-        whole = Stream(facts.at, order, facts=facts, made=made, own=self._own(bg))
+        case = np.arange(len(facts)) if self.table == bg.asked in OF_CASE else None
+        whole = Stream(facts.at, order, case, facts=facts, made=made, own=self._own(bg))
         if not self.where:
             return whole
         met = np.all([whole.meets(one, bg.facts("orders")) for one in self.where], axis=0)
         which = np.flatnonzero(met)
-        return Stream(facts.at[which], order[which], facts=facts, which=which, made=made)
+        case = None if case is None else case[which]
+        return Stream(facts.at[which], order[which], case, facts=facts, which=which, made=made)
 
     def _own(self, bg: Background) -> dict[str, Code]:
         if self.table in ("blocks", "releases"):

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -371,12 +372,16 @@ def main(words: Sequence[str] | None = None) -> int:
         args.parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         _print(args.run(args, lambda line: print(line, file=sys.stderr, flush=True)), args.json)
+        sys.stdout.flush()
     except RedressError as error:
         print(f"redress: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("redress: stopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # who reads the output has seen enough; nothing may be flushed into the pipe at the end either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         print(f"redress: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
         return 1

@@ -78,6 +78,11 @@ class Past:
         """The visible rows of a table."""
         return self.rows.get(name, [])
 
+    def others(self, name: str) -> list[Row]:
+        """The visible rows of a table but the dispute or chargeback asked about."""
+        case = self.case if name == self.asked != "orders" else None
+        return [row for row in self.table(name) if row is not case]
+
     @cached_property
     def disputes(self) -> dict[Any, Row]:
         return {row["dispute_id"]: row for row in self.all.get("disputes", [])}
@@ -163,7 +168,7 @@ class Past:
     def _of_table(self, name: str) -> Iterator[Fact]:
         declared: Any = STREAMS[name]
         made = {column: twin(self) for (table, column), twin in MADE.items() if table == declared.table}
-        for row in self.table(declared.table):
+        for row in self.others(declared.table):
             says = Says(row, made)
             order = self.home(declared.table, row)
             if all(holds(says, order, c.column, c.op, c.words) for c in declared.where):
@@ -480,7 +485,7 @@ def _spoilt(past: Past) -> Iterator[Fact]:
 
 def _excused_disputes(past: Past) -> Iterator[Fact]:
     of = guilt(past)
-    for row in past.table("disputes"):
+    for row in past.others("disputes"):
         order = past.home("disputes", row)
         if excused(of, order, row["at"]):
             yield Fact(row["at"], order, standing(past, row["at"], "disputes"))

@@ -981,6 +981,17 @@ def test_who_stops_a_command_gets_no_traceback(bare: Path, monkeypatch: pytest.M
     assert run("check", bare) == Ran(130, "", "redress: stopped\n")
 
 
+def test_who_reads_only_the_beginning_gets_no_complaint() -> None:
+    words = [sys.executable, "-m", "pipelines", "signals", "--describe"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as told:
+        assert told.stdout is not None
+        assert told.stderr is not None
+        assert told.stdout.read(5)
+        told.stdout.close()
+        assert told.stderr.read() == b""
+    assert told.returncode == 141
+
+
 # Wrong usage
 
 

@@ -532,6 +532,22 @@ def test_the_signals_of_a_null_buyer_are_unknown_and_a_known_buyer_without_facts
     assert found.loc["o2", "seller_orders_count_ever"] == 2
 
 
+def test_a_dispute_asked_about_again_is_none_of_its_parties_other_disputes() -> None:
+    rows = {"orders": [order(f"o{i}", i * DAY, buyer_id="b") for i in range(3)]}
+    filed = [(1, "o0"), (5, "o1"), (6, "o2")]  # all with one seller, who is met anew by the first that counts
+    said = [{"dispute_id": o, "at": START + t * DAY, "order_id": o, "reason": "damaged", "claimed": 5} for t, o in filed]
+    ledger = Ledger.of(naive.tables(rows | {"disputes": said}))
+    asks = named([("o0", START + DAY), ("o1", START + 5 * DAY), ("o1", START + 8 * DAY), ("o0", START + 8 * DAY)])
+    found = signals(ledger, "dispute_outcome", asks=asks)
+    assert found["ask_id"].tolist() == ["o0", "o1", "o0", "o1"]
+    assert found["buyer_disputes_count_ever"].tolist() == [0, 1, 2, 2]
+    assert found["seller_disputes_amount_sum_7d"].tolist() == [0, 5, 10, 10]
+    assert found["buyer_sellers_disputed_met_ever"].tolist() == [0, 1, 1, 1]
+    assert found["buyer_sellers_disputed_met_30d"].tolist() == [0, 1, 1, 1]
+    assert found["buyer_disputes_days_since_last"].tolist()[1:] == [4, 2, 2]
+    assert found["buyer_disputes_days_since_first"].tolist()[1:] == [4, 3, 7]
+
+
 def test_money_that_is_unknown_is_never_zero() -> None:
     rows = {"orders": [order("o0", 0, buyer_id="b"), order("o1", 9, buyer_id="b")]}
     charged = {"chargebacks": [{"chargeback_id": "c", "at": START + 1, "order_id": "o0", "amount": None}]}
