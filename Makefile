@@ -14,7 +14,7 @@ demo: $(READY) ## run the whole job on a simulated marketplace, report in redres
 	@$(BIN)/redress demo --out redress-out/demo
 
 test: lint ## check style, types and behaviour, with coverage
-	@$(BIN)/python -m pytest -q --cov
+	@$(BIN)/python -m pytest -q --cov -n auto --dist worksteal
 
 lint: $(READY) ## check style and types alone
 	@$(BIN)/ruff check --quiet

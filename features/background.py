@@ -41,6 +41,12 @@ def first_at(rows: Int, at: Int, parents: int, which: Flag | None = None) -> Int
     return found[:parents]
 
 
+def moments(facts: Facts) -> Int:
+    """When facts happened: as they say, where that is earlier than when they were learnt, and else then."""
+    said, known = facts.numbers("happened_at")
+    return np.where(known, np.minimum(said, facts.at), facts.at)
+
+
 def is_word(codes: Codes, *words: str) -> Flag:
     """Where a word column says one of `words`."""
     said = np.array([*(str(value) in words for value in codes.values.to_pylist()), False])
@@ -136,6 +142,15 @@ class Background:
         scans = self.facts("scans")
         marked = is_word(scans.codes("kind"), "delivered")
         return np.append(first_at(scans.points["orders"], scans.at, self.orders, marked), NOT_YET)
+
+    @cached_property
+    def delivered(self) -> Int:
+        """When each order was delivered (orders + 1,), as far as the scan that first showed it says; NOT_YET if never."""
+        scans, found = self.facts("scans"), np.full(self.orders + 1, NOT_YET)
+        order = scans.points["orders"]
+        shows = is_word(scans.codes("kind"), "delivered") & (scans.at == self.delivered_at[order])
+        np.minimum.at(found, order[shows], moments(scans)[shows])
+        return found
 
     @cached_property
     def block_sellers(self) -> Code:

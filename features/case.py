@@ -36,6 +36,7 @@ NEEDS: Final[Mapping[str, Callable[[str], tuple[str, ...]]]] = {
     "priors": priors.needs,
     "credit": lambda measure: (),
 }
+USES: Final[Mapping[str, tuple[str, ...]]] = {"priors": priors.USES}
 _POINTED: Final[Mapping[str, tuple[str, ...]]] = {
     "listing": ("listings", "orders.product_id"),
     "dispute": ("disputes",),
@@ -54,6 +55,11 @@ def needs(one: Operand) -> tuple[str, ...]:
         source, _, column = one.other[0].partition(".")
         found += _column(CASE[source], column)
     return tuple(found)
+
+
+def uses(one: Operand) -> tuple[str, ...]:
+    """The tables and columns that an operand of the case looks into where a ledger has them."""
+    return USES.get(one.source, ())
 
 
 def _column(table: str, name: str) -> tuple[str, ...]:

@@ -145,10 +145,10 @@ BESIDE: Final = (
     _of_order("disputes_refused_count", ("rulings.refused",), "disputes", "disputes refused"),
     _of_order(
         "chargebacks_other_count",
-        ("chargebacks.count", "chargeback.at", "asking.at"),
+        ("chargebacks.count",),
         "chargebacks",
         "other chargebacks",
-        "others",
+        "value",
         "buyer",
     ),
 )

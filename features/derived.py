@@ -92,13 +92,14 @@ def _endings(bg: Background) -> Stream:
 
 
 def _deliveries(bg: Background) -> Stream:
-    """The first delivery of each order, how long after payment it was seen, and how long after the promised date."""
-    at = bg.delivered_at[:-1]
+    """The first delivery known of each order: when it happened, and how long after payment and after the promised date."""
+    moment = bg.delivered[:-1]
     promised, told = bg.facts("orders").numbers("promised_at")
-    late = np.where(told, np.maximum(at - promised, 0), 0)
-    sums = {"count": _ones(at.size), "transit": at - bg.facts("orders").at}
-    sums |= {"late": (late > 0).astype(np.int64), "lateness": late, "promised": told.astype(np.int64)}
-    return _in_order(at, np.arange(at.size), sums)
+    past = np.where(told, moment - promised, 0)
+    sums = {"count": _ones(moment.size), "moment": moment, "transit": moment - bg.facts("orders").at}
+    sums |= {"late": (past > 0).astype(np.int64), "lateness": np.maximum(past, 0), "past_promised": past}
+    sums |= {"promised": told.astype(np.int64)}
+    return _in_order(bg.delivered_at[:-1], np.arange(moment.size), sums)
 
 
 def _threads(answered: bool) -> Callable[[Background], Stream]:
@@ -305,7 +306,8 @@ DERIVED: Final[Mapping[str, Derived]] = {
     "deliveries": Derived(
         ("orders", "scans"),
         _deliveries,
-        columns=dict.fromkeys(("late", "lateness", "promised"), ("orders.promised_at",)),
+        ("scans.happened_at",),
+        columns=dict.fromkeys(("late", "lateness", "past_promised", "promised"), ("orders.promised_at",)),
     ),
     "inquiries": Derived(("messages",), _threads(answered=False)),
     "answers": Derived(("messages",), _threads(answered=True)),

@@ -27,7 +27,7 @@ def _signal(family: Family, entity: Entity | None, pattern: Pattern, window: str
     operands = pattern.over(window)
     must, may = ([one for one in operands if one.optional is free] for free in (False, True))
     found = dict.fromkeys((*_of_entity(entity), *_needs(must, asked)))
-    used = [*_needs(may, asked), *(use for one in operands if not one.of_case for use in streams.uses(one))]
+    used = [*_needs(may, asked), *(use for one in operands for use in (case if one.of_case else streams).uses(one))]
     return Signal(
         family.name,
         entity,

@@ -51,6 +51,11 @@ def _days(later: Float, earlier: Float) -> Float:
     return (_moment(later) - _moment(earlier)) / DAY
 
 
+def _days_after(t: Float, moment: Float, known: Float) -> Float:
+    """Days from the moment of a fact to another, NaN where there is no such fact."""
+    return np.where(known > 0, t - moment, np.nan) / DAY
+
+
 def _disputed_value(disputed: Float, disputes: Float, all_cents: Float, known: Float) -> Float:
     """Mean amount of disputed orders over that of the others."""
     return ratio(ratio(disputed, disputes), ratio(all_cents - disputed, known - disputes))
@@ -76,11 +81,11 @@ FORMULAS: Final[dict[str, Callable[..., Float]]] = {
     "known_sum": _known_sum,
     "ratio": ratio,
     "share": lambda over, under: np.minimum(ratio(over, under), 1.0),
-    "others": lambda count, at, t: count - (at < t),
     "known_share": _known_share,
     "to_mean": _to_mean,
     "deviation": _deviation,
     "days": _days,
+    "days_after": _days_after,
     "mean_days": lambda total, known: ratio(total, known) / DAY,
     "mean_hours": lambda total, known: ratio(total, known) / HOUR,
     "hour": lambda moment: moment % DAY / HOUR,

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from features.background import NOT_YET, Background, first_at, first_rows, is_true, is_word, order_rows
-from features.kernel import Code, Flag, Int, windowed
+from features.background import NOT_YET, Background, first_at, first_rows, is_true, is_word, moments, order_rows
+from features.kernel import Code, Flag, Int, group, windowed
 from features.tables import PARTIES
 
 Numbers = tuple[Int, Flag]
@@ -74,10 +74,10 @@ def _order_amount(bg: Background) -> Numbers:
 
 
 def _since_delivery(bg: Background) -> Numbers:
-    """Time from the first delivery known by then to the dispute."""
-    facts, delivered = bg.facts("disputes"), bg.delivered_at[order_rows(bg.ledger, "disputes")]
-    known = delivered < facts.at
-    return np.where(known, facts.at - np.where(known, delivered, 0), 0), np.asarray(known, np.bool_)
+    """Time from the first delivery, if it was known by then, to the dispute."""
+    facts, order = bg.facts("disputes"), order_rows(bg.ledger, "disputes")
+    known = bg.delivered_at[order] < facts.at
+    return np.where(known, facts.at - np.where(known, bg.delivered[order], 0), 0), np.asarray(known, np.bool_)
 
 
 def _after_refund(bg: Background, *initiators: str) -> Numbers:
@@ -116,27 +116,23 @@ def _since_order(bg: Background) -> Numbers:
 
 
 def _backwards(bg: Background) -> Numbers:
-    """1 where a scan says the parcel is not as far as an earlier one said."""
+    """1 where a scan says the parcel is not as far as one said that was known before and is of an earlier moment."""
     scans = bg.facts("scans")
     kinds = scans.codes("kind")
     stages = np.array([*(STAGES.get(str(kind), -1) for kind in kinds.values.to_pylist()), -1])[kinds.codes]
-    return _all_known(_fallen(scans.points["orders"], scans.at, stages, bg.orders))
+    by, start = group(scans.points["orders"].astype(np.int32), bg.orders)
+    return _all_known(_fallen(by, start, scans.at, moments(scans), stages))
 
 
 @njit(cache=True, nogil=True)
-def _fallen(order: Int, at: Int, stage: Int, orders: int) -> Int:
-    """1 where a stage is below the largest of strictly earlier moments of the same order; facts in time order."""
-    before, here = np.full(orders, -1), np.full(orders, -1)
-    moment = np.full(orders, np.iinfo(np.int64).min)
-    found = np.zeros(order.size, np.int64)
-    for i in range(order.size):
-        o = order[i]
-        if o < 0 or stage[i] < 0:
-            continue
-        if at[i] > moment[o]:
-            before[o], moment[o] = max(before[o], here[o]), at[i]
-        found[i] = stage[i] < before[o]
-        here[o] = max(here[o], stage[i])
+def _fallen(by: Code, start: Int, at: Int, moment: Int, stage: Int) -> Int:
+    """1 where a stage is below that of another fact of its group that was known before and is of an earlier moment."""
+    found = np.zeros(at.size, np.int64)
+    for g in range(start.size - 1):
+        for i in by[start[g] : start[g + 1]]:
+            for j in by[start[g] : start[g + 1]]:
+                if at[j] < at[i] and moment[j] < moment[i] and 0 <= stage[i] < stage[j]:
+                    found[i] = 1
     return found
 
 

@@ -8,6 +8,7 @@ from features.transaction import CARRIER, PLATFORM
 ORDER: Final = Entity("order", ("orders.order_id",), "carrier")
 LANE: Final = Entity("lane", ("sellers.country", "orders.ship_country"), "carrier")
 _WINDOWS: Final = ("90d", "ever")
+_DELIVERED: Final = ("deliveries.moment", "deliveries.count")
 
 
 def _of(name: str, formula: str, operands: tuple[str, ...], unit: str, says: str, part: str = "") -> Pattern:
@@ -98,12 +99,18 @@ SCANNED: Final = (
         "scans",
         "scans that say they happened after they were known",
     ),
-    _of("days_since_delivery", "days", ("asking.at", "deliveries.first"), "days", "days since the delivery"),
-    _of("transit_days", "days", ("deliveries.first", "order.at"), "days", "days from payment to the delivery"),
+    _of("days_since_delivery", "days_after", ("asking.at", *_DELIVERED), "days", "days since the delivery"),
+    _of(
+        "transit_days",
+        "mean_days",
+        ("deliveries.transit", "deliveries.count"),
+        "days",
+        "days from payment to the delivery",
+    ),
     _of(
         "delivery_after_promised_days",
-        "days",
-        ("deliveries.first", "order.promised_at"),
+        "mean_days",
+        ("deliveries.past_promised", "deliveries.promised"),
         "days",
         "days from the promised date to the delivery",
     ),
@@ -113,8 +120,8 @@ SCANNED: Final = (
 OPENED: Final = (
     _of(
         "delivery_to_dispute_days",
-        "days",
-        ("dispute.at", "deliveries.first"),
+        "days_after",
+        ("dispute.at", *_DELIVERED),
         "days",
         "days from the delivery to the opening of the dispute, negative when it came first,",
     ),

@@ -1,9 +1,9 @@
 """Prior transactions: what a card holder had bought before with the same instrument, and what of it matches.
 
 Visa's Compelling Evidence 3.0 answers a fraud chargeback (10.4) with two or more earlier transactions on the same
-instrument that nobody disputed, 120 to 365 days old, each sharing two or more of login, IP, device and address with the
-disputed one, an IP or a device among them. Sources differ on the day that age is counted from; here it is the disputed
-order's. Mastercard's First-Party Trust looks at earlier undisputed transactions with 4837.
+instrument that nobody disputed or cancelled, 120 to 365 days old, each sharing two or more of login, IP, device and
+address with the disputed one, an IP or a device among them. Sources differ on the day that age is counted from; here it is
+the disputed order's. Mastercard's First-Party Trust looks at earlier undisputed transactions with 4837.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,9 @@ from features.signal import Float
 
 MATCHES: Final = ("ip", "device", "address", "login")
 """What may match; the first two are those of which one must."""
+_OBJECTED: Final = ("disputes", "chargebacks")
+_UNDONE: Final = ("cancellations",)
+"""Tables that say of an order that it is no transaction that nobody disputed, the last where a ledger has it."""
 MEASURES: Final = ("earlier", "transactions", "qualifying", *MATCHES)
 """Undisputed earlier transactions of the instrument, those of the right age, those that match enough; and by what match."""
 
@@ -40,10 +43,14 @@ FIRST_PARTY: Final = Programme(transactions=1, youngest=0, oldest=10_000 * DAY, 
 """First-Party Trust, of which a vendor says that prior transactions are wanted, and not how many."""
 
 
+USES: Final = _UNDONE
+"""Tables that a measure looks into where a ledger has them."""
+
+
 def needs(measure: str) -> tuple[str, ...]:
     """The tables and columns that a measure needs."""
     matched = MATCHES if measure == "qualifying" else (measure,) if measure in MATCHES else ()
-    return ("chargebacks", "disputes", "orders.instrument_id", *(f"orders.{name}_id" for name in matched))
+    return (*_OBJECTED, "orders.instrument_id", *(f"orders.{name}_id" for name in matched))
 
 
 def found(bg: Background, asks: Askings, order: Int, measure: str) -> Float:
@@ -70,11 +77,10 @@ def _crowded_at(bg: Background, column: str) -> Int:
 
 
 def _objected_at(bg: Background) -> Int:
-    """When each order was first disputed or charged back."""
-    first = [
-        first_at(order_rows(bg.ledger, name), bg.facts(name).at, bg.orders) for name in ("disputes", "chargebacks")
-    ]
-    return np.append(np.minimum(*first), NOT_YET)
+    """When each order was first disputed, charged back or cancelled."""
+    there = [name for name in (*_OBJECTED, *_UNDONE) if name in bg.ledger.facts]
+    first = [first_at(order_rows(bg.ledger, name), bg.facts(name).at, bg.orders) for name in there]
+    return np.append(np.minimum.reduce(first), NOT_YET)
 
 
 @njit(cache=True, nogil=True)

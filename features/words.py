@@ -4,19 +4,20 @@ from typing import Final
 
 IMITATION: Final = (
     *("replica", "imitation", "inspired", "dupe", "copy", "knock-?off", "fake", "faux", "look-?alike", "lookalike"),
-    *("style", "type", "alternative", "unbranded", "1:1", r"aaa\+?", "mirror quality", "super quality", "high copy"),
+    *("style", r"type(?!\W*c\b)", "alternative", "unbranded", "1:1", r"aaa\+?", "mirror quality", "super quality"),
+    "high copy",
 )
-"""Words that say a thing is like a brand's and is not one."""
+"""Words that say a thing is like a brand's and is not one; a USB plug of type C is no imitation."""
 BRANDED_PART: Final = (
     "compatible",
-    "fits",
+    r"fits(?! (?:true|like|well|perfectly|all)\b)",
     "for use with",
     "branded part",
     "spare part",
     "replacement for",
     "suitable for",
 )
-"""Words that put a brand beside a thing that it did not make."""
+"""Words that put a brand beside a thing that it did not make; what fits true to size is clothes."""
 VAGUE_QUANTITY: Final = (
     *("set", "sets", "lot", "lots", "bundle", "assorted", "assortment", "various", "several", "bulk", "up to"),
     *("random", "mixed", "approx", "approximately", "kit"),

@@ -379,7 +379,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("redress: stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # who reads the output has seen enough; nothing may be flushed into the pipe at the end either
+    except (
+        BrokenPipeError
+    ):  # who reads the output has seen enough; nothing may be flushed into the pipe at the end either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:

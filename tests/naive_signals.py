@@ -230,12 +230,22 @@ def _order_amount(past: Past) -> Callable[[Row], int | None]:
 def _since_delivery(past: Past) -> Callable[[Row], int | None]:
     def found(row: Row) -> int | None:
         order = past.home("disputes", row)
-        seen = [
-            s["at"] for s in past.table("scans") if s["kind"] == "delivered" and s["order_id"] == order.get("order_id")
-        ]
-        return row["at"] - min(seen) if seen and min(seen) < row["at"] else None
+        delivered = [s for s in past.table("scans") if s["kind"] == "delivered"]
+        seen = [s for s in delivered if s["order_id"] == order.get("order_id") and s["at"] < row["at"]]
+        return row["at"] - _shown(seen) if seen else None
 
     return found
+
+
+def moment(row: Row) -> int:
+    """When a fact happened, which is not after it was learnt."""
+    return int(row["at"] if row["happened_at"] is None else min(row["at"], row["happened_at"]))
+
+
+def _shown(delivered: Sequence[Row]) -> int:
+    """When a delivery happened, by the scans that first showed it."""
+    first = min(scan["at"] for scan in delivered)
+    return min(moment(scan) for scan in delivered if scan["at"] == first)
 
 
 def _after_refund(*initiators: str) -> Callable[[Past], Callable[[Row], int]]:
@@ -271,7 +281,8 @@ def _backwards(past: Past) -> Callable[[Row], int]:
         of[scan["order_id"]].append(scan)
 
     def found(row: Row) -> int:
-        before = [stages[s["kind"]] for s in of[row["order_id"]] if s["at"] < row["at"] and s["kind"] in stages]
+        known = [s for s in of[row["order_id"]] if s["at"] < row["at"] and moment(s) < moment(row)]
+        before = [stages[s["kind"]] for s in known if s["kind"] in stages]
         return int(row["kind"] in stages and stages[row["kind"]] < max(before, default=0))
 
     return found
@@ -374,12 +385,17 @@ def _endings(past: Past) -> Iterator[Fact]:
 
 
 def _deliveries(past: Past) -> Iterator[Fact]:
-    for row in naive.earliest([s for s in past.table("scans") if s["kind"] == "delivered"], "order_id").values():
-        order = past.home("scans", row)
+    of = defaultdict(list)
+    for scan in past.table("scans"):
+        if scan["kind"] == "delivered":
+            of[scan["order_id"]].append(scan)
+    for scans in of.values():
+        order, shown = past.home("scans", scans[0]), _shown(scans)
         promised = order.get("promised_at")
-        late = 0 if promised is None else max(row["at"] - promised, 0)
-        says = {"count": 1, "transit": row["at"] - order["at"], "late": int(late > 0), "lateness": late}
-        yield Fact(row["at"], order, says | {"promised": int(promised is not None)})
+        late = 0 if promised is None else shown - promised
+        says = {"count": 1, "moment": shown, "transit": shown - order["at"], "late": int(late > 0)}
+        says |= {"lateness": max(late, 0), "past_promised": late, "promised": int(promised is not None)}
+        yield Fact(min(scan["at"] for scan in scans), order, says)
 
 
 def _threads(past: Past) -> tuple[list[Fact], list[Fact]]:
@@ -594,7 +610,7 @@ def _priors(past: Past, measure: str) -> Unknown:
     order = past.order
     if not order or order["instrument_id"] is None or _crowd(past, "instrument_id", order) > past.placeholder:
         return None
-    objected = {r["order_id"] for name in ("disputes", "chargebacks") for r in past.table(name)}
+    objected = {r["order_id"] for name in ("disputes", "chargebacks", "cancellations") for r in past.table(name)}
     earlier = [
         o
         for o in past.table("orders")
@@ -736,7 +752,7 @@ FORMULAS: Final[dict[str, Callable[..., Unknown]]] = {
     "ratio": _ratio,
     "known_share": lambda total, known, count, under: _ratio(_known_sum(total, known, count), under),
     "share": lambda over, under: None if (found := _ratio(over, under)) is None else min(found, 1),
-    "others": lambda count, at, t: count - (at < t),
+    "days_after": lambda t, moment, known: Fraction(t - moment, DAY) if known else None,
     "to_mean": lambda here, total, known: _ratio(here, _ratio(total, known)),
     "deviation": _deviation,
     "days": _days,

@@ -66,6 +66,10 @@ def test_every_family_says_what_it_is_and_every_name_is_in_one() -> None:
         ("screws, 12 pieces", {"number_of"}),
         ("set of 4 pans", {"vague_quantity"}),
         ("bag 1:1 aaa+ quality", {"imitation"}),
+        ("Garro type bag", {"imitation"}),
+        ("cable, USB Type-C", set()),
+        ("hose, fits Aldane", {"branded_part"}),
+        ("shirt, fits true to size", set()),
     ],
 )
 def test_words_of_a_title_that_a_reader_would_stop_at(title: str, words: set[str]) -> None:
