@@ -22,9 +22,7 @@ Given = Callable[[Background, Askings, Int, str], Float]
 
 
 def _credit(bg: Background, asks: Askings, order: Int, measure: str) -> Float:
-    """The prior of one kind of mark, `KIND_marks` or `KIND_orders`, the same for all; `nothing` is 0."""
-    if measure == "nothing":
-        return np.zeros(len(asks))
+    """The prior of one kind of mark, `KIND_marks` or `KIND_orders`, the same for all."""
     kind, _, of = measure.rpartition("_")
     return np.full(len(asks), bg.prior.to_json()[kind][of])
 

@@ -104,30 +104,28 @@ def estimated(marks: float, orders: float, worth: float, otherwise: Rate) -> Rat
     return Rate(mean * worth, worth)
 
 
-MARKS: Final[Mapping[str, tuple[str, str]]] = {
-    "malicious": ("?findings.malicious_{window}@ever", ""),
-    "refused": ("?refusals.refused_{window}@ever", ""),
-    "refuted": ("?endings.won@{window}", ""),
-    "reported": ("?upheld_reports.upheld_{window}@ever", ""),
+MARKS: Final[Mapping[str, str]] = {
+    "malicious": "?findings.malicious_{window}@ever",
+    "refused": "?refusals.refused_{window}@ever",
+    "refuted": "?endings.won@{window}",
+    "reported": "?upheld_reports.upheld_{window}@ever",
 }
-"""Of each kind what is counted within a window, and what of that was taken back; a table that is missing leaves the prior."""
+"""Of each kind what stands within a window; a table that is missing leaves the prior."""
 HISTORY: Final = ("orders.count@{window}", "spoilt.orders_{window}@ever")
 """The orders that marks are counted against, and those taken back."""
 
 
 def _operands() -> tuple[str, ...]:
-    """What each formula takes: orders, marks by kind, each in windows with what was taken back, and priors by kind."""
-    counted = [one for pair in (HISTORY, *MARKS.values()) for one in pair]
-    windowed = [one.format(window=w) if one else "credit.nothing" for one in counted for w in AGES]
+    """What each formula takes: orders, those taken back, and marks by kind, each in windows, and priors by kind."""
+    windowed = [one.format(window=w) for one in (*HISTORY, *MARKS.values()) for w in AGES]
     return (*windowed, *(f"credit.{kind}_{of}" for kind in MARKS for of in ("marks", "orders")))
 
 
-def _weighed(within: Sequence[Float], back: Sequence[Float]) -> Float:
-    """Facts in nested windows, the shortest first, less what was taken back, weighted by age in the rings between them."""
+def _weighed(within: Sequence[Float]) -> Float:
+    """Facts in nested windows, the shortest first, weighted by age in the rings between them."""
     total, inside = np.zeros_like(within[0]), np.zeros_like(within[0])
-    for weight, facts, taken in zip(AGES.values(), within, back, strict=True):
-        stand = facts - np.nan_to_num(taken)
-        total, inside = total + weight * (stand - inside), stand
+    for weight, facts in zip(AGES.values(), within, strict=True):
+        total, inside = total + weight * (facts - inside), facts
     return total
 
 
@@ -147,11 +145,11 @@ class _Posterior:
 
 def _posterior(operands: tuple[Float, ...]) -> _Posterior:
     n, kinds = len(AGES), len(MARKS)
-    windows = [operands[i : i + n] for i in range(0, 2 * n * (kinds + 1), n)]
+    made, back, *marks = (operands[i : i + n] for i in range(0, n * (2 + kinds), n))
     priors = np.stack(operands[-2 * kinds :])
     a, b = priors[::2], priors[1::2]
-    orders = _weighed(windows[0], windows[1])
-    y = np.stack([_weighed(windows[2 + 2 * k], windows[3 + 2 * k]) for k in range(kinds)])
+    orders = _weighed([facts - taken for facts, taken in zip(made, back, strict=True)])
+    y = np.stack([_weighed(windows) for windows in marks])
     known = ~np.isnan(y)
     each = np.array([GRAVITY[kind] for kind in MARKS])[:, None] * b / a
     return _Posterior(a + np.where(known, y, 0), b + np.where(known, orders, 0), each, known)

@@ -7,12 +7,10 @@ import numpy as np
 from features.background import Background
 from features.credit import HISTORY, MARKS, Prior, Rate, estimated, strength
 from features.dictionary import absent, needs
-from features.errors import RedressError
 from features.kernel import Int
 from features.ledger import Ledger
 from features.operand import Operand, operand
 from features.sharing import Shared
-from features.signal import Float
 from features.streams import STREAMS
 
 _EVER: Final = "ever"
@@ -21,11 +19,10 @@ _EVER: Final = "ever"
 def prior(ledger: Ledger, as_of: int, horizon: int) -> Prior:
     """The prior from facts learnt before `as_of`, in microseconds since 1970; kinds that a ledger lacks keep the default."""
     bg = Background(ledger, horizon, "orders")
-    stand = {kind: _standing(bg, pair, as_of) for kind, pair in {"orders": HISTORY, **MARKS}.items()}
-    orders = stand["orders"]
-    if orders is None:
-        raise RedressError(f"{ledger.name}: want orders to estimate credit from, got none; import them")
-    told = {kind: marks for kind in MARKS if (marks := stand[kind]) is not None}
+    made, back = (_by_buyer(bg, _ever(text), as_of) for text in HISTORY)
+    orders = (made - back).astype(np.float64)
+    there = {kind: one for kind, text in MARKS.items() if not absent(ledger, needs(one := _ever(text), bg.asked))}
+    told = {kind: _by_buyer(bg, one, as_of).astype(np.float64) for kind, one in there.items()}
     worth = strength(np.sum([np.zeros_like(orders), *told.values()], axis=0), orders)
     rates: dict[str, Rate] = {}
     for kind in MARKS:
@@ -34,16 +31,9 @@ def prior(ledger: Ledger, as_of: int, horizon: int) -> Prior:
     return Prior(**rates)
 
 
-def _standing(bg: Background, pair: tuple[str, str], as_of: int) -> Float | None:
-    """Facts of each buyer less those taken back; None where the ledger lacks them."""
-    counted, back = (operand(text.format(window=_EVER)) if text else None for text in pair)
-    assert counted is not None
-    if absent(bg.ledger, needs(counted, bg.asked)):
-        return None
-    total = _by_buyer(bg, counted, as_of)
-    if back is not None and not absent(bg.ledger, needs(back, bg.asked)):
-        total = total - _by_buyer(bg, back, as_of)
-    return total.astype(np.float64)
+def _ever(text: str) -> Operand:
+    """An operand over all time."""
+    return operand(text.format(window=_EVER))
 
 
 def _by_buyer(bg: Background, one: Operand, as_of: int) -> Int:

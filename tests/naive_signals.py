@@ -677,23 +677,23 @@ AGES: Final = (Fraction(1), Fraction(4, 5), Fraction(1, 2), Fraction(1, 4))
 GRAVITY: Final = (Fraction(1, 10), *[Fraction(1, 20)] * 3)
 
 
-def _weighed(within: Sequence[Unknown], back: Sequence[Unknown]) -> Fraction | None:
+def _weighed(within: Sequence[Unknown]) -> Fraction | None:
     if None in within:
         return None
-    stand = [Fraction(w or 0) - Fraction(b or 0) for w, b in zip(within, back, strict=True)]
+    stand = [Fraction(w or 0) for w in within]
     rings = [stand[0], *(later - sooner for sooner, later in pairwise(stand))]
     return sum((age * ring for age, ring in zip(AGES, rings, strict=True)), Fraction(0))
 
 
 def rates(operands: Sequence[Unknown]) -> list[tuple[Fraction, Fraction, Fraction, bool]]:
     """Of each kind of mark: gravity over the prior rate, marks and orders with the prior's, and whether it is known."""
-    windows = [operands[i : i + 4] for i in range(0, 40, 4)]
-    orders = _weighed(windows[0], windows[1])
+    windows = [operands[i : i + 4] for i in range(0, 24, 4)]
+    orders = _weighed([Fraction(w or 0) - Fraction(b or 0) for w, b in zip(windows[0], windows[1], strict=True)])
     assert orders is not None
     found = []
     for k, gravity in enumerate(GRAVITY):
-        marks = _weighed(windows[2 + 2 * k], windows[3 + 2 * k])
-        a, b = (Fraction(x or 0) for x in operands[40 + 2 * k : 42 + 2 * k])
+        marks = _weighed(windows[2 + k])
+        a, b = (Fraction(x or 0) for x in operands[24 + 2 * k : 26 + 2 * k])
         known = marks is not None
         found.append((gravity * b / a, a + (marks or 0), b + (orders if known else 0), known))
     return found
@@ -864,7 +864,7 @@ class Answered:
             return {"content": _content, "priors": _priors}[source](self.past, measure)
         if source == "credit":
             kind, _, of = measure.rpartition("_")
-            return 0 if measure == "nothing" else self.prior[kind][("marks", "orders").index(of)]
+            return self.prior[kind][("marks", "orders").index(of)]
         assert entity is not None
         if source.endswith("sharers"):
             met = [(f.at, f.order["buyer_id"]) for f in self._facts(entity, "orders")]

@@ -98,9 +98,8 @@ counts = st.lists(st.integers(0, 50), min_size=4, max_size=4).map(lambda some: n
 
 
 def operands(good: Any, marks: list[Any]) -> list[np.ndarray[Any, np.dtype[np.float64]]]:
-    """Operands of one buyer: orders in nested windows, then marks of each kind, nothing taken back, and the priors."""
-    none = np.zeros(4)
-    windows = np.concatenate([good, none, *(part for some in marks for part in (some, none))])
+    """Operands of one buyer: orders in nested windows, none of them taken back, marks of each kind, and the priors."""
+    windows = np.concatenate([good, np.zeros(4), *marks])
     rates = [value for kind in MARKS for value in Prior().to_json()[kind].values()]
     return [np.array([value]) for value in (*windows, *rates)]
 
@@ -132,7 +131,7 @@ def test_so_many_orders_restore_it_and_one_fewer_does_not(good: Any, marks: list
 
 
 def test_operands_are_as_many_as_windows_of_orders_and_marks_and_priors() -> None:
-    assert len(OPERANDS) == len(AGES) * 2 * (1 + len(MARKS)) + 2 * len(MARKS)
+    assert len(OPERANDS) == len(AGES) * (2 + len(MARKS)) + 2 * len(MARKS)
     assert list(MARKS) == list(GRAVITY)
 
 
