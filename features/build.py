@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 
 from features.asking import Askings, asked_table, askings, named_askings
 from features.background import Background
-from features.case import value
+from features.case import values
 from features.credit import Prior
 from features.dictionary import absent, dictionary, lacking, needs
 from features.errors import RedressError
 from features.history import Histories, computed
-from features.kernel import DAY, Int
+from features.kernel import DAY
 from features.ledger import Ledger
-from features.operand import Operand
 from features.sharing import Shared
-from features.signal import Entity, Float, Signal
+from features.signal import Entity, Signal
 from features.stream import Stream
 from features.streams import STREAMS
 
@@ -93,14 +92,12 @@ class _Work:
     def block(self, asks: Askings) -> dict[str, NDArray[np.float32]]:
         """Signals by name, in the order of the dictionary."""
         order = self.bg.asked_orders[asks.row]
-        given = {text: self._value(asks, order, one) for text, one in self.given.items()}
+        there = (one for text, one in self.given.items() if text not in self.unknown)
+        given = dict.fromkeys(self.unknown, np.full(len(asks), np.nan)) | values(self.bg, asks, order, there)
         made = self.pool.map(lambda h: h.block(asks, given), self.histories)
         found = {name: values for some in made for name, values in some.items()}
         found |= {one.name: computed(one, given, {}) for one in self.signals if one.entity is None}
         return {one.name: found[one.name] for one in self.signals}
-
-    def _value(self, asks: Askings, order: Int, one: Operand) -> Float:
-        return np.full(len(asks), np.nan) if one.text in self.unknown else value(self.bg, asks, order, one)
 
 
 def signals(

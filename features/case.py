@@ -1,7 +1,7 @@
 """The case itself: what the row asked about and the rows it points to say, given at their own moment."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,14 +17,14 @@ from features.operand import CASE, Operand
 from features.signal import Float
 from features.words import WORDS
 
-Given = Callable[[Background, Askings, Int, str], Float]
-"""Finds an operand of the case from askings, the row of `orders` of each, and the operand's measure."""
+Given = Callable[[Background, Askings, Int, Sequence[str]], dict[str, Float]]
+"""Finds measures of the case from askings and the row of `orders` of each."""
 
 
-def _credit(bg: Background, asks: Askings, order: Int, measure: str) -> Float:
-    """The prior of one kind of mark, `KIND_marks` or `KIND_orders`, the same for all."""
-    kind, _, of = measure.rpartition("_")
-    return np.full(len(asks), bg.prior.to_json()[kind][of])
+def _credit(bg: Background, asks: Askings, order: Int, measures: Sequence[str]) -> dict[str, Float]:
+    """The prior of each kind of mark, `KIND_marks` or `KIND_orders`, the same for all."""
+    prior = {f"{kind}_{of}": value for kind, rate in bg.prior.to_json().items() for of, value in rate.items()}
+    return {measure: np.full(len(asks), prior[measure]) for measure in measures}
 
 
 FOUND: Final[Mapping[str, Given]] = {"content": content.found, "priors": priors.found, "credit": _credit}
@@ -64,10 +64,22 @@ def _column(table: str, name: str) -> tuple[str, ...]:
     return () if name in MADE.get(table, {}) else (f"{table}.{name}",)
 
 
-def value(bg: Background, asks: Askings, order: Int, one: Operand) -> Float:
-    """An operand of the case for each asking, NaN where it is unknown."""
-    if one.source in FOUND:
-        return FOUND[one.source](bg, asks, order, one.measure)
+def values(bg: Background, asks: Askings, order: Int, operands: Iterable[Operand]) -> dict[str, Float]:
+    """Operands of the case by their text, for each asking, NaN where they are unknown."""
+    made: dict[str, list[Operand]] = {}
+    for one in operands:
+        made.setdefault(one.source, []).append(one)
+    found: dict[str, Float] = {}
+    for source, some in made.items():
+        if source in FOUND:
+            by_measure = FOUND[source](bg, asks, order, [one.measure for one in some])
+            found |= {one.text: by_measure[one.measure] for one in some}
+        else:
+            found |= {one.text: _value(bg, asks, order, one) for one in some}
+    return found
+
+
+def _value(bg: Background, asks: Askings, order: Int, one: Operand) -> Float:
     if one.source == "asking":
         return asks.at.astype(np.float64)
     facts, rows = _rows(bg, asks, order, one.source)

@@ -1,6 +1,6 @@
 """Content: who else brought the same picture or paper as evidence, by its hash."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -26,7 +26,7 @@ def needs(measure: str) -> tuple[str, ...]:
     return (*_NEEDS, *SHARED[_STREAM[measure]].needs)
 
 
-def found(bg: Background, asks: Askings, order: Int, measure: str) -> Float:
+def found(bg: Background, asks: Askings, order: Int, measures: Sequence[str]) -> dict[str, Float]:
     """Of what buyers had shown in disputes about each asked order, the content most shared; NaN where nothing has a hash.
 
     `buyers` is how many had shown it, this one among them, `malicious` and `charged` how many of these had been found so
@@ -34,14 +34,20 @@ def found(bg: Background, asks: Askings, order: Int, measure: str) -> Float:
     """
     items, met = _shown(bg)
     pair, thing = _of_orders(items, order, asks.at)
-    at, code, step = SHARED[_STREAM[measure]].make(bg, met.first())
     ours = met.crowded_at()[thing] >= asks.at[pair]
     pair, thing = pair[ours], thing[ours]
-    totals = windowed(at, code, [step], thing, asks.at[pair], [0])
-    out = np.full(order.size, np.nan)
+    first = met.first()
+    return {name: _most_shared(bg, first, pair, thing, asks.at, name) for name in measures}
+
+
+def _most_shared(bg: Background, met: Meetings, pair: Int, thing: Code, t: Int, measure: str) -> Float:
+    """The measure of the most shared of the things that belong to each asking of `t` (n,)."""
+    at, code, step = SHARED[_STREAM[measure]].make(bg, met)
+    totals = windowed(at, code, [step], thing, t[pair], [0])
+    out = np.full(t.size, np.nan)
     if measure == "days_since_new":
         last = np.where(totals.last == NEVER, np.nan, totals.last)
-        np.fmin.at(out, pair, (asks.at[pair] - last) / DAY)
+        np.fmin.at(out, pair, (t[pair] - last) / DAY)
     else:
         np.fmax.at(out, pair, totals.windows[0, 0].astype(np.float64))
     return out

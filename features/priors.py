@@ -6,6 +6,7 @@ address with the disputed one, an IP or a device among them. Sources differ on t
 the disputed order's. Mastercard's First-Party Trust looks at earlier undisputed transactions with 4837.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,7 +54,7 @@ def needs(measure: str) -> tuple[str, ...]:
     return (*_OBJECTED, "orders.instrument_id", *(f"orders.{name}_id" for name in matched))
 
 
-def found(bg: Background, asks: Askings, order: Int, measure: str) -> Float:
+def found(bg: Background, asks: Askings, order: Int, measures: Sequence[str]) -> dict[str, Float]:
     """How many prior transactions of each asked order there were; NaN where the instrument is not known."""
     instrument = bg.facts("orders").codes("instrument_id")
     by_instrument, start = group(instrument.codes, len(instrument.values))
@@ -66,7 +67,7 @@ def found(bg: Background, asks: Askings, order: Int, measure: str) -> Float:
         *(COMPELLING.youngest, COMPELLING.oldest, COMPELLING.matches),
     )
     somebody_s = (of[order] >= 0) & (np.append(_crowded_at(bg, "instrument_id"), 0)[order] >= asks.at)
-    return np.where(somebody_s, counts[MEASURES.index(measure)], np.nan)
+    return {name: np.where(somebody_s, counts[MEASURES.index(name)], np.nan) for name in measures}
 
 
 def _crowded_at(bg: Background, column: str) -> Int:

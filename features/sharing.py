@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from features.background import NOT_YET, Background, first_at
-from features.derived import findings
 from features.kernel import Code, Int, first_meetings, group, positions
+from features.standing import findings
 
 PLACEHOLDER: Final = 200
 """An id that links more buyers than this is nobody's: a placeholder, and its signals are unknown from then on."""

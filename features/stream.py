@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from features.background import Background, in_words_of, is_word, order_rows
+from features.background import NOT_YET, Background, in_words_of, is_word, order_rows
 from features.columns import Codes
 from features.kernel import Code, Flag, Int
 from features.ledger import Facts
@@ -163,3 +163,11 @@ def _once(make: Callable[[Background], Numbers], bg: Background) -> Callable[[],
         return kept[0]
 
     return found
+
+
+def in_order(at: Int, order: Int, sums: Mapping[str, Int], case: Int | None = None) -> Stream:
+    """A stream of facts that happened by some moment, sorted by it."""
+    rows = np.flatnonzero(at < NOT_YET)
+    rows = rows[np.argsort(at[rows], kind="stable")]
+    case = None if case is None else case[rows]
+    return Stream(at[rows], order[rows], case, sums={name: values[rows] for name, values in sums.items()})
