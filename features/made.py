@@ -28,10 +28,11 @@ RECORD: Final = 1_000_000
 
 @dataclass(frozen=True)
 class Made:
-    """A made column: the tables and columns it needs besides its own table, and how it is made."""
+    """A made column: what it needs besides its own table, how it is made, and what it `uses` where a ledger has it."""
 
     needs: tuple[str, ...]
     make: Callable[[Background], Numbers]
+    uses: tuple[str, ...] = ()
 
 
 def _all_known(values: Int | Flag) -> Numbers:
@@ -205,7 +206,7 @@ MADE: Final[Mapping[str, Mapping[str, Made]]] = {
     "disputes": {
         "first_orders": Made((), _first_orders),
         "order_amount": Made((), _order_amount),
-        "since_delivery": Made(("scans",), _since_delivery),
+        "since_delivery": Made(("scans",), _since_delivery, ("scans.happened_at",)),
     },
     "chargebacks": {
         "after_refund": Made(("refunds",), _after_refund),
@@ -216,7 +217,7 @@ MADE: Final[Mapping[str, Mapping[str, Made]]] = {
         "since_order": Made((), _since_order),
         "new_parcel": Made(("shipments.tracking_id",), _new_parcel),
     },
-    "scans": {"backwards": Made((), _backwards), "from_future": _from_the_future("scans")},
+    "scans": {"backwards": Made((), _backwards, ("scans.happened_at",)), "from_future": _from_the_future("scans")},
     "evidence": {
         "reused": Made(("evidence.content_hash",), _reused),
         "before_order": Made(("evidence.happened_at",), _before_order),

@@ -63,7 +63,10 @@ def needs(one: Operand, asked: str) -> tuple[str, ...]:
 def uses(one: Operand) -> tuple[str, ...]:
     """The tables and columns that an operand over a history looks into where a ledger has them."""
     stream = STREAMS[one.source]
-    return () if isinstance(stream, Shared) else stream.uses
+    if isinstance(stream, Shared):
+        return ()
+    made = MADE.get(stream.table, {}).get(one.measure.removesuffix("_known")) if isinstance(stream, Declared) else None
+    return stream.uses if made is None else (*stream.uses, *made.uses)
 
 
 def _columns(one: Operand, table: str, *others: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ IMITATION: Final = (
 """Words that say a thing is like a brand's and is not one; a USB plug of type C is no imitation."""
 BRANDED_PART: Final = (
     "compatible",
-    r"fits(?! (?:true|like|well|perfectly|all)\b)",
+    r"fits(?! (?:true|like|well|perfectly)\b)",
     "for use with",
     "branded part",
     "spare part",
