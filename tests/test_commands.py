@@ -571,7 +571,9 @@ def plants() -> Iterator[tuple[str, bytes]]:
     yield "weights.dat", stream.getvalue()
 
 
-@pytest.mark.parametrize(("name", "content"), list(plants()))
+@pytest.mark.parametrize(
+    ("name", "content"), [pytest.param(*planted, id=f"{i} {planted[0]}") for i, planted in enumerate(plants())]
+)
 def test_a_planted_pickle_is_found(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / name).write_bytes(content)

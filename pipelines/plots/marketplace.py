@@ -41,7 +41,7 @@ def reach(found: Mapping[str, tuple[float, str]], limit: float) -> str:
                 text, (auc, place), (5, 0), textcoords="offset points", va="center", fontsize=8, color=QUIET, bbox=plain
             )
         axes.axvline(limit, color=WARM, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
-        axes.set(xlim=(0.5, 1.12), ylim=(len(names) - 0.4, -0.6), xlabel="AUC of the strongest single signal")
+        axes.set(xlim=(0.5, 1.2), ylim=(len(names) - 0.4, -0.6), xlabel="AUC of the strongest single signal")
         axes.set_xticks([0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
         axes.set_yticks(range(len(names)), names, fontsize=9, color=INK)
         axes.grid(axis="y", visible=False)
