@@ -96,7 +96,6 @@ STATE: Final = (
     *(_by(party) for party in PARTIES if party != "platform"),
     *(_items(f"items_{kind}", f"kind={kind}", f"items {kind.replace('_', ' ')}") for kind in EVIDENCE),
     _items("evidence_carrier_issued_count", "issuer=carrier", "items that the carrier issued"),
-    _of("days_since_evidence", "days", ("asking.at", "exhibits.last"), "days", "days since the last item"),
     _of(
         "buyer_reused_count",
         "value",
@@ -134,6 +133,8 @@ STATE: Final = (
     ),
 )
 """What is there; what says nothing of when it was made, or has no hash, is held against nobody."""
+LATEST: Final = _of("days_since_evidence", "days", ("asking.at", "exhibits.last"), "days", "days since the last item")
+"""How fresh it is, which says nothing of a chargeback: there it is filed with the defence."""
 
 
 def sets(applies: str, asked: tuple[str, ...], rule: Rule) -> Pattern:
@@ -148,6 +149,7 @@ FAMILY: Final = Family(
     "Which items are there and from whom, which sets of them are complete, and what does not fit.",
     (
         On(OF_CASE, STATE, CASES),
+        On(OF_CASE, (LATEST,), DISPUTES),
         On(OF_CASE, (_by("platform"),), tuple(question for question in CASES if question in PLATFORM)),
         On(OF_CASE, tuple(sets("dispute.reason", rule.reasons, rule) for rule in RULES if rule.reasons), DISPUTES),
         On(OF_CASE, tuple(sets("chargeback.reason_code", rule.codes, rule) for rule in RULES), ("chargeback_win",)),

@@ -1,6 +1,7 @@
 """What any model must beat: base rate, amount alone, the entity's shrunken rate, plain logistic regression."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -31,13 +32,13 @@ def baselines(
     test: pd.DataFrame,
     *,
     amount: str | None = None,
-    counts: tuple[str, str] | None = None,
+    counts: Sequence[str] = (),
     seed: int = 0,
 ) -> dict[str, Floats]:
     """The probability of each row of `test` from each baseline, fitted on `train` with its `answers` (1 for yes).
 
-    `amount` names the column of the amount; `counts` the two columns with the entity's yes and matured facts so far. A
-    baseline whose columns are not named or not there is left out. Raises RedressError unless both answers occur.
+    `amount` names the column of the amount; `counts` that of the entity's yes so far, and those that add up to its matured
+    facts. A baseline whose columns are not named or not there is left out. Raises RedressError unless both answers occur.
 
     >>> history = pd.DataFrame({"yes": [0, 3, 0, 0], "matured": [4, 4, 0, 4]})
     >>> found = baselines(history, [0, 1, 0, 0], history.iloc[:3], counts=("yes", "matured"))
@@ -52,9 +53,9 @@ def baselines(
     if amount in train.columns:
         found["amount alone"] = amount_alone(_floats(train[amount]), yes, _floats(test[amount]))
     if counts and set(counts) <= set(train.columns):
-        had, n = counts
-        k = strength(_floats(train[had]), _floats(train[n]), yes)
-        found["shrunken rate"] = shrunken(_floats(test[had]), _floats(test[n]), float(yes.mean()), k)
+        had, *all_of = counts
+        k = strength(_floats(train[had]), _summed(train, all_of), yes)
+        found["shrunken rate"] = shrunken(_floats(test[had]), _summed(test, all_of), float(yes.mean()), k)
     found["logistic regression"] = logistic_regression(train, yes, test, seed=seed)
     return found
 
@@ -148,6 +149,10 @@ def _sample(yes: Floats, rng: np.random.Generator) -> tuple[NDArray[np.int64], F
 def _bins(amount: Floats, edges: Floats) -> NDArray[np.int64]:
     """The bin of each amount: 0 unknown, then by the edges."""
     return np.where(np.isnan(amount), 0, 1 + np.searchsorted(edges, amount, side="right"))
+
+
+def _summed(frame: pd.DataFrame, names: Sequence[str]) -> Floats:
+    return np.asarray(sum(_floats(frame[name]) for name in names), np.float64)
 
 
 def _floats(column: pd.Series) -> Floats:

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Final, cast
@@ -158,12 +159,15 @@ def fit(
     weights: Float | None = None,
     seed: int = 0,
     parameters: Parameters | None = None,
+    monotone: Mapping[str, int] | None = None,
     seen: Callable[[int], object] | None = None,
 ) -> Model:
     """A calibrated model of `answers` (n,), 1 for yes, from signals (n rows in time order; every float32 column is one).
 
     The latest fifth of the rows says how many trees there are and gives the calibration, from trees that never saw it;
-    then the trees are grown again on all rows. `seen` hears of each tree. Raises RedressError unless both answers are there.
+    then the trees are grown again on all rows. `monotone` says of signals by pattern, in which * stands for anything, that more
+    of them never lowers (1) or never raises (-1) the probability. `seen` hears of each tree. Raises RedressError unless both
+    answers are there.
     """
     if not len(answers) or answers.min() == answers.max():
         came = "none" if not len(answers) else f"{len(answers)} of {'yes' if answers[0] else 'no'} alone"
@@ -176,12 +180,18 @@ def fit(
     threads = 1 if rows.matrix.size < WORTH_THREADS else os.cpu_count() or 1
     leaf = int(np.clip(len(answers) // 1000, *SMALLEST_LEAF))
     sized = {"seed": seed, "num_threads": threads, "min_data_in_leaf": leaf}
-    chosen = dict(PARAMETERS) | sized | dict(parameters or {})
+    chosen = dict(PARAMETERS) | sized | _constraints(signals, monotone or {}) | dict(parameters or {})
     grown = partial(_tell, seen)
     rounds, slope, intercept = _trial(rows, chosen, grown)
     booster = lgb.train(chosen, rows.dataset(), rounds, callbacks=[grown])
     card = {"rows": len(answers), "yes": int(answers.sum()), "rounds": rounds, "seed": seed}
     return Model(booster.model_to_string(), tuple(signals), slope, intercept, card)
+
+
+def _constraints(signals: Sequence[str], monotone: Mapping[str, int]) -> dict[str, str]:
+    """LightGBM's constraints of the signals, where there are any; of patterns that match the first holds."""
+    ways = [next((way for one, way in monotone.items() if fnmatchcase(name, one)), 0) for name in signals]
+    return {"monotone_constraints": ",".join(map(str, ways))} if any(ways) else {}
 
 
 @dataclass(frozen=True)
@@ -226,7 +236,7 @@ def _cut(answers: Answer) -> int | None:
 
 
 def calibration(raw: Float, answers: Answer, weights: Float | None = None) -> tuple[float, float]:
-    """Slope and intercept that turn raw log-odds into calibrated ones (Platt 1999).
+    """Slope and intercept that turn raw log-odds into calibrated ones (Platt 1999); the slope is never negative.
 
     Normal priors hold the slope near 1 and the intercept near 0, so that few answers change little.
 
@@ -243,5 +253,5 @@ def calibration(raw: Float, answers: Answer, weights: Float | None = None) -> tu
         down = np.sum(w * (np.logaddexp(0, z) - answers * z)) + away @ away / (2 * _SPREAD**2)
         return float(down), np.array([miss @ raw, miss.sum()]) + away / _SPREAD**2
 
-    line = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
+    line = minimize(loss, np.array([1.0, 0.0]), jac=True, bounds=[(0.0, None), (None, None)]).x
     return float(line[0]), float(line[1])

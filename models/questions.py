@@ -1,16 +1,16 @@
 """The questions as data: what each asks about, what its answers are, and when they become known."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features import Ledger, RedressError
-from features.asking import ASKED, Askings
-from features.background import NOT_YET, first_at, first_rulings
-from features.kernel import Flag, Int
+from features.asking import Askings
+from features.background import NOT_YET, first_at, first_rows, first_rulings, is_word
+from features.kernel import Flag, Int, positions
 
 Answer = NDArray[np.int8]
 
@@ -24,10 +24,23 @@ LEFT_OUT: Final = -2
 
 @dataclass(frozen=True)
 class Answers:
-    """What became of each asking: `answer` (n,) YES, NO, OPEN or LEFT_OUT, and `known_at` (n,) when that was known."""
+    """What became of each asking: `answer` (n,) YES, NO, OPEN or LEFT_OUT, and `known_at` (n,) when that was known.
+
+    Where answers are revised, `turns` are the asking, the moment and the answer of each that was given, in time order.
+    """
 
     answer: Answer
     known_at: Int
+    turns: tuple[Int, Int, Answer] | None = None
+
+    def as_of(self, t: int) -> "Answers":
+        """The same with the latest answers given before `t`, for askings that had any by then."""
+        if self.turns is None:
+            return self
+        which, at, answer = self.turns
+        latest, kept = self.answer.copy(), at < t
+        latest[which[kept]] = answer[kept]  # of several for one asking NumPy keeps the last
+        return Answers(latest, self.known_at, self.turns)
 
 
 @dataclass(frozen=True)
@@ -35,7 +48,9 @@ class Question:
     """A question: the tables its answers need, how they are found, and the words for yes and no.
 
     With a `horizon` an asking is mature once that has passed since the row's own `at`, whatever came; without one, once it
-    is as old as nearly all answers were when they came.
+    is as old as nearly all answers were when they came. `amount` is the signal of the money at stake; `history` those of
+    past answers: how many yes, and those that add up to all; `monotone` says of signals, by pattern, that more of them
+    never lowers (1) or never raises (-1) the probability.
     """
 
     name: str
@@ -46,7 +61,18 @@ class Question:
     yes: str
     no: str
     amount: str
-    history: tuple[str, str]
+    history: tuple[str, ...]
+    monotone: Mapping[str, int] = field(default_factory=dict)
+
+
+EVIDENCE: Final[Mapping[str, int]] = {
+    "case_evidence_count": 1,
+    "case_evidence_carrier_issued_count": 1,
+    **{f"case_evidence_by_{party}_count": 1 for party in ("seller", "platform", "carrier")},
+    "case_items_*": 1,
+    "case_*_set_missing": -1,
+}
+"""One more item of our own never lowers the chance of winning, nor does an item that completes a set."""
 
 
 def _charged(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
@@ -66,6 +92,36 @@ def _granted(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
     answer[dispute] = np.select([granted, refused], [YES, NO], LEFT_OUT)
     known_at[dispute] = facts.at[rows]
     return Answers(answer[asks.row], known_at[asks.row])
+
+
+def _won(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
+    """The first ending after the first defence; a chargeback without a defence has no answer, whatever became of it."""
+    chargebacks, endings = len(ledger.facts["chargebacks"]), ledger.facts["chargeback_rulings"]
+    defences = ledger.facts["representments"]
+    defended = np.append(first_at(defences.points["chargebacks"], defences.at, chargebacks), NOT_YET)
+    outcome, of = endings.codes("outcome"), endings.points["chargebacks"]
+    ends = (outcome.codes >= 0) & ~is_word(outcome, "pre_arbitration") & (endings.at > defended[of])
+    rows = np.flatnonzero(ends)[first_rows(of[ends], chargebacks)]
+    answer, known_at = np.full(chargebacks, OPEN, np.int8), np.full(chargebacks, NOT_YET)
+    won, withdrawn = (is_word(outcome, word)[rows] for word in ("won", "withdrawn"))
+    answer[of[rows]] = np.select([won, withdrawn], [YES, LEFT_OUT], NO)
+    known_at[of[rows]] = endings.at[rows]
+    return Answers(answer[asks.row], known_at[asks.row])
+
+
+def _malicious(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
+    """What a finding says, the latest where several do, of one moment the gravest; without one there is no answer."""
+    facts, disputes = ledger.facts["findings"], len(ledger.facts["disputes"])
+    says, known = facts.numbers("malicious")
+    of = facts.points["disputes"]
+    rows = np.flatnonzero(known)
+    rows = rows[np.lexsort((says[rows], facts.at[rows]))]
+    order = np.argsort(asks.row, kind="stable")
+    lo, hi = (np.searchsorted(asks.row[order], of[rows], side) for side in ("left", "right"))
+    which, place = positions(lo, hi)
+    turns = order[place], facts.at[rows][which], says[rows][which].astype(np.int8)
+    known_at = first_at(of[rows], facts.at[rows], disputes)[asks.row]
+    return Answers(np.full(len(asks), OPEN, np.int8), known_at, turns).as_of(NOT_YET)
 
 
 QUESTIONS: Final = {
@@ -93,16 +149,46 @@ QUESTIONS: Final = {
             "dispute_claimed",
             ("seller_rulings_granted_count_ever", "seller_rulings_count_ever"),
         ),
+        Question(
+            "malicious_dispute",
+            "is this dispute malicious?",
+            ("disputes", "findings"),
+            _malicious,
+            False,
+            "found malicious",
+            "found honest",
+            "dispute_claimed",
+            (
+                "buyer_found_malicious_count_ever",
+                "buyer_found_malicious_count_ever",
+                "buyer_found_honest_count_ever",
+            ),
+        ),
+        Question(
+            "chargeback_win",
+            "will this chargeback be won with the evidence at hand?",
+            ("chargebacks", "representments", "chargeback_rulings"),
+            _won,
+            False,
+            "won",
+            "not won",
+            "chargeback_amount",
+            (
+                "buyer_chargebacks_won_count_ever",
+                "buyer_chargebacks_won_count_ever",
+                "buyer_chargebacks_lost_count_ever",
+            ),
+            EVIDENCE,
+        ),
     )
 }
 """Every question by name."""
 
 
 def asked(name: str) -> Question:
-    """The question of a name; RedressError for one that is none, or has signals and no answers yet."""
+    """The question of a name; RedressError for one that is none."""
     if name not in QUESTIONS:
-        why = ", which has signals and no model yet; redress signals writes them" if name in ASKED else ""
-        raise RedressError(f"question: want one of {', '.join(QUESTIONS)}, got {name}{why}")
+        raise RedressError(f"question: want one of {', '.join(QUESTIONS)}, got {name}")
     return QUESTIONS[name]
 
 

@@ -37,7 +37,7 @@ def labelled(asks: Askings, found: Answers, as_of: int, horizon: int, asked_at: 
     `asked_at` (n,) is the `at` of the row asked about, from which a horizon counts. Immature askings leave on both sides,
     so that early answers do not crowd out the slow ones.
     """
-    question = QUESTIONS[asks.question]
+    question, found = QUESTIONS[asks.question], found.as_of(as_of)
     age = horizon if question.horizon else maturity_age(asks, found, as_of)
     start = asked_at if question.horizon else asks.at
     late = asks.at >= as_of

@@ -19,8 +19,6 @@ from features.kernel import DAY, HOUR
 TRACKING: Final = "sqlite:///redress.db"
 DESCRIBED: Final = Path("redress-out") / "simulate"
 LONGEST: Final = 36_525 * DAY
-LEARNT: Final = "chargeback_risk or dispute_outcome"
-"""Questions that models are trained for."""
 LATER: Final = "belongs to a later version"
 Closing = Mapping[str, object]
 Said = Callable[[str], None]
@@ -224,7 +222,7 @@ def _asks(verb: argparse.ArgumentParser) -> None:
 
 
 def _learning(verb: argparse.ArgumentParser, job: str) -> None:
-    verb.add_argument("question", metavar="QUESTION", help=LEARNT)
+    verb.add_argument("question", metavar="QUESTION", help=" or ".join(ASKED))
     verb.add_argument("--ledger", type=Path, required=True, metavar="L")
     verb.add_argument("--from", dest="start", type=time, metavar="D", help="learn from askings at or after this time")
     verb.add_argument("--horizon", type=span, metavar="120d", help="how long after an order a chargeback counts")
@@ -286,7 +284,7 @@ def _add_train(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_score(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("question", metavar="QUESTION", help=LEARNT)
+    verb.add_argument("question", metavar="QUESTION", help=" or ".join(ASKED))
     verb.add_argument("--ledger", type=Path, required=True, metavar="L")
     _asks(verb)
     verb.add_argument("--model", required=True, metavar="URI_OR_DIR")

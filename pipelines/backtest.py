@@ -119,7 +119,7 @@ def _walk(work: Cases, fold: Fold, exclude: str | None, seed: int, said: Said) -
     work = work.known_by(fold.test_from)
     train = Learnt(work.frame(train_rows), answer[kept], weight)
     test = Learnt(work.frame(rows), expected, np.ones(len(rows)))
-    model = grown(train, seed)
+    model = grown(work.question, train, seed)
     evaluation, probabilities = measured(model, work, train, test, rows, seed)
     return Walk(fold, evaluation, rows, test, probabilities, tuple(explained(model, test.frame, seed)))
 

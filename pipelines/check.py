@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features import Ledger
-from features.asking import ASKED, Askings
+from features.asking import ASKED, Askings, asked_at
 from features.columns import Codes
 from features.dictionary import dictionary, lacking
 from features.families import FAMILIES
@@ -105,14 +105,13 @@ def _largest(needs: list[str]) -> list[str]:
 
 
 def _learnable(ledger: Ledger, question: str, horizon: int) -> str:
-    if question not in QUESTIONS:
-        return "signals alone, no model yet"
     asked = QUESTIONS[question]
     tables = [table for table in asked.needs if table not in ledger.facts]
     if tables or not len(ledger.facts["orders"]):
         return f"cannot be trained without {', '.join(tables) or 'good orders'}"
-    at = ledger.facts[ASKED[question]].at
-    asks = Askings(question, np.arange(at.size), at, pa.nulls(at.size, pa.large_string()))  # counted, not named
-    data = labelled(asks, answers(ledger, asks, horizon), ledger.last_at + 1, horizon, at)
+    row, at = asked_at(ledger, question)
+    asks = Askings(question, row, at, pa.nulls(at.size, pa.large_string()))  # counted, not named
+    learnt_at = ledger.facts[ASKED[question]].at[row]
+    data = labelled(asks, answers(ledger, asks, horizon), ledger.last_at + 1, horizon, learnt_at)
     within = f" within {horizon / DAY:g} days" if asked.horizon else ""
     return f"{data.counts['learnt from']:,} mature answers, {data.counts['yes']:,} {asked.yes}{within}"

@@ -40,7 +40,8 @@ SEED: Final = 1
 END: Final = end(WORLD)
 TODAY: Final = END - 30 * DAY
 """The models learn what was known by then, and the orders since are scored."""
-RISK, OUTCOME = QUESTIONS
+LEARNT: Final = ("chargeback_risk", "dispute_outcome")
+RISK, OUTCOME = LEARNT
 FOLDS: Final = 3
 TEST: Final = 45 * DAY
 MARK: Final = ".redress-demo"
@@ -84,7 +85,7 @@ def demo(out: Path, *, said: Said) -> Mapping[str, object]:
     held = check(ledger, horizon=HORIZON, said=_warnings(said))
     said("writing the signals of the last 30 days of orders")
     _signals(ledger, out, said)
-    for question in QUESTIONS:
+    for question in LEARNT:
         said(f"training {question} on what was known by {moment(TODAY)[:10]}")
         _train(question, ledger, tracking, out, said)
     said(f"back-testing {RISK}, {FOLDS} walks forward")

@@ -70,10 +70,11 @@ def cases(ledger: Ledger, question: str, *, start: int | None, stop: int | None,
     return Cases(ledger, about, horizon, asks, found, ledger.facts[ASKED[question]].at[asks.row])
 
 
-def grown(learnt: "Learnt", seed: int) -> Model:
+def grown(question: Question, learnt: "Learnt", seed: int) -> Model:
     """A model fitted on rows, with a bar for the trees."""
     with tqdm(desc="trees", unit=" trees", delay=2, disable=None, leave=False) as bar:
-        return fit(learnt.frame, learnt.answer, weights=learnt.weight, seed=seed, seen=bar.update)
+        weights, monotone = learnt.weight, question.monotone
+        return fit(learnt.frame, learnt.answer, weights=weights, seed=seed, monotone=monotone, seen=bar.update)
 
 
 def both(data: Labelled, says: str) -> None:

@@ -62,7 +62,7 @@ def train(
     said("measuring on the latest mature slice")
     trial = _trial(work, data, rows, learnt, seed)
     said("growing the model on all of them")
-    model = grown(learnt, seed)
+    model = grown(work.question, learnt, seed)
     model = replace(model, card=dict(model.card) | _card(work, until, trial))
     model.save(out / question)
     _report(out, work, data, trial, until)
@@ -111,7 +111,7 @@ def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int) ->
             None, (), why + f"{fewest} of one answer where {FEWEST} are wanted; a longer ledger can be measured."
         )
     train, test = (Learnt(learnt.frame[m], learnt.answer[m], learnt.weight[m]) for m in (before, after))
-    model = grown(train, seed)
+    model = grown(work.question, train, seed)
     evaluation, _ = measured(model, work, train, test, rows[after], seed)
     return Trial(evaluation, tuple(explained(model, test.frame, seed)))
 

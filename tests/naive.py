@@ -110,6 +110,20 @@ def answer(rows: Rows, question: str, ask_id: str, horizon: int) -> tuple[str | 
     if question == "dispute_outcome":
         ruling = earliest(rows["rulings"], "dispute_id").get(ask_id)
         return (None, None) if ruling is None else (verdict(ruling["outcome"]), ruling["at"])
+    if question == "malicious_dispute":
+        told = [row for row in rows["findings"] if row["dispute_id"] == ask_id and row["malicious"] is not None]
+        if not told:
+            return None, None
+        latest = max(row["at"] for row in told)
+        grave = any(row["malicious"] for row in told if row["at"] == latest)
+        return "yes" if grave else "no", min(row["at"] for row in told)
+    if question == "chargeback_win":
+        filed = min(row["at"] for row in rows["representments"] if row["chargeback_id"] == ask_id)
+        ends = [row for row in rows["chargeback_rulings"] if row["outcome"] not in (None, "pre_arbitration")]
+        end = earliest([row for row in ends if row["at"] > filed], "chargeback_id").get(ask_id)
+        if end is None:
+            return None, None
+        return {"won": "yes", "withdrawn": "neither"}.get(end["outcome"], "no"), end["at"]
     end = next(row["at"] for row in rows["orders"] if row["order_id"] == ask_id) + horizon
     charged = [row["at"] for row in rows["chargebacks"] if row["order_id"] == ask_id and row["at"] <= end]
     return ("yes", min(charged)) if charged else ("no", end)

@@ -36,13 +36,13 @@ def test_every_baseline_gives_a_probability_for_every_row() -> None:
 @pytest.mark.parametrize(
     ("amount", "counts", "left"),
     [
-        (None, None, ["constant", "logistic regression"]),
+        (None, (), ["constant", "logistic regression"]),
         ("absent", ("yes", "absent"), ["constant", "logistic regression"]),
-        ("amount", None, ["constant", "amount alone", "logistic regression"]),
+        ("amount", (), ["constant", "amount alone", "logistic regression"]),
     ],
 )
 def test_a_baseline_without_its_columns_is_left_out(
-    amount: str | None, counts: tuple[str, str] | None, left: list[str]
+    amount: str | None, counts: tuple[str, ...], left: list[str]
 ) -> None:
     frame, yes = world(300)
     assert list(baselines(frame, yes, frame, amount=amount, counts=counts)) == left

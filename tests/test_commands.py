@@ -766,8 +766,7 @@ def test_what_cannot_be_learnt_or_asked_is_one_sentence(
 @pytest.mark.parametrize("verb", ["signals", "train", "score", "backtest"])
 def test_a_question_that_is_none_is_one_sentence(verb: str, shop: Shop, bare: Path, tmp_path: Path) -> None:
     name, _, *rest = commands(bare, shop.model("bare"), tmp_path)[verb]
-    listed = ", ".join(ASKED if verb == "signals" else (RISK, OUTCOME))
-    assert fault(name, "will_it_rain", *rest) == f"question: want one of {listed}, got will_it_rain"
+    assert fault(name, "will_it_rain", *rest) == f"question: want one of {', '.join(ASKED)}, got will_it_rain"
     assert fault("signals", "--describe", "will_it_rain").startswith("question: want one of ")
     assert files(tmp_path) == {}
 

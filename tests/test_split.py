@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import Ledger, RedressError
-from features.asking import Askings, askings, named_askings
+from features.asking import ASKED, Askings, askings, named_askings
 from models.questions import LEFT_OUT, NO, OPEN, YES, Answers, answers
 from models.split import Labelled, folds, labelled, maturity_age
 
@@ -25,8 +25,11 @@ def town(
     chargebacks: Sequence[tuple[str, int]] = (),
     disputes: Mapping[str, int] | None = None,
     rulings: Sequence[tuple[str, int, str]] = (),
+    findings: Sequence[tuple[str, int, bool | None, str]] = (),
+    defences: Sequence[tuple[str, int]] = (),
+    endings: Sequence[tuple[str, int, str]] = (),
 ) -> Ledger:
-    """A ledger of `orders` and `disputes` at their moments, chargebacks of orders, and rulings on disputes."""
+    """A ledger of `orders` and `disputes` at their moments, chargebacks "0", "1" … of orders, and what became of them."""
     first = next(iter(orders))
     return Ledger.of(
         naive.tables(
@@ -37,6 +40,14 @@ def town(
                 ],
                 "disputes": [{"dispute_id": d, "order_id": first, "at": at} for d, at in (disputes or {}).items()],
                 "rulings": [{"dispute_id": d, "at": at, "outcome": outcome} for d, at, outcome in rulings],
+                "findings": [
+                    {"dispute_id": d, "at": at, "malicious": malicious, "source": source}
+                    for d, at, malicious, source in findings
+                ],
+                "representments": [{"chargeback_id": c, "at": at} for c, at in defences],
+                "chargeback_rulings": [
+                    {"chargeback_id": c, "at": at, "outcome": outcome} for c, at, outcome in endings
+                ],
             }
         )
     )
@@ -221,11 +232,68 @@ def ruled_and_charged(draw: st.DrawFn) -> Ledger:
     )
     named = st.tuples(st.sampled_from(sorted(disputes) or ["d0"]), moment)
     ruled = draw(st.dictionaries(named, outcomes, max_size=6)) if disputes else {}
+    sources = st.tuples(named, st.sampled_from(["officer", "audit"])).map(lambda one: (*one[0], one[1]))
+    found = draw(st.dictionaries(sources, st.sampled_from([True, False, None]), max_size=6)) if disputes else {}
+    places = st.tuples(st.integers(0, max(0, len(charged) - 1)), moment)
+    defended = draw(st.sets(places, max_size=5)) if charged else set[tuple[int, int]]()
+    ends = st.sampled_from(["won", "lost", "partial", "accepted", "no_response", "withdrawn", "pre_arbitration"])
+    ended = draw(st.dictionaries(places, ends, max_size=8)) if charged else {}
     return town(
         orders,
         [(o, orders[o] + wait) for o, wait in charged],
         disputes,
         [(d, disputes[d] + wait, outcome) for (d, wait), outcome in ruled.items()],
+        [(d, disputes[d] + wait, says, source) for (d, wait, source), says in found.items()],
+        [(str(c), orders[charged[c][0]] + charged[c][1] + wait) for c, wait in defended],
+        [(str(c), orders[charged[c][0]] + charged[c][1] + wait, outcome) for (c, wait), outcome in ended.items()],
+    )
+
+
+FINDINGS = [
+    ("taken back", 12, True, "officer"),
+    ("taken back", 20, False, "audit"),
+    ("both at once", 15, False, "officer"),
+    ("both at once", 15, True, "audit"),
+    ("says nothing", 16, None, "audit"),
+]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "want"),
+    [
+        (20, {"taken back": "yes", "both at once": "yes"}),  # of one moment the gravest
+        (21, {"taken back": "no", "both at once": "yes"}),  # the latest holds
+        (12, {}),
+    ],
+)
+def test_the_latest_finding_answers_whether_a_dispute_is_malicious_and_silence_is_no_answer(
+    as_of: int, want: dict[str, str]
+) -> None:
+    disputes = dict.fromkeys(("taken back", "both at once", "says nothing", "unexamined"), 2)
+    found, data = learnt(town({"o": 1}, disputes=disputes, findings=FINDINGS), "malicious_dispute", as_of)
+    assert found == {name: answer for name, answer in want.items() if 2 + data.maturity < as_of}
+    assert data.counts["neither yes nor no"] == 0
+
+
+ENDED = [
+    ("0", 30, "accepted"),  # before the defence: not an ending of what was asked
+    ("0", 50, "pre_arbitration"),
+    ("0", 60, "won"),
+    ("0", 70, "lost"),
+    ("1", 50, "partial"),
+    ("2", 50, "withdrawn"),
+    ("4", 50, "won"),
+]
+
+
+def test_the_first_ending_after_the_first_defence_answers_whether_a_chargeback_is_won() -> None:
+    orders = {f"o{i}": 10 for i in range(5)}
+    defences = [("0", 40), ("0", 65), ("1", 40), ("2", 40), ("3", 40)]
+    ledger = town(orders, [(o, 20) for o in orders], defences=defences, endings=ENDED)
+    found, data = learnt(ledger, "chargeback_win", 999)
+    assert found == {"0": "yes", "1": "no"}
+    assert (
+        data.counts | {"asked": 4, "neither yes nor no": 1, "no answer": 1, "learnt from": 2, "yes": 1} == data.counts
     )
 
 
@@ -233,7 +301,7 @@ def ruled_and_charged(draw: st.DrawFn) -> Ledger:
 @given(ledger=ruled_and_charged(), horizon=st.sampled_from([0, 1, 5, 12]))
 def test_answers_equal_their_naive_twin(ledger: Ledger, horizon: int) -> None:
     rows = naive.plain({name: source.parts[0].to_table() for name, source in ledger.sources.items()})
-    for question in ("chargeback_risk", "dispute_outcome"):
+    for question in ASKED:
         asks = askings(ledger, question)
         found = answers(ledger, asks, horizon)
         want = [naive.answer(rows, question, ask, horizon) for ask in asks.ids.to_pylist()]
