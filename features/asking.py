@@ -112,6 +112,9 @@ def named_askings(ledger: Ledger, question: str, asks: pd.DataFrame) -> Askings:
         raise RedressError(f"asks.at: want a timestamp with a time zone, got {asks['at'].dtype}; attach one")
     if asks["at"].isna().any() or asks["ask_id"].isna().any():
         raise RedressError("asks: want every ask_id and at, got nulls; fill them or leave the rows out")
+    if (again := asks.duplicated(["ask_id", "at"])).any():
+        came = f"{int(again.sum()):,} twice such as {_short(pa.array(asks['ask_id'].astype(str)), np.argmax(again))}"
+        raise RedressError(f"asks: want each ask_id and at once, got {came}; leave the copies out")
     facts = _rows(ledger, question)
     ids = pa.array(asks["ask_id"].astype(str), pa.large_string())
     distinct = ids.dictionary_encode()

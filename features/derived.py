@@ -1,7 +1,7 @@
 """Streams that are no table: facts that several rows make together, each at the moment when the last of them was learnt."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -11,7 +11,7 @@ from numba import njit
 from features.background import NOT_YET, Background, first_at, first_rulings, is_word, order_rows
 from features.kernel import Flag, Int, positions
 from features.standing import GUILT, SPOILT, excused, faked, findings, refusals, spoilt, upheld_reports
-from features.stream import NAMES, Stream, in_order, made_of
+from features.stream import NAMES, Stream, case_of, in_order, made_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,10 @@ class Derived:
     uses: tuple[str, ...] = ()
     asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def _some(case: Int | None, rows: Int) -> Int | None:
+    return None if case is None else case[rows]
 
 
 def _matured(bg: Background) -> Stream:
@@ -43,7 +47,9 @@ def _rulings(bg: Background) -> Stream:
     rows, granted, refused = first_rulings(bg.ledger)
     flags = {"decided": granted | refused, "granted": granted, "refused": refused}
     sums = {name: flag.astype(np.int64) for name, flag in flags.items()}
-    return in_order(bg.facts("rulings").at[rows], order_rows(bg.ledger, "rulings")[rows], sums)
+    return in_order(
+        bg.facts("rulings").at[rows], order_rows(bg.ledger, "rulings")[rows], sums, _some(case_of(bg, "rulings"), rows)
+    )
 
 
 def _endings(bg: Background) -> Stream:
@@ -56,7 +62,8 @@ def _endings(bg: Background) -> Stream:
     sums = {"count": np.ones(rows.size, np.int64)}
     against = is_word(outcome, "lost", "partial", "accepted", "no_response")
     sums |= {"won": is_word(outcome, "won")[rows].astype(np.int64), "lost": against[rows].astype(np.int64)}
-    return in_order(facts.at[rows], order_rows(bg.ledger, "chargeback_rulings")[rows], sums)
+    case = _some(case_of(bg, "chargeback_rulings"), rows)
+    return in_order(facts.at[rows], order_rows(bg.ledger, "chargeback_rulings")[rows], sums, case)
 
 
 def _deliveries(bg: Background) -> Stream:
@@ -112,11 +119,12 @@ def _agreements(bg: Background) -> Stream:
     broken = np.minimum(*(_first_after(made, *ends[name]) for name in ("disputes", "chargebacks")))
     kept = np.where(broken <= kept, NOT_YET, kept)
     order, ones, none = np.arange(bg.orders), np.ones(bg.orders, np.int64), np.zeros(bg.orders, np.int64)
-    return in_order(
+    both = in_order(
         np.append(kept, broken),
         np.append(order, order),
         {"kept": np.append(ones, none), "broken": np.append(none, ones)},
     )
+    return replace(both, of_order=True)
 
 
 def _first_after(since: Int, at: Int, order: Int, marked: Flag | None = None) -> Int:

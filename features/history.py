@@ -15,7 +15,7 @@ from features.formulas import FORMULAS
 from features.kernel import Code, Int, Sweep, first_meetings
 from features.members import CASE, members
 from features.operand import Operand, operand
-from features.own import Own, heirs
+from features.own import OF_CASE, Own, heirs
 from features.sharing import Meetings, Shared
 from features.signal import EDGES, Float, Signal
 from features.stream import Stream
@@ -42,7 +42,7 @@ class Histories:
         assert entity is not None
         self.signals, self.link = signals, entity.link
         self.members = None if entity.columns == CASE else members(bg, entity)
-        self._columns, self._bg, self._unknown = entity.columns, bg, unknown
+        self._columns, self._bg, self._unknown, self._streams = entity.columns, bg, unknown, streams
         self._asked, self._rows = self._who(asks), asks.row
         self._again = bool(np.any(asks.at > bg.facts(bg.asked).at[asks.row]))
         used = self._used()
@@ -91,15 +91,27 @@ class Histories:
         groups = len(bg.facts(bg.asked)) if self.members is None else self.members.groups
         wanted = wanted if windows else []
         summed = [self._measure(bg, stream, codes, one, groups) for one in wanted]
-        case, order = stream.case, stream.order
+        order, of = stream.order, self._cases(stream)
         if sort is not None:
             codes, order, summed = codes[sort], order[sort], [values[sort] for values in summed]
-            case = None if case is None else case[sort]
         sweep = Sweep(at, codes, groups, summed, edges, asked=self._asked)
-        if case is None or self.members is None or not self._again:
+        if of is None:
             return sweep, None
+        case, cases = (of[0] if sort is None else of[0][sort]), of[1]
         heirs = [self._heirs(one, codes, order) for one in wanted]
-        return sweep, Own(at, codes, case, summed, heirs, edges, len(bg.facts(bg.asked)), self._rows)
+        return sweep, Own(at, codes, case, summed, heirs, edges, cases, self._case(stream, self._rows))
+
+    def _cases(self, stream: Stream) -> tuple[Int, int] | None:
+        """The case that each fact belongs to, and how many there are; None where all that is known counts."""
+        if self.members is None or not self._again or self._bg.asked not in OF_CASE:
+            return None
+        if stream.of_order:
+            return stream.order, self._bg.orders
+        return None if stream.case is None else (stream.case, len(self._bg.facts(self._bg.asked)))
+
+    def _case(self, stream: Stream | None, rows: Int) -> Int:
+        """The case of each row of the asked table: itself, or its order."""
+        return self._bg.asked_orders[rows] if stream is not None and stream.of_order else rows
 
     def _who(self, asks: Askings) -> Code:
         """The entity of each asking, -1 where it is not known."""
@@ -151,7 +163,9 @@ class Histories:
         found: dict[tuple[str, str], Int | Float] = {}
         for name, windows, measures, (sweep, own) in self._sweeps:
             totals = sweep.totals(asked, asks.at)
-            totals = totals if own is None else own.without(totals, asks.row, asks.at)
+            totals = (
+                totals if own is None else own.without(totals, self._case(self._streams.get(name), asks.row), asks.at)
+            )
             for w, word in enumerate(windows):
                 found |= {(one.text, word): totals.windows[w, m] for m, one in enumerate(measures)}
             found |= {(f"{name}.first", "ever"): totals.first, (f"{name}.last", "ever"): totals.last}

@@ -1,4 +1,7 @@
-"""What a case adds to its parties' histories itself: a dispute asked about again is none of the buyer's other disputes."""
+"""What a case adds to its parties' histories itself: a dispute asked about again is none of the buyer's other disputes.
+
+Nor is what became of it: what was ruled on it and found of it, how it ended, and what it made of its order.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,15 +11,19 @@ import numpy as np
 from features.kernel import NEVER, Code, Int, Sweep, Totals
 
 OF_CASE: Final = ("disputes", "chargebacks")
-"""Tables whose rows do not count in the histories that they are asked about with."""
+"""Tables whose rows do not count in the histories that they are asked about with, nor what became of them."""
+OUTCOMES: Final = ("rulings", "findings", "chargeback_rulings")
+"""Tables that say what became of them."""
 _LATEST: Final = np.iinfo(np.int64).max
 
 
 class Own:
-    """The facts of a stream that are asked about themselves, and what an entity's totals are without them.
+    """The facts of a stream that belong to what is asked about, and what an entity's totals are without them.
 
-    Facts `at` (n,) in time order, of the entities `codes`, are the rows `case` (n,) of the asked table, -1 for none. `heirs`
-    (m) name for a measure of first meetings the fact that would be the first if this one were not, -1 where none is.
+    Facts `at` (n,) in time order, of the entities `codes`, are of the cases `case` (n,), one of `cases`, -1 for none; those of
+    `asked` will be asked about. `heirs` (m) name for a measure of first meetings the fact that would be the first if this one
+    were not, -1 where none is. First and last moments are right where a case has one fact. No window may be of the last k
+    facts, into which others would come: AssertionError.
     """
 
     def __init__(
@@ -27,11 +34,11 @@ class Own:
         measures: Sequence[Int],
         heirs: Sequence[Int | None],
         edges: Sequence[int],
-        rows: int,
+        cases: int,
         asked: Int,
     ) -> None:
-        case = np.where(codes >= 0, case, -1)
-        self._at, self._before, self._after = _beside(at, codes, case, rows)
+        assert all(edge >= 0 for edge in edges), "a window of the last k facts cannot do without one of them"
+        self._at, self._before, self._after = _beside(at, codes, case, cases)
         made = [(at, case, list(measures))]
         for m, heir in enumerate(heirs):
             if heir is not None:
@@ -42,21 +49,21 @@ class Own:
         sort = np.argsort(at, kind="stable")
         summed = [np.concatenate(parts)[sort] for parts in zip(*(one[2] for one in made), strict=True)]
         self._sweep = Sweep(
-            at[sort], case[sort].astype(np.int32), rows, summed, edges, asked=np.unique(asked).astype(np.int32)
+            at[sort], case[sort].astype(np.int32), cases, summed, edges, asked=np.unique(asked).astype(np.int32)
         )
 
-    def without(self, totals: Totals, row: Int, t: Int) -> Totals:
-        """Totals of askings at `t` (n,) without what the rows asked about (n,) add to them."""
-        own, at = self._sweep.totals(row.astype(np.int32), t), self._at[row]
+    def without(self, totals: Totals, case: Int, t: Int) -> Totals:
+        """Totals of askings at `t` (n,) without what their own cases (n,) add to them."""
+        own, at = self._sweep.totals(case.astype(np.int32), t), self._at[case]
         known = (at != NEVER) & (at < t)
-        last = np.where(known & (totals.last == at), self._before[row], totals.last)
-        after = np.where(self._after[row] < t, self._after[row], NEVER)
+        last = np.where(known & (totals.last == at), self._before[case], totals.last)
+        after = np.where(self._after[case] < t, self._after[case], NEVER)
         first = np.where(known & (totals.first == at), after, totals.first)
         return Totals(totals.windows - own.windows, first, last)
 
 
-def _beside(at: Int, codes: Code, case: Int, rows: int) -> tuple[Int, Int, Int]:
-    """When each row of the asked table (rows,) became a fact, and when the entity's facts before and after it did.
+def _beside(at: Int, codes: Code, case: Int, cases: int) -> tuple[Int, Int, Int]:
+    """When each case (cases + 1,) became a fact, the last being none, and when the entity's facts before and after it did.
 
     >>> at, codes = np.array([3, 5, 5, 9]), np.array([0, 0, 0, 1], np.int32)
     >>> [found[:2].tolist() for found in _beside(at, codes, np.array([0, 1, -1, -1]), 2)]
@@ -67,7 +74,7 @@ def _beside(at: Int, codes: Code, case: Int, rows: int) -> tuple[Int, Int, Int]:
     before, after = np.full(at.size, NEVER), np.full(at.size, _LATEST)
     before[sort[1:]], after[sort[:-1]] = np.where(same, t[:-1], NEVER), np.where(same, t[1:], _LATEST)
     before, after = np.where(after == at, at, before), np.where(before == at, at, after)
-    mine, found = np.flatnonzero(case >= 0), np.full((3, rows), NEVER)
+    mine, found = np.flatnonzero(case >= 0), np.full((3, cases + 1), NEVER)
     found[:, case[mine]] = np.stack([at[mine], before[mine], after[mine]])
     return found[0], found[1], found[2]
 

@@ -6,6 +6,7 @@ what stands within the window, and is never negative.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,10 @@ from features.background import NOT_YET, Background, first_at, is_true, is_word,
 from features.kernel import Int
 from features.signal import EDGES, SLOW
 from features.stream import NAMES, Stream, in_order
+from features.tables import PARTIES
 
+OTHERS: Final = tuple(party for party in PARTIES if party != "platform")
+"""Who may cancel an order so that this says something of it."""
 GUILT: Final = ("blocks", "blocks.seller_id", "blocks.order_id", "releases", "disputes", "rulings", "rulings.fault")
 """What a seller's guilt is known from, where a ledger has it."""
 
@@ -31,13 +35,14 @@ SPOILT: Final = (
 """What an order may cease to be good history by."""
 
 
-def _standing(known: Int, undone: Int, order: Int, columns: Mapping[str, Int]) -> Stream:
+def _standing(known: Int, undone: Int, order: Int, columns: Mapping[str, Int], case: Int | None = None) -> Stream:
     """Facts as they stand within each window: they enter when known, and leave when undone or by age.
 
     `columns` say how much each fact is worth; sums have a window's word at their end.
     """
     leaves = {w: np.minimum(undone, known + EDGES[w]) if EDGES[w] else undone for w in SLOW}
-    return _entered(known, leaves, order, {name: dict.fromkeys(SLOW, worth) for name, worth in columns.items()})
+    worth = {name: dict.fromkeys(SLOW, each) for name, each in columns.items()}
+    return _entered(known, leaves, order, worth, case)
 
 
 def _undone(at: Int, undone: Int, order: Int, column: str, case: Int | None = None) -> Stream:
@@ -84,7 +89,8 @@ def findings(bg: Background) -> Stream:
     turns, until = _until(dispute, at, rows[new | (np.diff(value[rows], prepend=-1) != 0)])
     order = np.append(order_rows(bg.ledger, "disputes"), -1)[dispute[turns]]
     malicious = value[turns]
-    return _standing(at[turns], until, order, {"malicious": malicious, "honest": 1 - malicious})
+    case = dispute[turns] if bg.asked == "disputes" else None
+    return _standing(at[turns], until, order, {"malicious": malicious, "honest": 1 - malicious}, case)
 
 
 def faked(bg: Background) -> Stream:
@@ -94,14 +100,17 @@ def faked(bg: Background) -> Stream:
 
 
 def spoilt(bg: Background) -> Stream:
-    """Orders that are no good history any more: cancelled but by the platform, charged back, or with a faker of orders."""
+    """Orders that are no good history any more: cancelled, charged back, or with a faker of orders.
+
+    Who cancelled must be known, and must not be the platform.
+    """
     spoilt = bg.faked_at[bg.codes("seller_id")[:-1]]
     for table in ("cancellations", "chargebacks"):
         if table in bg.ledger.facts:
             facts = bg.facts(table)
-            marked = ~is_word(facts.codes("party"), "platform") if table == "cancellations" else None
+            marked = is_word(facts.codes("party"), *OTHERS) if table == "cancellations" else None
             spoilt = np.minimum(spoilt, first_at(facts.points["orders"], facts.at, bg.orders, marked))
-    return _undone(bg.facts("orders").at, spoilt, np.arange(bg.orders), "orders")
+    return replace(_undone(bg.facts("orders").at, spoilt, np.arange(bg.orders), "orders"), of_order=True)
 
 
 def excused(bg: Background) -> Stream:
@@ -123,7 +132,8 @@ def refusals(bg: Background) -> Stream:
     order = order_rows(bg.ledger, "rulings")[turns[marks]]
     known = at[turns[marks]]
     undone = np.minimum(until[marks], bg.guilty_after(order, known))
-    return _standing(known, undone, order, {"refused": np.ones(known.size, np.int64)})
+    case = dispute[turns[marks]] if bg.asked == "disputes" else None
+    return _standing(known, undone, order, {"refused": np.ones(known.size, np.int64)}, case)
 
 
 def _until(whose: Int, at: Int, turns: Int) -> tuple[Int, Int]:

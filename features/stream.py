@@ -12,7 +12,7 @@ from features.kernel import Code, Flag, Int
 from features.ledger import Facts
 from features.made import MADE, Numbers
 from features.operand import Condition, Operand
-from features.own import OF_CASE
+from features.own import OF_CASE, OUTCOMES
 from features.tables import TABLES
 
 
@@ -20,8 +20,9 @@ from features.tables import TABLES
 class Stream:
     """Facts in time order: `at` (n,), the `order` (n,) row each concerns, and the `case` (n,) row of the asked table it is of.
 
-    A row of -1 is unknown. Measures come from `facts` at the rows `which`, from columns `made`, or from `sums`. `own` are
-    ids by which facts name an entity themselves, in the codes of the column of `orders` that they are under.
+    A row of -1 is unknown. Where facts are `of_order`, those of the asked row's own order are of the case. Measures come from
+    `facts` at the rows `which`, from columns `made`, or from `sums`. `own` are ids by which facts name an entity themselves,
+    in the codes of the column of `orders` that they are under.
     """
 
     at: Int
@@ -32,6 +33,7 @@ class Stream:
     made: Mapping[str, Callable[[], Numbers]] = field(default_factory=dict)
     sums: Mapping[str, Int] = field(default_factory=dict)
     own: Mapping[str, Code] = field(default_factory=dict)
+    of_order: bool = False
     _kept: dict[str, Int] = field(default_factory=dict)
 
     def numbers(self, name: str) -> Numbers:
@@ -123,7 +125,7 @@ class Declared:
         facts = bg.facts(self.table)
         order = order_rows(bg.ledger, self.table)
         made = made_of(bg, self.table)
-        case = np.arange(len(facts)) if self.table == bg.asked in OF_CASE else None
+        case = case_of(bg, self.table)
         whole = Stream(facts.at, order, case, facts=facts, made=made, own=self._own(bg))
         if not self.where:
             return whole
@@ -141,6 +143,14 @@ class Declared:
     def _named(self, bg: Background, like: str, column: str) -> Code:
         table, _, of_order = like.partition(".")
         return bg.alike(self.table, column, of_order) if table == "orders" else bg.facts(table).codes(column).codes
+
+
+def case_of(bg: Background, table: str) -> Int | None:
+    """The row of the asked table that each row of a table is, or is about, where such rows are none of the histories'."""
+    if bg.asked not in OF_CASE or table not in (bg.asked, *OUTCOMES):
+        return None
+    facts = bg.facts(table)
+    return np.arange(len(facts)) if table == bg.asked else facts.points.get(bg.asked)
 
 
 def made_of(bg: Background, table: str) -> dict[str, Callable[[], Numbers]]:

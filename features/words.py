@@ -4,7 +4,8 @@ from typing import Final
 
 IMITATION: Final = (
     *("replica", "imitation", "inspired", "dupe", "copy", "knock-?off", "fake", "faux", "look-?alike", "lookalike"),
-    *("style", r"type(?!\W*c\b)", "alternative", "unbranded", "1:1", r"aaa\+?", "mirror quality", "super quality"),
+    *("style", r"(?<!usb )type(?!\W*c\b)", "alternative", "unbranded", "1:1", "mirror quality", "super quality"),
+    r"aaa(?:\+| quality| grade)",
     "high copy",
 )
 """Words that say a thing is like a brand's and is not one; a USB plug of type C is no imitation."""

@@ -24,6 +24,8 @@ def chosen(ledger: Ledger, question: str, start: int | None, stop: int | None, a
     """The askings of a span, or those that a Parquet file names; RedressError when there are none."""
     named = None if asks is None else _asks(asks)
     which = askings(ledger, question, start, stop) if named is None else named_askings(ledger, question, named)
+    if not len(which) and asks is not None:
+        raise RedressError(f"{question}: want askings in {asks}, got none; name at least one")
     if not len(which):
         raise RedressError(f"{question}: want askings between --from and --to, got none; widen the span")
     return which
@@ -45,7 +47,7 @@ def _some(ledger: Ledger, question: str, names: Sequence[str] | None, said: Said
 def described(questions: Sequence[str], ledger: Path | None, only: Sequence[str] | None) -> dict[str, object]:
     """The dictionary: part, unit, meaning and needs of each signal by name, and of those a ledger lacks, why it is absent."""
     told = {signal.name: signal for question in reversed(questions) for signal in dictionary(question)}
-    names = told if only is None else [n for n in told if any(fnmatch.fnmatchcase(n, pattern) for pattern in only)]
+    names = list(told) if only is None else _matching(list(told), only, " or ".join(questions))
     facts = None if ledger is None else Ledger.open(ledger)
     return {name: _said(told[name], facts) for name in names}
 
@@ -64,12 +66,15 @@ def _computed(ledger: Ledger, signal: Signal) -> str:
 
 def named(question: str, patterns: Sequence[str]) -> list[str]:
     """The signals of a question whose names match any of the patterns, in which * stands for anything."""
-    names = [signal.name for signal in dictionary(question)]
+    return _matching([signal.name for signal in dictionary(question)], patterns, question)
+
+
+def _matching(names: Sequence[str], patterns: Sequence[str], of: str) -> list[str]:
     found = {pattern: fnmatch.filter(names, pattern) for pattern in patterns}
     for pattern, matched in found.items():
         if not matched:
             raise RedressError(
-                f"--only: want names of signals of {question}, got {pattern}; redress signals --describe lists them"
+                f"--only: want names of signals of {of}, got {pattern}; redress signals --describe lists them"
             )
     return list(dict.fromkeys(name for matched in found.values() for name in matched))
 
@@ -77,15 +82,21 @@ def named(question: str, patterns: Sequence[str]) -> list[str]:
 def _asks(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise RedressError(f"{path}: want Parquet with ask_id and at, got no such file; name another") from None
     except (OSError, pa.ArrowInvalid) as error:
         raise RedressError(f"{path}: want Parquet with ask_id and at, got {str(error).splitlines()[0]}") from None
+
+
+def _writable(path: Path) -> None:
+    if path.is_dir():
+        raise RedressError(f"{path}: want a file to write, got a directory; name a file in it")
 
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to, which takes its name once all is written and leaves nothing behind if not."""
-    if path.is_dir():
-        raise RedressError(f"{path}: want a file to write, got a directory; name a file in it")
+    _writable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
     try:
@@ -133,6 +144,7 @@ def write_signals(
 ) -> dict[str, object]:
     """Computes every signal that the ledger can give, of those whose names match `only`, and writes them to `out`."""
     names = None if only is None else named(question, only)
+    _writable(out)
     facts = opened(ledger, said)
     _some(facts, question, names, said)
     which = chosen(facts, question, start, stop, asks)

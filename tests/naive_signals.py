@@ -64,7 +64,7 @@ class Past:
     """What is known before `t` of a case: the rows of every table, the case itself, and the streams they make."""
 
     def __init__(self, rows: Rows, question: str, ask_id: str, t: int, horizon: int, placeholder: int) -> None:
-        self.t, self.horizon, self.placeholder = t, horizon, placeholder
+        self.t, self.horizon, self.placeholder, self.asked_by = t, horizon, placeholder, question
         self.asked, key = KEYS[question]
         self.all = rows
         self.rows = {name: [row for row in some if row["at"] < t] for name, some in rows.items()}
@@ -79,9 +79,11 @@ class Past:
         return self.rows.get(name, [])
 
     def others(self, name: str) -> list[Row]:
-        """The visible rows of a table but the dispute or chargeback asked about."""
-        case = self.case if name == self.asked != "orders" else None
-        return [row for row in self.table(name) if row is not case]
+        """The visible rows of a table but the dispute or chargeback asked about, and what became of it."""
+        key = KEYS[self.asked_by][1]
+        if self.asked == "orders" or name not in (self.asked, "rulings", "findings", "chargeback_rulings"):
+            return self.table(name)
+        return [row for row in self.table(name) if row.get(key) != self.ask_id]
 
     @cached_property
     def disputes(self) -> dict[Any, Row]:
@@ -369,7 +371,7 @@ def _matured(past: Past) -> Iterator[Fact]:
 
 
 def _rulings(past: Past) -> Iterator[Fact]:
-    for row in naive.earliest(past.table("rulings"), "dispute_id").values():
+    for row in naive.earliest(past.others("rulings"), "dispute_id").values():
         found = naive.verdict(row["outcome"])
         granted, refused = int(found == "yes"), int(found == "no")
         says = {"decided": granted + refused, "granted": granted, "refused": refused}
@@ -377,7 +379,7 @@ def _rulings(past: Past) -> Iterator[Fact]:
 
 
 def _endings(past: Past) -> Iterator[Fact]:
-    ended = [r for r in past.table("chargeback_rulings") if r["outcome"] not in (None, "pre_arbitration")]
+    ended = [r for r in past.others("chargeback_rulings") if r["outcome"] not in (None, "pre_arbitration")]
     for row in naive.earliest(ended, "chargeback_id").values():
         against = row["outcome"] in ("lost", "partial", "accepted", "no_response")
         says = {"count": 1, "won": int(row["outcome"] == "won"), "lost": int(against)}
@@ -419,6 +421,8 @@ def _agreements(past: Past) -> Iterator[Fact]:
         order = past.home("messages", row)
         if row["kind"] == "agreement" and order:
             agreed[order["order_id"]] = min(row["at"], agreed.get(order["order_id"], row["at"]))
+    if past.asked != "orders":
+        agreed.pop(past.case["order_id"], None)
     for name, since in agreed.items():
         quiet = [("rulings", r) for r in past.table("rulings") if r["outcome"] in ("settled", "withdrawn")]
         new = [(table, r) for table in ("disputes", "chargebacks") for r in past.table(table)]
@@ -454,6 +458,8 @@ def found_states(past: Past) -> Iterator[tuple[Row, bool, int]]:
 
 def _findings(past: Past) -> Iterator[Fact]:
     for dispute, malicious, since in found_states(past):
+        if dispute is past.case:
+            continue
         says = standing(past, since, "malicious", int(malicious)) | standing(past, since, "honest", int(not malicious))
         yield Fact(since, past.home("disputes", dispute), says)
 
@@ -493,9 +499,10 @@ def _faked(past: Past) -> Iterator[Fact]:
 def _spoilt(past: Past) -> Iterator[Fact]:
     fakers = _upheld(past, "cause", "false_transactions")
     ended = {row["order_id"] for row in past.table("chargebacks")}
-    ended |= {row["order_id"] for row in past.table("cancellations") if row.get("party") != "platform"}
+    ended |= {row["order_id"] for row in past.table("cancellations") if row.get("party") not in (None, "platform")}
     for order in past.table("orders"):
-        if order["seller_id"] in fakers or order["order_id"] in ended:
+        own = past.asked != "orders" and order["order_id"] == past.order.get("order_id")
+        if not own and (order["seller_id"] in fakers or order["order_id"] in ended):
             yield Fact(order["at"], order, standing(past, order["at"], "orders"))
 
 
@@ -509,7 +516,7 @@ def _excused_disputes(past: Past) -> Iterator[Fact]:
 
 def _refusals(past: Past) -> Iterator[Fact]:
     of, by = guilt(past), defaultdict(list)
-    for row in past.table("rulings"):
+    for row in past.others("rulings"):
         by[row["dispute_id"]].append(row)
     for rows in by.values():
         since = None

@@ -812,7 +812,8 @@ LATE = pd.Timestamp("2025-03-01", tz="UTC")
             "asks: want columns ask_id and at, got ask_id, when",
         ),
         (asks_of(["ORDER"], [LATE]).drop(columns="ask_id"), "asks: want columns ask_id and at, got at"),
-        (asks_of(["ORDER"], [LATE]).iloc[:0], "chargeback_risk: want askings"),
+        (asks_of(["ORDER"], [LATE]).iloc[:0], "chargeback_risk: want askings in "),
+        (asks_of(["ORDER", "ORDER"], [LATE, LATE]), "asks: want each ask_id and at once, got 1 twice such as "),
     ],
 )
 @pytest.mark.parametrize("verb", ["signals", "score"])
@@ -829,13 +830,25 @@ def test_askings_that_cannot_be_are_one_sentence(
 def test_a_file_of_askings_that_cannot_be_read_is_one_sentence(bare: Path, tmp_path: Path) -> None:
     words = ("signals", RISK, "--ledger", bare, "--out", tmp_path / "s.parquet", "--asks")
     assert fault(*words, tmp_path / "none.parquet").startswith(
-        f"{tmp_path}/none.parquet: want Parquet with ask_id and at"
+        f"{tmp_path}/none.parquet: want Parquet with ask_id and at, got no such file"
     )
     (tmp_path / "text.parquet").write_text("ask_id,at\n")
     assert fault(*words, tmp_path / "text.parquet").startswith(
         f"{tmp_path}/text.parquet: want Parquet with ask_id and at"
     )
     assert list(files(tmp_path)) == ["text.parquet"]
+
+
+def test_a_pattern_that_matches_no_signal_is_one_sentence(bare: Path, tmp_path: Path) -> None:
+    says = f"--only: want names of signals of {RISK}, got nothing_*; redress signals --describe lists them"
+    assert fault("signals", RISK, "--describe", "--only", "nothing_*") == says
+    words = ("signals", RISK, "--ledger", bare, "--out", tmp_path / "s.parquet")
+    assert fault(*words, "--only", "nothing_*") == says
+
+
+def test_a_directory_in_place_of_a_file_is_found_out_before_anything_is_read(tmp_path: Path) -> None:
+    words = ("signals", RISK, "--ledger", tmp_path / "no ledger", "--out", tmp_path)
+    assert fault(*words) == f"{tmp_path}: want a file to write, got a directory; name a file in it"
 
 
 def _edited(**changes: object) -> Callable[[Path], None]:

@@ -1,5 +1,6 @@
 """The laws of buyer credit: what moves it and what never does, how it recovers, and what is given back."""
 
+import re
 from typing import Any
 
 import naive
@@ -236,14 +237,42 @@ def test_a_report_by_a_seller_found_guilty_since_is_taken_back() -> None:
     assert seen(rows, T - 3 * DAY)["buyer_credit"] < NEW < seen(rows, T - 3 * DAY + 1)["buyer_credit"]
 
 
-@pytest.mark.parametrize("end", ["cancellations", "chargebacks"])
-def test_orders_that_were_cancelled_or_charged_back_are_no_good_history(end: str) -> None:
+@pytest.mark.parametrize(
+    ("end", "party", "good"),
+    [
+        ("cancellations", "buyer", 0),
+        ("cancellations", "seller", 0),
+        ("cancellations", "platform", 50),
+        ("cancellations", None, 50),  # it may have been the platform, whose decisions move nobody's credit
+        ("chargebacks", None, 0),
+    ],
+)
+def test_orders_that_were_cancelled_or_charged_back_are_no_good_history(end: str, party: str | None, good: int) -> None:
     made = orders(50)
     ended = [
-        {"order_id": o["order_id"], "at": T - DAY, "chargeback_id": f"c{i}", "amount": 1} for i, o in enumerate(made)
+        {"order_id": o["order_id"], "at": T - DAY, "chargeback_id": f"c{i}", "amount": 1, "party": party}
+        for i, o in enumerate(made)
     ]
     found = seen(whole({"orders": made}, {end: ended}))
-    assert found["buyer_credit"] == np.float32(NEW)
+    assert (found["buyer_credit"] > NEW) == (good > 0)
+    assert good or found["buyer_credit"] == np.float32(NEW)
+
+
+def test_a_case_does_not_count_against_its_own_parties() -> None:
+    """A dispute refused and found malicious, a chargeback won: asked about again, the buyer's credit is what it was."""
+    own = {"disputes": [{"dispute_id": "d", "at": T - 9 * DAY, "order_id": "o0", "reason": "damaged", "claimed": 5}]}
+    own["rulings"] = [{"dispute_id": "d", "at": T - 8 * DAY, "outcome": "refused"}]
+    own["findings"] = [{"dispute_id": "d", "at": T - 7 * DAY, "malicious": True, "source": "audit"}]
+    own["messages"] = [{"order_id": "o0", "at": T - 10 * DAY, "sender": "buyer", "kind": "agreement"}]
+    ledger = Ledger.of(naive.tables(whole({"orders": orders(5)}, own)))
+    asks = pd.DataFrame({"ask_id": "d", "at": pd.to_datetime([T - 9 * DAY, T - 6 * DAY], unit="us", utc=True)})
+    found = signals(ledger, "malicious_dispute", asks=asks)
+    counts = [
+        name for name in found if re.match("buyer_(refusals|found|disputes|agreements|rulings)_.*_ever$", str(name))
+    ]
+    assert len(counts) > 5
+    assert (found[counts].fillna(0) == 0).all(axis=None)
+    assert (found["buyer_credit"] > NEW).all()
 
 
 def test_a_malicious_dispute_never_costs_less_than_a_refused_one() -> None:

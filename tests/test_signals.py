@@ -150,7 +150,8 @@ def asked(tables: Tables, question: str) -> list[tuple[str, int]]:
 def some_asks(random: Random, tables: Tables, question: str, n: int) -> list[tuple[str, int]]:
     """Askings of some rows, at their own moment or later."""
     some = [random.choice(asked(tables, question)) for _ in range(n)] if asked(tables, question) else []
-    return [(ask, t + random.choice([0, 0, 1, DAY, WEEK, WEEK + 1, 40 * DAY, 400 * DAY])) for ask, t in some]
+    late = [(ask, t + random.choice([0, 0, 1, DAY, WEEK, WEEK + 1, 40 * DAY, 400 * DAY])) for ask, t in some]
+    return list(dict.fromkeys(late))
 
 
 def named(asks: Asks) -> pd.DataFrame:
@@ -220,6 +221,16 @@ def test_every_signal_equals_its_naive_twin_in_a_larger_world(
     ledger, rows = Ledger.of(tables), naive.plain(tables)
     for question in QUESTIONS:
         assert unlike(ledger, rows, question, some_asks(Random(horizon), tables, question, 8), horizon) == []
+
+
+@pytest.mark.parametrize("seed", [101, 103, 105, 106])
+def test_every_signal_equals_its_naive_twin_long_after_in_other_towns(seed: int) -> None:
+    tables = dense(Random(seed), 150)
+    ledger, rows = Ledger.of(tables), naive.plain(tables)
+    for question in QUESTIONS:
+        some = dict.fromkeys(Random(seed).sample(asked(tables, question), 10))
+        late = [(ask, t + Random(seed).choice([DAY, WEEK, 40 * DAY])) for ask, t in some]
+        assert unlike(ledger, rows, question, list(dict.fromkeys(late)), WEEK) == []
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
