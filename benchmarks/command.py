@@ -55,7 +55,8 @@ def run(folder: Path, words: Sequence[str]) -> Cost:
 
 def _launch(note: str, words: Sequence[str]) -> int:
     began = time.perf_counter()
-    _, status, used = os.wait4(subprocess.Popen(words).pid, 0)
+    process = subprocess.Popen(words)  # kept, for one that is let go asks for its end itself
+    _, status, used = os.wait4(process.pid, 0)
     unit = 1 if sys.platform == "darwin" else 1024
     cost = [time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss * unit]
     Path(note).write_text(json.dumps(cost))
