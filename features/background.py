@@ -73,6 +73,11 @@ def first_rulings(ledger: Ledger) -> tuple[Int, Flag, Flag]:
     return rows, is_word(outcomes, *FOR_THE_BUYER)[rows], is_word(outcomes, "refused")[rows]
 
 
+def is_ending(outcome: Codes) -> Flag:
+    """Where an outcome ends a chargeback, which pre-arbitration does not."""
+    return np.asarray((outcome.codes >= 0) & ~is_word(outcome, "pre_arbitration"), np.bool_)
+
+
 def first_rows(parent: Int, parents: int) -> Int:
     """Rows, in time order, that are the first to point to their parent."""
     first = np.full(parents + 1, -1, np.int64)

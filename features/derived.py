@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from features.background import NOT_YET, Background, first_at, first_rulings, is_word, order_rows
+from features.background import NOT_YET, Background, first_at, first_rows, first_rulings, is_ending, is_word, order_rows
 from features.kernel import Flag, Int, positions
 from features.standing import GUILT, SPOILT, excused, faked, findings, refusals, spoilt, upheld_reports
 from features.stream import NAMES, Stream, case_of, in_order, made_of
@@ -28,10 +28,6 @@ class Derived:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def _some(case: Int | None, rows: Int) -> Int | None:
-    return None if case is None else case[rows]
-
-
 def _matured(bg: Background) -> Stream:
     """Orders as they mature: at `orders.at + horizon` it is known of each whether a chargeback came in time."""
     at = bg.facts("orders").at
@@ -47,23 +43,21 @@ def _rulings(bg: Background) -> Stream:
     rows, granted, refused = first_rulings(bg.ledger)
     flags = {"decided": granted | refused, "granted": granted, "refused": refused}
     sums = {name: flag.astype(np.int64) for name, flag in flags.items()}
-    return in_order(
-        bg.facts("rulings").at[rows], order_rows(bg.ledger, "rulings")[rows], sums, _some(case_of(bg, "rulings"), rows)
-    )
+    order, case = order_rows(bg.ledger, "rulings")[rows], case_of(bg, "rulings", rows)
+    return in_order(bg.facts("rulings").at[rows], order, sums, case)
 
 
 def _endings(bg: Background) -> Stream:
     """The first ending of each chargeback, which pre-arbitration is not."""
     facts = bg.facts("chargeback_rulings")
     outcome = facts.codes("outcome")
-    ended = np.flatnonzero((outcome.codes >= 0) & ~is_word(outcome, "pre_arbitration"))
-    _, first = np.unique(facts.points["chargebacks"][ended], return_index=True)
-    rows = np.sort(ended[first])
+    ended = np.flatnonzero(is_ending(outcome))
+    rows = ended[first_rows(facts.points["chargebacks"][ended], len(bg.facts("chargebacks")))]
     sums = {"count": np.ones(rows.size, np.int64)}
     against = is_word(outcome, "lost", "partial", "accepted", "no_response")
     sums |= {"won": is_word(outcome, "won")[rows].astype(np.int64), "lost": against[rows].astype(np.int64)}
-    case = _some(case_of(bg, "chargeback_rulings"), rows)
-    return in_order(facts.at[rows], order_rows(bg.ledger, "chargeback_rulings")[rows], sums, case)
+    order, case = order_rows(bg.ledger, "chargeback_rulings")[rows], case_of(bg, "chargeback_rulings", rows)
+    return in_order(facts.at[rows], order, sums, case)
 
 
 def _deliveries(bg: Background) -> Stream:

@@ -267,8 +267,8 @@ class Sweep:
         self._shape = len(edges), len(measures)
         if not len(measures):
             edges, measures = (), (at,)
-        if 2 * np.count_nonzero(row != UNASKED) < at.size:
-            keep = np.flatnonzero(row != UNASKED)
+        if 2 * np.count_nonzero(kept := row != UNASKED) < at.size:
+            keep = np.flatnonzero(kept)
             at, row, measures = at[keep], row[keep], [measure[keep] for measure in measures]
         links = 2 * sum(edge < 0 for edge in edges)
         after = np.zeros(at.size, np.uint64) if links else None

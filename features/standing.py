@@ -14,7 +14,7 @@ import numpy as np
 from features.background import NOT_YET, Background, first_at, is_true, is_word, order_rows
 from features.kernel import Int
 from features.signal import EDGES, SLOW
-from features.stream import NAMES, Stream, in_order
+from features.stream import NAMES, Stream, case_of, in_order
 from features.tables import PARTIES
 
 OTHERS: Final = tuple(party for party in PARTIES if party != "platform")
@@ -89,7 +89,7 @@ def findings(bg: Background) -> Stream:
     turns, until = _until(dispute, at, rows[new | (np.diff(value[rows], prepend=-1) != 0)])
     order = np.append(order_rows(bg.ledger, "disputes"), -1)[dispute[turns]]
     malicious = value[turns]
-    case = dispute[turns] if bg.asked == "disputes" else None
+    case = case_of(bg, "findings", turns)
     return _standing(at[turns], until, order, {"malicious": malicious, "honest": 1 - malicious}, case)
 
 
@@ -116,7 +116,7 @@ def spoilt(bg: Background) -> Stream:
 def excused(bg: Background) -> Stream:
     """Disputes whose seller was found guilty since."""
     at, order = bg.facts("disputes").at, order_rows(bg.ledger, "disputes")
-    case = np.arange(at.size) if bg.asked == "disputes" else None
+    case = case_of(bg, "disputes", np.arange(at.size))
     return _undone(at, bg.guilty_after(order, at), order, "disputes", case)
 
 
@@ -132,7 +132,7 @@ def refusals(bg: Background) -> Stream:
     order = order_rows(bg.ledger, "rulings")[turns[marks]]
     known = at[turns[marks]]
     undone = np.minimum(until[marks], bg.guilty_after(order, known))
-    case = dispute[turns[marks]] if bg.asked == "disputes" else None
+    case = case_of(bg, "rulings", turns[marks])
     return _standing(known, undone, order, {"refused": np.ones(known.size, np.int64)}, case)
 
 

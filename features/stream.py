@@ -125,13 +125,13 @@ class Declared:
         facts = bg.facts(self.table)
         order = order_rows(bg.ledger, self.table)
         made = made_of(bg, self.table)
-        case = case_of(bg, self.table)
+        case = case_of(bg, self.table, np.arange(len(facts)))
         whole = Stream(facts.at, order, case, facts=facts, made=made, own=self._own(bg))
         if not self.where:
             return whole
         met = np.all([whole.meets(one, bg.facts("orders")) for one in self.where], axis=0)
         which = np.flatnonzero(met)
-        case = None if case is None else case[which]
+        case = case_of(bg, self.table, which)
         return Stream(facts.at[which], order[which], case, facts=facts, which=which, made=made)
 
     def _own(self, bg: Background) -> dict[str, Code]:
@@ -145,12 +145,14 @@ class Declared:
         return bg.alike(self.table, column, of_order) if table == "orders" else bg.facts(table).codes(column).codes
 
 
-def case_of(bg: Background, table: str) -> Int | None:
-    """The row of the asked table that each row of a table is, or is about, where such rows are none of the histories'."""
+def case_of(bg: Background, table: str, rows: Int) -> Int | None:
+    """The row of the asked table that rows of a table are, or are about, where such rows are none of the histories'."""
     if bg.asked not in OF_CASE or table not in (bg.asked, *OUTCOMES):
         return None
-    facts = bg.facts(table)
-    return np.arange(len(facts)) if table == bg.asked else facts.points.get(bg.asked)
+    if table == bg.asked:
+        return rows
+    case = bg.facts(table).points.get(bg.asked)
+    return None if case is None else case[rows]
 
 
 def made_of(bg: Background, table: str) -> dict[str, Callable[[], Numbers]]:

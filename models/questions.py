@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features import Ledger, RedressError
 from features.asking import Askings
-from features.background import NOT_YET, first_at, first_rows, first_rulings, is_word
+from features.background import NOT_YET, first_at, first_rows, first_rulings, is_ending, is_word
 from features.kernel import Flag, Int, positions
 
 Answer = NDArray[np.int8]
@@ -65,7 +65,7 @@ class Question:
     monotone: Mapping[str, int] = field(default_factory=dict)
 
 
-EVIDENCE: Final[Mapping[str, int]] = {
+MORE_EVIDENCE: Final[Mapping[str, int]] = {
     "case_evidence_count": 1,
     "case_evidence_carrier_issued_count": 1,
     **{f"case_evidence_by_{party}_count": 1 for party in ("seller", "platform", "carrier")},
@@ -100,7 +100,7 @@ def _won(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
     defences = ledger.facts["representments"]
     defended = np.append(first_at(defences.points["chargebacks"], defences.at, chargebacks), NOT_YET)
     outcome, of = endings.codes("outcome"), endings.points["chargebacks"]
-    ends = (outcome.codes >= 0) & ~is_word(outcome, "pre_arbitration") & (endings.at > defended[of])
+    ends = is_ending(outcome) & (endings.at > defended[of])
     rows = np.flatnonzero(ends)[first_rows(of[ends], chargebacks)]
     answer, known_at = np.full(chargebacks, OPEN, np.int8), np.full(chargebacks, NOT_YET)
     won, withdrawn = (is_word(outcome, word)[rows] for word in ("won", "withdrawn"))
@@ -178,7 +178,7 @@ QUESTIONS: Final = {
                 "buyer_chargebacks_won_count_ever",
                 "buyer_chargebacks_lost_count_ever",
             ),
-            EVIDENCE,
+            MORE_EVIDENCE,
         ),
     )
 }
