@@ -61,7 +61,7 @@ class Scorer:
             raise RedressError(
                 f"case.at: want a time before the answer was known, got {at.isoformat()}; it needs no score"
             )
-        frame = gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=model.signals)
+        frame = gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=model.columns)
         row = scored(model, frame).iloc[0]
         parts = {str(name): float(added) for name, added in row.items() if name != "probability"}
         return Score(question, ask_id, at, float(row["probability"]), parts)

@@ -10,6 +10,7 @@ from features import (
     links,
     order,
     parcel,
+    platform,
     product,
     seller,
     transaction,
@@ -31,6 +32,7 @@ FAMILIES: Final[tuple[Family, ...]] = tuple(
         conversation,
         evidence,
         chargeback,
+        platform,
     )
 )
 """Every family of signals."""

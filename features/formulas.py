@@ -76,6 +76,16 @@ def _lacking(wanted: int) -> Callable[..., Float]:
     return lambda applies, there: np.where(applies > 0, np.maximum(wanted - there, 0.0), np.nan)
 
 
+DRAWN: Final = 50
+"""Answers that those of all time are worth beside those of a window."""
+
+
+def _log_odds(yes: Float, no: Float, ever: Float, never: Float) -> Float:
+    """Log-odds of a yes among the answers of a window and DRAWN more at the rate of all of them; NaN without any."""
+    rate = ratio(ever + 0.5, np.where(ever + never > 0, ever + never + 1, 0.0))
+    return np.log((yes + DRAWN * rate) / (no + DRAWN * (1 - rate)))
+
+
 FORMULAS: Final[dict[str, Callable[..., Float]]] = {
     "value": lambda value: value,
     "known_sum": _known_sum,
@@ -99,6 +109,7 @@ FORMULAS: Final[dict[str, Callable[..., Float]]] = {
     "disputed_value": _disputed_value,
     "to_usual": _to_usual,
     "missing": _missing,
+    "log_odds": _log_odds,
     "compelling": _lacking(COMPELLING.transactions),
     "first_party": _lacking(FIRST_PARTY.transactions),
     **weight.FORMULAS,

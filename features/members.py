@@ -38,11 +38,13 @@ class Members:
 
 
 def members(bg: Background, entity: Entity) -> Members:
-    """The members of an entity."""
+    """The members of an entity; to one without columns every order belongs."""
     if entity.columns == ("shipments.carrier",):
         return _carriers(bg)
     if entity.columns == ("orders.order_id",):
         return Members(np.append(np.arange(bg.orders, dtype=np.int32), np.int32(-1)), bg.orders)
+    if not entity.columns:
+        return Members(np.append(np.zeros(bg.orders, np.int32), np.int32(-1)), 1)
     columns = [_codes(bg, column) for column in entity.columns]
     codes, groups = (columns[0].codes, len(columns[0].values)) if len(columns) == 1 else _paired(*columns)
     return Members(codes, groups)

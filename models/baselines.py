@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from features.errors import RedressError
+from models.sample import sampled
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -97,10 +98,9 @@ def strength(yes: Floats, n: Floats, answers: Floats) -> float:
 def logistic_regression(train: pd.DataFrame, yes: Floats, test: pd.DataFrame, *, seed: int = 0) -> Floats:
     """Logistic regression on every signal: signed log(1 + |x|), median for unknown, standardised, L2.
 
-    At most ROWS rows are fitted: every yes up to half of them and a seeded sample of the no, each weighted for those
-    it stands for.
+    At most ROWS rows are fitted, a seeded sample in which each row is weighted for those it stands for.
     """
-    rows, weight = _sample(yes, np.random.default_rng(seed))
+    rows, weight = sampled(yes, seed, ROWS)
     fitted = train.iloc[rows].to_numpy(np.float32)
     known = _varying(fitted)
     if not known.any():
@@ -133,17 +133,6 @@ def _varying(x: NDArray[np.float32]) -> Bools:
     high = np.where(finite, x, -np.inf).max(axis=0)
     varying: Bools = low < high
     return varying
-
-
-def _sample(yes: Floats, rng: np.random.Generator) -> tuple[NDArray[np.int64], Floats]:
-    """Rows to fit on, in their order, and how many rows each stands for."""
-    places = [np.flatnonzero(yes == answer) for answer in (1, 0)]
-    caps = [ROWS // 2, ROWS - min(len(places[0]), ROWS // 2)]
-    kept = [rng.permutation(p)[:cap] for p, cap in zip(places, caps, strict=True)]
-    weight = np.repeat([len(p) / len(k) for p, k in zip(places, kept, strict=True)], [len(k) for k in kept])
-    rows = np.concatenate(kept)
-    order = np.argsort(rows)
-    return rows[order], weight[order]
 
 
 def _bins(amount: Floats, edges: Floats) -> NDArray[np.int64]:

@@ -17,8 +17,9 @@ from scipy.optimize import minimize
 
 from features import RedressError
 from features.credit import Prior
-from features.kernel import DAY
+from features.kernel import DAY, Int
 from models.questions import Answer
+from models.sample import sampled
 
 # OpenMP's threads spin while they wait for each other, which makes training tens of times slower as soon as the machine
 # has something else to do. It reads this once, when LightGBM loads it.
@@ -57,25 +58,38 @@ SMALLEST_LEAF: Final = (20, 100)
 WORTH_THREADS: Final = 50_000_000
 """Values of a matrix below which one thread is faster than several that wait for each other."""
 QUIET: Final = {"verbose": -1}
-FORMAT: Final = 1
+TRIED: Final = 200_000
+"""Rows on either side of a trial at most, a sample of those there are."""
+BLANKED: Final = 0.01
+"""Share of the rows that lack a signal in training at least, by chance if need be: what may cease to come is learnt without."""
+FORMAT: Final = 2
 _SPREAD: Final = 0.3
 """How far a calibration's slope lies from 1 and its intercept from 0, as a standard deviation before the answers are seen."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """Trees over named signals, calibrated by a straight line in log-odds, and a card that says where they come from."""
+    """Trees over named signals, calibrated by a straight line in log-odds, and a card that says where they come from.
+
+    If it `follows` a column of log-odds, the difference of that from its mean in training is added to what the trees say.
+    """
 
     trees: str
     signals: tuple[str, ...]
     slope: float = 1.0
     intercept: float = 0.0
+    follows: tuple[str, float] | None = None
     card: Mapping[str, object] = field(default_factory=dict)
 
     @cached_property
     def booster(self) -> lgb.Booster:
         """The trees, ready to be run."""
         return lgb.Booster(model_str=self.trees)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column of a frame that it reads."""
+        return self.signals if self.follows is None else (*self.signals, self.follows[0])
 
     @property
     def horizon(self) -> int:
@@ -91,7 +105,7 @@ class Model:
     def logit(self, frame: pd.DataFrame) -> Float:
         """Calibrated log-odds (n,) of yes."""
         raw = self._run(frame, raw_score=True) if len(frame) else np.zeros(0)
-        return self.intercept + self.slope * raw
+        return self.intercept + self.slope * (raw + self._followed(frame))
 
     def predict_proba(self, frame: pd.DataFrame) -> Float:
         """Calibrated probabilities (n, 2) of no and of yes."""
@@ -102,8 +116,11 @@ class Model:
         """What each signal adds to the log-odds (n, signals + 1), last what is the same for all; rows sum to `logit`."""
         raw = self._run(frame, pred_contrib=True) if len(frame) else np.zeros((0, len(self.signals) + 1))
         added = self.slope * raw
-        added[:, -1] += self.intercept
+        added[:, -1] += self.intercept + self.slope * self._followed(frame)
         return added
+
+    def _followed(self, frame: pd.DataFrame) -> Float:
+        return np.zeros(len(frame)) if self.follows is None else followed(frame, *self.follows)
 
     def save(self, folder: Path) -> None:
         """Writes `model.txt`, LightGBM's own format, and `model.json`, all the rest."""
@@ -113,6 +130,7 @@ class Model:
             "signals": self.signals,
             "slope": self.slope,
             "intercept": self.intercept,
+            "follows": self.follows,
             "card": self.card,
         }
         (folder / "model.txt").write_text(self.trees)
@@ -123,11 +141,11 @@ class Model:
         return np.asarray(found, np.float64)
 
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
-        lost = [name for name in self.signals if name not in frame]
+        lost = [name for name in self.columns if name not in frame]
         if lost:
             few = f"{lost[0]} and {len(lost) - 1} more" if len(lost) > 1 else lost[0]
             raise RedressError(
-                f"model: want its {len(self.signals)} signals, got a frame without {few}; "
+                f"model: want its {len(self.columns)} signals, got a frame without {few}; "
                 "score a ledger that has the tables it was trained on, or train on this one"
             )
         return frame[list(self.signals)].to_numpy(np.float32)
@@ -145,7 +163,8 @@ def load(folder: str | Path) -> Model:
         raise RedressError(f"{folder}: want a model of format {FORMAT}, got {came}; train again with this version")
     if rest.pop("digest", None) != _digest(trees, rest):
         raise RedressError(f"{folder}: want model.txt and model.json as they were saved, got them edited; train again")
-    return Model(trees, tuple(rest["signals"]), rest["slope"], rest["intercept"], rest["card"])
+    follows = rest["follows"] and tuple(rest["follows"])
+    return Model(trees, tuple(rest["signals"]), rest["slope"], rest["intercept"], follows, rest["card"])
 
 
 def _digest(trees: str, rest: Mapping[str, object]) -> str:
@@ -154,38 +173,63 @@ def _digest(trees: str, rest: Mapping[str, object]) -> str:
 
 def fit(
     frame: pd.DataFrame,
-    answers: Answer,
+    answers: Answer | Float,
     *,
     weights: Float | None = None,
     seed: int = 0,
     parameters: Parameters | None = None,
     monotone: Mapping[str, int] | None = None,
+    follows: str | None = None,
     seen: Callable[[int], object] | None = None,
 ) -> Model:
     """A calibrated model of `answers` (n,), 1 for yes, from signals (n rows in time order; every float32 column is one).
 
-    The latest fifth of the rows says how many trees there are and gives the calibration, from trees that never saw it;
-    then the trees are grown again on all rows. `monotone` says of signals by pattern, in which * stands for anything, that more
-    of them never lowers (1) or never raises (-1) the probability. `seen` hears of each tree. Raises RedressError unless both
-    answers are there.
+    Answers between 0 and 1 are how likely a yes is thought to be. The latest fifth of the rows says how many trees there are
+    and gives the calibration, from trees that never saw it; then the trees are grown again on all rows. `monotone` says of
+    signals by pattern, in which * stands for anything, that more of them never lowers (1) or never raises (-1) the
+    probability. The intercept `follows` a column of log-odds, if the frame has it, and no tree sees that. `seen` hears of each
+    tree. Raises RedressError unless both answers are there.
     """
     if not len(answers) or answers.min() == answers.max():
         came = "none" if not len(answers) else f"{len(answers)} of {'yes' if answers[0] else 'no'} alone"
         raise RedressError(f"training: want both answers among mature askings, got {came}; train on a longer span")
-    signals = [str(name) for name in frame.columns[frame.dtypes == np.float32] if frame[name].nunique() > 1]
+    signals = _varying(frame.drop(columns=follows or [], errors="ignore"))
+    around = _mean(frame, follows)
+    weight = np.ones(len(answers)) if weights is None else weights
+    base = 0.0 if around is None else _log_odds(float(np.average(answers, weights=weight)))
+    start = None if around is None else base + followed(frame, *around)
+    rows = _Rows(signals, np.array(frame[signals], np.float32), answers, weight, start)
+    chosen = dict(PARAMETERS) | {"seed": seed} | _constraints(signals, monotone or {}) | dict(parameters or {})
+    grown = partial(_tell, seen)
+    rounds, slope, intercept = _trial(rows, chosen, seed, grown)
+    booster = _grown(_blanked(rows, seed), chosen, rounds, [grown])
+    card = {"rows": len(answers), "yes": round(float(answers.sum())), "rounds": rounds, "seed": seed}
+    return Model(booster.model_to_string(), tuple(signals), slope, intercept + slope * base, around, card)
+
+
+def followed(frame: pd.DataFrame, name: str, mean: float) -> Float:
+    """How far a column of log-odds (n,) is from its mean in training, 0 where unknown."""
+    return np.nan_to_num(frame[name].to_numpy(np.float64) - mean)
+
+
+def _mean(frame: pd.DataFrame, follows: str | None) -> tuple[str, float] | None:
+    """The column to follow with its mean, None where there is none or nothing is known of it."""
+    if follows is None or follows not in frame or not frame[follows].notna().any():
+        return None
+    return follows, float(frame[follows].mean())
+
+
+def _log_odds(p: float) -> float:
+    return float(np.log(p / (1 - p)))
+
+
+def _varying(frame: pd.DataFrame) -> list[str]:
+    """Names of the signals, those of float32 columns that vary."""
+    numbers = frame.loc[:, frame.dtypes == np.float32]
+    signals = [str(name) for name in numbers.columns[numbers.min() < numbers.max()]]
     if not signals:
         raise RedressError("training: want a signal that varies, got none; give the ledger more columns or rows")
-    weight = np.ones(len(answers)) if weights is None else weights
-    rows = _Rows(signals, frame[signals].to_numpy(np.float32), answers, weight)
-    threads = 1 if rows.matrix.size < WORTH_THREADS else os.cpu_count() or 1
-    leaf = int(np.clip(len(answers) // 1000, *SMALLEST_LEAF))
-    sized = {"seed": seed, "num_threads": threads, "min_data_in_leaf": leaf}
-    chosen = dict(PARAMETERS) | sized | _constraints(signals, monotone or {}) | dict(parameters or {})
-    grown = partial(_tell, seen)
-    rounds, slope, intercept = _trial(rows, chosen, grown)
-    booster = lgb.train(chosen, rows.dataset(), rounds, callbacks=[grown])
-    card = {"rows": len(answers), "yes": int(answers.sum()), "rounds": rounds, "seed": seed}
-    return Model(booster.model_to_string(), tuple(signals), slope, intercept, card)
+    return signals
 
 
 def _constraints(signals: Sequence[str], monotone: Mapping[str, int]) -> dict[str, str]:
@@ -196,16 +240,53 @@ def _constraints(signals: Sequence[str], monotone: Mapping[str, int]) -> dict[st
 
 @dataclass(frozen=True)
 class _Rows:
+    """Rows to learn from or to test on; trees begin at the log-odds `start`, where there are any."""
+
     signals: list[str]
     matrix: NDArray[np.float32]
-    answers: Answer
+    answers: Answer | Float
     weights: Float
+    start: Float | None
 
-    def part(self, rows: slice) -> "_Rows":
-        return _Rows(self.signals, self.matrix[rows], self.answers[rows], self.weights[rows])
+    def take(self, rows: slice | Int, weights: Float | None = None) -> "_Rows":
+        weight = self.weights[rows] if weights is None else self.weights[rows] * weights
+        start = None if self.start is None else self.start[rows]
+        return _Rows(self.signals, self.matrix[rows], self.answers[rows], weight, start)
+
+    def some(self, seed: int) -> "_Rows":
+        """At most TRIED of the rows."""
+        return self if len(self.answers) <= TRIED else self.take(*sampled(self.answers, seed, TRIED))
 
     def dataset(self) -> lgb.Dataset:
-        return lgb.Dataset(self.matrix, self.answers, weight=self.weights, feature_name=self.signals, params=QUIET)
+        weight, start = self.weights, self.start
+        return lgb.Dataset(
+            self.matrix, self.answers, weight=weight, init_score=start, feature_name=self.signals, params=QUIET
+        )
+
+
+def _blanked(rows: _Rows, seed: int) -> _Rows:
+    """The same rows, in place, where each signal is missing in BLANKED of them at least."""
+    wanted = int(BLANKED * len(rows.answers))
+    short = wanted - np.isnan(rows.matrix).sum(axis=0)
+    rng = np.random.default_rng(seed)
+    for column in np.flatnonzero(short > 0):
+        rows.matrix[rng.integers(0, len(rows.answers), short[column]), column] = np.nan
+    return rows
+
+
+def _grown(
+    rows: _Rows, chosen: Parameters, rounds: int, callbacks: list[Callable[..., object]], late: _Rows | None = None
+) -> lgb.Booster:
+    """Trees over rows; their smallest leaf and the threads that grow them go by how many rows there are."""
+    n, soft = len(rows.answers), not np.isin(rows.answers, (0, 1)).all()
+    sized = {"min_data_in_leaf": int(np.clip(n // 1000, *SMALLEST_LEAF)), "num_threads": _threads(rows.matrix.size)}
+    given = sized | dict(chosen) | ({"objective": "cross_entropy"} if soft else {})
+    watched = [] if late is None else [late.dataset()]
+    return lgb.train(given, rows.dataset(), rounds, valid_sets=watched, callbacks=callbacks)
+
+
+def _threads(values: int) -> int:
+    return 1 if values < WORTH_THREADS else os.cpu_count() or 1
 
 
 def _tell(seen: Callable[[int], object] | None, environment: object) -> None:
@@ -214,28 +295,27 @@ def _tell(seen: Callable[[int], object] | None, environment: object) -> None:
         seen(1)
 
 
-def _trial(
-    rows: _Rows, chosen: dict[str, str | int | float | bool], grown: Callable[..., object]
-) -> tuple[int, float, float]:
+def _trial(rows: _Rows, chosen: Parameters, seed: int, grown: Callable[..., object]) -> tuple[int, float, float]:
     """Number of trees, and slope and intercept of the calibration, from the latest slice; few trees as they are without one."""
     cut = _cut(rows.answers)
     if cut is None:
         return ROUNDS // 10, 1.0, 0.0
-    early, late = rows.part(slice(cut)), rows.part(slice(cut, None))
+    early, late = (rows.take(side).some(seed) for side in (slice(cut), slice(cut, None)))
     stop: Callable[..., object] = lgb.early_stopping(PATIENCE, verbose=False)
-    booster = lgb.train(chosen, early.dataset(), ROUNDS, valid_sets=[late.dataset()], callbacks=[stop, grown])
+    booster = _grown(_blanked(early, seed), chosen, ROUNDS, [stop, grown], late)
     raw = np.asarray(booster.predict(late.matrix, raw_score=True), np.float64)
+    raw = raw if late.start is None else raw + late.start
     return max(1, booster.best_iteration), *calibration(raw, late.answers, late.weights)
 
 
-def _cut(answers: Answer) -> int | None:
+def _cut(answers: Answer | Float) -> int | None:
     """Where the latest slice of the rows begins, None when either side of it has too few of either answer."""
     cut = int(len(answers) * (1 - LATEST))
-    fewest = min(min(int(side.sum()), int((1 - side).sum())) for side in (answers[:cut], answers[cut:]))
+    fewest = min(min(float(side.sum()), float((1 - side).sum())) for side in (answers[:cut], answers[cut:]))
     return cut if fewest >= FEWEST else None
 
 
-def calibration(raw: Float, answers: Answer, weights: Float | None = None) -> tuple[float, float]:
+def calibration(raw: Float, answers: Answer | Float, weights: Float | None = None) -> tuple[float, float]:
     """Slope and intercept that turn raw log-odds into calibrated ones (Platt 1999); the slope is never negative.
 
     Normal priors hold the slope near 1 and the intercept near 0, so that few answers change little.

@@ -49,8 +49,8 @@ class Question:
 
     With a `horizon` an asking is mature once that has passed since the row's own `at`, whatever came; without one, once it
     is as old as nearly all answers were when they came. `amount` is the signal of the money at stake; `history` those of
-    past answers: how many yes, and those that add up to all; `monotone` says of signals, by pattern, that more of them
-    never lowers (1) or never raises (-1) the probability.
+    past answers: how many yes, and those that add up to all; `follows` is that which a model's intercept follows; `monotone`
+    says of signals, by pattern, that more of them never lowers (1) or never raises (-1) the probability.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Question:
     no: str
     amount: str
     history: tuple[str, ...]
+    follows: str
     monotone: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -137,6 +138,7 @@ QUESTIONS: Final = {
             "not charged back",
             "order_amount",
             ("seller_chargebacks_matured_count_ever", "seller_matured_orders_count_ever"),
+            "platform_answers_log_odds_90d",
         ),
         Question(
             "dispute_outcome",
@@ -148,6 +150,7 @@ QUESTIONS: Final = {
             "refused",
             "dispute_claimed",
             ("seller_rulings_granted_count_ever", "seller_rulings_count_ever"),
+            "platform_answers_log_odds_90d",
         ),
         Question(
             "malicious_dispute",
@@ -163,6 +166,7 @@ QUESTIONS: Final = {
                 "buyer_found_malicious_count_ever",
                 "buyer_found_honest_count_ever",
             ),
+            "platform_answers_log_odds_365d",
         ),
         Question(
             "chargeback_win",
@@ -178,6 +182,7 @@ QUESTIONS: Final = {
                 "buyer_chargebacks_won_count_ever",
                 "buyer_chargebacks_lost_count_ever",
             ),
+            "platform_answers_log_odds_365d",
             MORE_EVIDENCE,
         ),
     )

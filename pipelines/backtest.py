@@ -14,9 +14,10 @@ from features.kernel import DAY, Flag, Int
 from models.evaluate import METRICS, Evaluation, Metric
 from models.fit import Float
 from models.questions import Answer
+from models.sample import sampled
 from models.split import Fold, folds, maturity_age
 from pipelines import plots
-from pipelines.learning import Cases, Learnt, cases, explained, grown, judged, ledger_section, measured, sampled
+from pipelines.learning import Cases, Learnt, cases, explained, grown, judged, ledger_section, measured
 from pipelines.opening import Said, moment, opened
 from pipelines.report import (
     Page,

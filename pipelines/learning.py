@@ -25,8 +25,6 @@ from pipelines import plots
 from pipelines.report import Section, ranged, table
 from pipelines.signals import progress
 
-MOST_ROWS: Final = 1_000_000
-"""Rows that a model learns from at most: every yes, and of the no a sample that is weighted for those left out."""
 EXPLAINED: Final = 5_000
 """Rows that the importance and the effect of signals are measured on at most."""
 
@@ -73,8 +71,15 @@ def cases(ledger: Ledger, question: str, *, start: int | None, stop: int | None,
 def grown(question: Question, learnt: "Learnt", seed: int) -> Model:
     """A model fitted on rows, with a bar for the trees."""
     with tqdm(desc="trees", unit=" trees", delay=2, disable=None, leave=False) as bar:
-        weights, monotone = learnt.weight, question.monotone
-        return fit(learnt.frame, learnt.answer, weights=weights, seed=seed, monotone=monotone, seen=bar.update)
+        return fit(
+            learnt.frame,
+            learnt.answer,
+            weights=learnt.weight,
+            seed=seed,
+            monotone=question.monotone,
+            follows=question.follows,
+            seen=bar.update,
+        )
 
 
 def both(data: Labelled, says: str) -> None:
@@ -86,17 +91,6 @@ def both(data: Labelled, says: str) -> None:
         raise RedressError(
             f"{says}: want askings of both answers to learn from, got {told}; widen the span or ask later"
         )
-
-
-def sampled(answer: Answer, seed: int, most: int = MOST_ROWS) -> tuple[Int, Float]:
-    """Positions of the rows to learn from, every yes and a sample of the no, and how many rows each stands for."""
-    no = np.flatnonzero(answer == 0)
-    room = max(most - (len(answer) - len(no)), most // 10)
-    if len(no) <= room:
-        return np.arange(len(answer)), np.ones(len(answer))
-    kept = np.random.default_rng(seed).choice(no, room, replace=False)
-    rows = np.sort(np.concatenate([np.flatnonzero(answer == 1), kept]))
-    return rows, np.where(answer[rows] == 1, 1.0, len(no) / room)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def score(
 def _able(model: Model, ledger: Ledger, question: str) -> None:
     """Raises RedressError when the ledger cannot give a signal that the model was trained on."""
     declared = {signal.name: signal for signal in dictionary(question)}
-    for name in model.signals:
+    for name in model.columns:
         if name not in declared:
             raise RedressError(f"model: want signals of this version, got one trained on {name}; train again")
         if needs := lacking(ledger, declared[name]):
@@ -81,7 +81,7 @@ def _able(model: Model, ledger: Ledger, question: str) -> None:
 
 def _scored(model: Model, ledger: Ledger, asks: Askings, horizon: int, with_reasons: bool) -> Iterator[pd.DataFrame]:
     with progress(len(asks), "scores") as bar:
-        for frame in blocks(ledger, asks, horizon=horizon, prior=model.prior, only=model.signals):
+        for frame in blocks(ledger, asks, horizon=horizon, prior=model.prior, only=model.columns):
             added = model.contributions(frame)
             frame_of = {"ask_id": frame["ask_id"], "at": frame["at"], "probability": model.predict_proba(frame)[:, 1]}
             found = pd.concat([pd.DataFrame(frame_of), summed(model, added)], axis=1)

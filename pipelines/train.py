@@ -14,8 +14,9 @@ from models import Model
 from models.evaluate import METRICS, Evaluation
 from models.fit import FEWEST, PARAMETERS
 from models.registry import Registered, reach, register
+from models.sample import sampled
 from models.split import Labelled
-from pipelines.learning import Cases, Learnt, both, cases, explained, grown, ledger_section, measured, numbers, sampled
+from pipelines.learning import Cases, Learnt, both, cases, explained, grown, ledger_section, measured, numbers
 from pipelines.opening import Said, moment, opened
 from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, write_plots, write_report
 from pipelines.signals import written
@@ -158,7 +159,7 @@ def _registered(model: Model, learnt: Learnt, out: Path, tracking: str, champion
     metrics = card.pop("latest_slice")
     parameters = dict(PARAMETERS) | card | {"signals": len(model.signals)}
     parameters |= {"slope": model.slope, "intercept": model.intercept}
-    example = learnt.frame[list(model.signals)].head(3)
+    example = learnt.frame[list(model.columns)].head(3)
     files = [path for name in ("report.html", "evaluation.json", "plots") if (path := out / name).exists()]
     assert isinstance(metrics, dict)
     return register(

@@ -154,7 +154,7 @@ class Past:
                 of: dict[str, Callable[[Row], Row]] = {"listings": self.listing, "sellers": self.seller}
                 row = of[table](order) if table in of else order
             values.append(row.get(name))
-        return None if None in values else tuple(values)
+        return None if None in values or not order else tuple(values)
 
     @cached_property
     def shipped(self) -> dict[Any, Row]:
@@ -367,7 +367,8 @@ def _matured(past: Past) -> Iterator[Fact]:
         end = order["at"] + past.horizon
         if end < past.t:
             name = order["order_id"]
-            yield Fact(end, order, {"count": 1, "charged": int(name in charged and charged[name]["at"] <= end)})
+            yes = int(name in charged and charged[name]["at"] <= end)
+            yield Fact(end, order, {"count": 1, "charged": yes, "uncharged": 1 - yes})
 
 
 def _rulings(past: Past) -> Iterator[Fact]:
@@ -383,6 +384,9 @@ def _endings(past: Past) -> Iterator[Fact]:
     for row in naive.earliest(ended, "chargeback_id").values():
         against = row["outcome"] in ("lost", "partial", "accepted", "no_response")
         says = {"count": 1, "won": int(row["outcome"] == "won"), "lost": int(against)}
+        of = [r["at"] for r in past.table("representments") if r["chargeback_id"] == row["chargeback_id"]]
+        contested = any(at < row["at"] for at in of)
+        says |= {f"contested_{name}": says[name] * contested for name in ("won", "lost")}
         yield Fact(row["at"], past.home("chargeback_rulings", row), says)
 
 
@@ -680,6 +684,13 @@ def _lacking(wanted: int) -> Callable[..., Unknown]:
     return lambda applies, there: max(wanted - there, 0) if applies and there is not None else None
 
 
+def _log_odds(yes: int, no: int, ever: int, never: int) -> Unknown:
+    if not ever + never:
+        return None
+    rate = Fraction(2 * ever + 1, 2 * (ever + never + 1))
+    return math.log((yes + 50 * rate) / (no + 50 * (1 - rate)))
+
+
 AGES: Final = (Fraction(1), Fraction(4, 5), Fraction(1, 2), Fraction(1, 4))
 GRAVITY: Final = (Fraction(1, 10), *[Fraction(1, 20)] * 3)
 
@@ -776,6 +787,7 @@ FORMULAS: Final[dict[str, Callable[..., Unknown]]] = {
     "disputed_value": lambda d, n, every, known: _ratio(_ratio(d, n), _ratio(every - d, known - n)),
     "to_usual": lambda promised, paid, transit, known: _ratio(_minus(promised, paid), _ratio(transit, known)),
     "missing": _missing,
+    "log_odds": _log_odds,
     "compelling": _lacking(2),
     "first_party": _lacking(1),
     "credit": _credit,
@@ -852,7 +864,7 @@ class Answered:
             return
         who = past.who(entity, past.order, past.t)
         for fact in past.stream(stream):
-            if entity.columns[0] in fact.own:
+            if entity.columns and entity.columns[0] in fact.own:
                 if (fact.own[entity.columns[0]],) == who:
                     yield fact
             elif fact.order and past.who(entity, fact.order, past.t) == who:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from features.errors import RedressError
 from models import baselines as module
 from models.baselines import STRENGTHS, amount_alone, baselines, shrunken, strength
+from models.sample import sampled
 
 Floats = NDArray[np.float64]
 
@@ -122,7 +123,7 @@ def test_a_capped_sample_keeps_every_yes_and_the_base_rate(monkeypatch: pytest.M
     monkeypatch.setattr(module, "ROWS", 2_000)
     frame, yes = world(8_000)
     p = baselines(frame, yes, frame, seed=3)["logistic regression"]
-    rows, weight = module._sample(yes, np.random.default_rng(3))
+    rows, weight = sampled(yes, 3, 2_000)
     assert len(rows) == len(set(rows)) == 2_000
     assert set(np.flatnonzero(yes)) <= set(rows)
     assert np.median(rows) == pytest.approx(4_000, rel=0.1)

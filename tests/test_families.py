@@ -46,7 +46,7 @@ def seen(rows: Rows, question: str, ask: str, t: int) -> "pd.Series[float]":
 
 
 def test_every_family_says_what_it_is_and_every_name_is_in_one() -> None:
-    assert len({family.name for family in FAMILIES}) == len(FAMILIES) == 11
+    assert len({family.name for family in FAMILIES}) == len(FAMILIES) == 12
     assert all(family.says.endswith(".") for family in FAMILIES)
     names = {one.name: one.family for question in ("chargeback_risk", "chargeback_win") for one in dictionary(question)}
     assert names["buyer_credit"] == "buyer credit"

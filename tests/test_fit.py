@@ -1,22 +1,25 @@
 """The learner's promises: what never lowers a probability, and what a calibration may not turn around."""
 
 from fnmatch import filter as matching
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features import Ledger, signals
+from features import Ledger, RedressError, signals
 from features.asking import askings
 from features.dictionary import dictionary
 from features.tables import EVIDENCE
-from models import Model, fit
+from models import Model, fit, load
 from models.fit import calibration
-from models.questions import QUESTIONS, answers
+from models.questions import QUESTIONS, Answer, answers
 from pipelines.marketplace import happen, world
 from pipelines.marketplace.ledger import tables
 
+learner = import_module("models.fit")  # models names the function so
 WIN = QUESTIONS["chargeback_win"]
 SEEN = [
     "chargeback_amount",
@@ -47,6 +50,82 @@ def test_a_calibration_never_turns_the_order_of_scores_around() -> None:
     answer = (raw < 0).astype(np.int8)
     slope, _ = calibration(raw, answer)
     assert slope == 0
+
+
+def drifting(n: int, seed: int) -> tuple[pd.DataFrame, Answer]:
+    """Rows whose answers become more often yes as time passes, which `lately` tells, and which `x` raises besides."""
+    rng = np.random.default_rng(seed)
+    lately = np.linspace(-3, 0, n)
+    x = rng.normal(size=n)
+    answer = (rng.random(n) < 1 / (1 + np.exp(-lately - x))).astype(np.int8)
+    return pd.DataFrame({"x": x, "lately": lately}, dtype=np.float32), answer
+
+
+def test_an_intercept_follows_what_was_lately_answered() -> None:
+    frame, answer = drifting(4_000, 0)
+    early, late = slice(0, 2_600), slice(2_600, None)
+    followed, still = (fit(frame[early], answer[early], follows=name) for name in ("lately", "not there"))
+    assert (followed.columns, followed.signals) == (("x", "lately"), ("x",))
+    assert still.follows is None
+    rate = answer[late].mean()
+    assert followed.predict_proba(frame[late])[:, 1].mean() == pytest.approx(rate, abs=0.05)
+    assert still.predict_proba(frame[late])[:, 1].mean() < rate - 0.08
+
+
+def test_where_nothing_was_answered_lately_the_intercept_is_the_usual_one() -> None:
+    frame, answer = drifting(2_000, 1)
+    model = fit(frame, answer, follows="lately")
+    usual = frame.head(20).assign(lately=frame["lately"].mean()).astype(np.float32)
+    unknown = usual.assign(lately=np.float32(np.nan))
+    np.testing.assert_allclose(model.logit(unknown), model.logit(usual), atol=1e-6)
+    never = fit(frame.assign(lately=np.float32(np.nan)), answer, follows="lately")
+    assert never.follows is None
+
+
+def test_what_signals_add_sums_to_the_calibrated_log_odds_that_follow() -> None:
+    frame, answer = drifting(2_000, 2)
+    model = fit(frame, answer, follows="lately")
+    added = model.contributions(frame)
+    assert added.shape == (2_000, 2)
+    np.testing.assert_allclose(added.sum(axis=1), model.logit(frame), rtol=0, atol=1e-9)
+
+
+def test_a_model_that_follows_is_saved_whole(tmp_path: Path) -> None:
+    frame, answer = drifting(1_000, 3)
+    model = fit(frame, answer, follows="lately")
+    model.save(tmp_path)
+    np.testing.assert_array_equal(load(tmp_path).logit(frame), model.logit(frame))
+    with pytest.raises(RedressError, match=r"want its 2 signals, got a frame without lately"):
+        model.logit(frame[["x"]])
+
+
+def test_answers_may_be_how_likely_a_yes_is_thought_to_be() -> None:
+    rng = np.random.default_rng(4)
+    x = rng.integers(0, 2, 4_000)
+    frame = pd.DataFrame({"x": x}, dtype=np.float32)
+    model = fit(frame, np.where(x == 1, 0.7, 0.2))
+    p = model.predict_proba(pd.DataFrame({"x": [0, 1]}, dtype=np.float32))[:, 1]
+    assert p == pytest.approx([0.2, 0.7], abs=0.03)
+
+
+@pytest.mark.parametrize(("blanked", "near"), [(0.01, True), (0.0, False)])
+def test_a_signal_that_ceases_to_come_leaves_the_usual_odds(
+    blanked: float, near: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learner, "BLANKED", blanked)
+    rng = np.random.default_rng(5)
+    known = rng.lognormal(size=4_000).astype(np.float32)
+    frame = pd.DataFrame({"amount": 10 * known, "other": rng.normal(size=4_000)}).astype(np.float32)
+    answer = (rng.random(4_000) < np.where(known > 0.6, 0.35, 0.02)).astype(np.int8)
+    gone = fit(frame, answer).predict_proba(frame.assign(amount=np.float32(np.nan)))[:, 1].mean()
+    assert bool(abs(gone - answer.mean()) < 0.12) is near
+
+
+def test_many_rows_are_tried_on_a_sample_and_calibrated_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learner, "TRIED", 1_500)
+    frame, answer = drifting(12_000, 6)
+    p = fit(frame, answer, follows="lately").predict_proba(frame)[:, 1]
+    assert p.mean() == pytest.approx(answer.mean(), abs=0.02)
 
 
 @pytest.fixture(scope="module")

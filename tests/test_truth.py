@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -198,7 +199,7 @@ def learnt(ledger: Path, folder: Path) -> tuple[pd.DataFrame, ...]:
     asks = askings(facts, "chargeback_risk")
     model = fit(frames[0], answers(facts, asks, 30 * DAY).answer)
     card = {"question": "chargeback_risk", "horizon_days": 30.0}
-    type(model)(model.trees, model.signals, model.slope, model.intercept, card).save(folder / "chargeback_risk")
+    replace(model, card=card).save(folder / "chargeback_risk")
     scorer = Scorer.open(ledger, folder)
     last = frames[0].iloc[-1]
     score = scorer.score({"question": "chargeback_risk", "ask_id": last["ask_id"], "at": last["at"]})
