@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks import check, growth, handbook, kernel, real, signals, simulate, whole
+from benchmarks import check, growth, handbook, kernel, learning, real, signals, simulate, whole
 from benchmarks.command import ROOT
 from benchmarks.workbench import Workbench, machine
 
@@ -42,6 +42,8 @@ BENCHMARKS: Final = {
     "growth": Benchmark(growth.growth, "kernel"),
     "giant": Benchmark(growth.giant, "kernel"),
     "memory": Benchmark(growth.memory, "kernel"),
+    "training": Benchmark(learning.training, "learning"),
+    "scoring": Benchmark(learning.scoring, "learning"),
     "check": Benchmark(check.check, "check"),
     "simulate": Benchmark(simulate.simulate, "simulate"),
 }

@@ -199,10 +199,11 @@ def fit(
     base = 0.0 if around is None else _log_odds(float(np.average(answers, weights=weight)))
     start = None if around is None else base + followed(frame, *around)
     rows = _Rows(signals, np.array(frame[signals], np.float32), answers, weight, start)
-    chosen = dict(PARAMETERS) | {"seed": seed} | _constraints(signals, monotone or {}) | dict(parameters or {})
+    chosen = {"seed": seed} | _constraints(signals, monotone or {}) | dict(parameters or {})
     grown = partial(_tell, seen)
     rounds, slope, intercept = _trial(rows, chosen, seed, grown)
-    booster = _grown(_blanked(rows, seed), chosen, rounds, [grown])
+    blanked(rows.matrix, seed)
+    booster = _grown(rows, chosen, rounds, [grown])
     card = {"rows": len(answers), "yes": round(float(answers.sum())), "rounds": rounds, "seed": seed}
     return Model(booster.model_to_string(), tuple(signals), slope, intercept + slope * base, around, card)
 
@@ -254,8 +255,8 @@ class _Rows:
         return _Rows(self.signals, self.matrix[rows], self.answers[rows], weight, start)
 
     def some(self, seed: int) -> "_Rows":
-        """At most TRIED of the rows."""
-        return self if len(self.answers) <= TRIED else self.take(*sampled(self.answers, seed, TRIED))
+        """At most TRIED of the rows, copied."""
+        return self.take(*sampled(self.answers, seed, TRIED))
 
     def dataset(self) -> lgb.Dataset:
         weight, start = self.weights, self.start
@@ -264,29 +265,30 @@ class _Rows:
         )
 
 
-def _blanked(rows: _Rows, seed: int) -> _Rows:
-    """The same rows, in place, where each signal is missing in BLANKED of them at least."""
-    wanted = int(BLANKED * len(rows.answers))
-    short = wanted - np.isnan(rows.matrix).sum(axis=0)
+def blanked(matrix: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """The same matrix, in place, with each signal missing in about BLANKED of its rows at least."""
+    short = int(BLANKED * len(matrix)) - np.isnan(matrix).sum(axis=0)
     rng = np.random.default_rng(seed)
     for column in np.flatnonzero(short > 0):
-        rows.matrix[rng.integers(0, len(rows.answers), short[column]), column] = np.nan
-    return rows
+        matrix[rng.integers(0, len(matrix), short[column]), column] = np.nan
+    return matrix
+
+
+def sized(rows: int, signals: int, *, seed: int) -> dict[str, str | int | float | bool]:
+    """LightGBM's parameters for so many rows of so many signals: their smallest leaf, and the threads that are worth it."""
+    threads = 1 if rows * signals < WORTH_THREADS else os.cpu_count() or 1
+    leaf = int(np.clip(rows // 1000, *SMALLEST_LEAF))
+    return dict(PARAMETERS) | {"seed": seed, "min_data_in_leaf": leaf, "num_threads": threads}
 
 
 def _grown(
     rows: _Rows, chosen: Parameters, rounds: int, callbacks: list[Callable[..., object]], late: _Rows | None = None
 ) -> lgb.Booster:
-    """Trees over rows; their smallest leaf and the threads that grow them go by how many rows there are."""
-    n, soft = len(rows.answers), not np.isin(rows.answers, (0, 1)).all()
-    sized = {"min_data_in_leaf": int(np.clip(n // 1000, *SMALLEST_LEAF)), "num_threads": _threads(rows.matrix.size)}
-    given = sized | dict(chosen) | ({"objective": "cross_entropy"} if soft else {})
+    """Trees over rows, as they are sized and as is chosen besides."""
+    soft = not np.isin(rows.answers, (0, 1)).all()
+    given = sized(*rows.matrix.shape, seed=0) | dict(chosen) | ({"objective": "cross_entropy"} if soft else {})
     watched = [] if late is None else [late.dataset()]
     return lgb.train(given, rows.dataset(), rounds, valid_sets=watched, callbacks=callbacks)
-
-
-def _threads(values: int) -> int:
-    return 1 if values < WORTH_THREADS else os.cpu_count() or 1
 
 
 def _tell(seen: Callable[[int], object] | None, environment: object) -> None:
@@ -302,7 +304,8 @@ def _trial(rows: _Rows, chosen: Parameters, seed: int, grown: Callable[..., obje
         return ROUNDS // 10, 1.0, 0.0
     early, late = (rows.take(side).some(seed) for side in (slice(cut), slice(cut, None)))
     stop: Callable[..., object] = lgb.early_stopping(PATIENCE, verbose=False)
-    booster = _grown(_blanked(early, seed), chosen, ROUNDS, [stop, grown], late)
+    blanked(early.matrix, seed)
+    booster = _grown(early, chosen, ROUNDS, [stop, grown], late)
     raw = np.asarray(booster.predict(late.matrix, raw_score=True), np.float64)
     raw = raw if late.start is None else raw + late.start
     return max(1, booster.best_iteration), *calibration(raw, late.answers, late.weights)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import check, growth, handbook, kernel, made, peers, real, rules, signals, simulate, whole
+from benchmarks import check, growth, handbook, kernel, learning, made, peers, real, rules, signals, simulate, whole
 from benchmarks.__main__ import BENCHMARKS, main, parser
 from benchmarks.command import ROOT, run
 from benchmarks.paired import draws, interval
@@ -55,6 +55,11 @@ def test_a_way_that_finds_one_value_else_is_told_apart(tmp_path: Path) -> None:
     assert kernel.same(one, other)
     other[-1][0][1][-1] += 1
     assert not kernel.same(one, other)
+
+
+def test_trees_are_those_of_bare_lightgbm_and_scores_are_too(tmp_path: Path) -> None:
+    assert "| bare LightGBM, its trees known before |" in learning.training(bench(tmp_path, 3_000))
+    assert "| redress, with parts and reasons |" in learning.scoring(bench(tmp_path, 6_000))
 
 
 def test_the_growth_of_the_kernel_is_an_exponent(tmp_path: Path) -> None:
