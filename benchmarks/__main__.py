@@ -32,6 +32,7 @@ BENCHMARKS: Final = {
     "cloudwalk": Benchmark(real.cloudwalk, "real", "cloudwalk"),
     "handbook": Benchmark(handbook.handbook, "real", "handbook"),
     "tsa": Benchmark(real.tsa, "real", "tsa"),
+    "tsa_drift": Benchmark(real.tsa_drift, "real", "tsa"),
     "olist": Benchmark(real.olist, "real", "olist"),
     "online_retail": Benchmark(real.online_retail, "real", "online_retail"),
     "job": Benchmark(signals.job, "signals"),

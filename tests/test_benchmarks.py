@@ -217,3 +217,9 @@ def test_a_compromised_customer_leaves_the_book_s_test_week_eight_days_after_the
 )
 def test_real_data_run_the_commands_of_the_readme(tmp_path: Path) -> None:
     assert "| difference |" in real.tsa(bench(tmp_path))
+
+
+def test_an_error_of_calibration_is_a_mean_distance_over_bins_of_as_many_rows() -> None:
+    yes, p = np.repeat([0.0, 1.0], 15), np.repeat([0.25, 0.5], 15)
+    assert real.gap(yes, p, np.ones(30)) == pytest.approx((0.25 * 14 + 0.5 * 14 + 0.25 + 0.5) / 30)
+    assert real.gap(yes, p, np.repeat([1.0, 0.0], 15)) == pytest.approx(0.25)

@@ -342,3 +342,19 @@ def test_only_the_signals_that_are_named_are_computed() -> None:
     assert able(ledger, "chargeback_risk", ["seller_disputes_count_ever"]) == []
     with pytest.raises(RedressError, match="want names of signals of chargeback_risk, got nothing_such"):
         signals(ledger, "chargeback_risk", only=["nothing_such"])
+
+
+def test_the_platforms_answers_of_a_quarter_are_drawn_towards_all_of_them() -> None:
+    opened = [dispute(f"d{i}", "o", T - 150 * DAY + i) for i in range(5)] + [dispute("asked", "o", T)]
+    moments = [T - 100 * DAY, T - 90 * DAY - 1, T - 90 * DAY, T - DAY, T]
+    words = ["refused", "refused", "refund_full", "refund_partial", "refused"]
+    rulings = [
+        {"ruling_id": f"r{i}", "dispute_id": f"d{i}", "at": at, "outcome": word}
+        for i, (at, word) in enumerate(zip(moments, words, strict=True))
+    ]
+    rows = {"orders": [order("o", T - 200 * DAY)], "disputes": opened, "rulings": rulings}
+    rate = (2 + 0.5) / (4 + 1)  # of all before T, the one at T being none; two of the quarter, both granted
+    expected = np.log((2 + 50 * rate) / (0 + 50 * (1 - rate)))
+    found = seen(rows, "dispute_outcome", "asked", T)["platform_answers_log_odds_90d"]
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(seen(rows, "dispute_outcome", "d0", T - 120 * DAY)["platform_answers_log_odds_90d"])
