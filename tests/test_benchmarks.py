@@ -221,5 +221,7 @@ def test_real_data_run_the_commands_of_the_readme(tmp_path: Path) -> None:
 
 def test_an_error_of_calibration_is_a_mean_distance_over_bins_of_as_many_rows() -> None:
     yes, p = np.repeat([0.0, 1.0], 15), np.repeat([0.25, 0.5], 15)
-    assert real.gap(yes, p, np.ones(30)) == pytest.approx((0.25 * 14 + 0.5 * 14 + 0.25 + 0.5) / 30)
+    assert real.gap(yes, p, np.ones(30)) == pytest.approx(
+        (7 * 0.5 + 7 * 1.0 + 0.25) / 30
+    )  # two a bin, the middle mixed
     assert real.gap(yes, p, np.repeat([1.0, 0.0], 15)) == pytest.approx(0.25)
