@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from pathlib import Path
@@ -86,6 +87,10 @@ class Model:
         """The trees, ready to be run."""
         return lgb.Booster(model_str=self.trees)
 
+    def __getstate__(self) -> dict[str, object]:
+        """What a pickle holds: the text of the trees and not again what was made of it to run them."""
+        return {name: value for name, value in vars(self).items() if name != "booster"}
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column of a frame that it reads."""
@@ -145,10 +150,34 @@ class Model:
         if lost:
             few = f"{lost[0]} and {len(lost) - 1} more" if len(lost) > 1 else lost[0]
             raise RedressError(
-                f"model: want its {len(self.columns)} signals, got a frame without {few}; "
+                f"model: want its {len(self.columns)} signals, got a frame without {few}{near(lost[0], frame)}; "
                 "score a ledger that has the tables it was trained on, or train on this one"
             )
-        return frame[list(self.signals)].to_numpy(np.float32)
+        matrix = frame[list(self.signals)].to_numpy(np.float32)
+        finite(matrix, self.signals)
+        return matrix
+
+
+def near(name: str, names: Iterable[object]) -> str:
+    """The name most like one that is missing, as the end of a sentence; nothing where none is like it.
+
+    >>> near("buyer_orders_count_90d", ["buyer_orders_90d", "at"])
+    ' but with buyer_orders_90d'
+    """
+    like = get_close_matches(name, [str(other) for other in names], n=1)
+    return f" but with {like[0]}" if like else ""
+
+
+def finite(matrix: NDArray[np.float32], names: Sequence[str]) -> None:
+    """Raises RedressError for the first column that holds an infinity; what is unknown is NaN."""
+    infinite = np.isinf(matrix)
+    if infinite.any():
+        column = int(infinite.any(axis=0).argmax())
+        rows = int(infinite[:, column].sum())
+        raise RedressError(
+            f"{names[column]}: want numbers that float32 can hold, got {rows} of {len(matrix)} that are infinite; "
+            "give NaN for what is unknown"
+        )
 
 
 def load(folder: str | Path) -> Model:
@@ -180,6 +209,8 @@ def fit(
     parameters: Parameters | None = None,
     monotone: Mapping[str, int] | None = None,
     follows: str | None = None,
+    rounds: int = ROUNDS,
+    patience: int = PATIENCE,
     seen: Callable[[int], object] | None = None,
 ) -> Model:
     """A calibrated model of `answers` (n,), 1 for yes, from signals (n rows in time order; every float32 column is one).
@@ -187,8 +218,9 @@ def fit(
     Answers between 0 and 1 are how likely a yes is thought to be. The latest fifth of the rows says how many trees there are
     and gives the calibration, from trees that never saw it; then the trees are grown again on all rows. `monotone` says of
     signals by pattern, in which * stands for anything, that more of them never lowers (1) or never raises (-1) the
-    probability. The intercept `follows` a column of log-odds, if the frame has it, and no tree sees that. `seen` hears of each
-    tree. Raises RedressError unless both answers are there.
+    probability. The intercept `follows` a column of log-odds, if the frame has it, and no tree sees that. There are
+    `rounds` trees at most, and growing stops when `patience` of them brought nothing. `seen` hears of each tree. Raises
+    RedressError unless both answers are there, and for an infinity.
     """
     if not len(answers) or answers.min() == answers.max():
         came = "none" if not len(answers) else f"{len(answers)} of {'yes' if answers[0] else 'no'} alone"
@@ -199,12 +231,13 @@ def fit(
     base = 0.0 if around is None else _log_odds(float(np.average(answers, weights=weight)))
     start = None if around is None else base + followed(frame, *around)
     rows = _Rows(signals, np.array(frame[signals], np.float32), answers, weight, start)
+    finite(rows.matrix, signals)
     chosen = {"seed": seed} | _constraints(signals, monotone or {}) | dict(parameters or {})
     grown = partial(_tell, seen)
-    rounds, slope, intercept = _trial(rows, chosen, seed, grown)
+    trees, slope, intercept = _trial(rows, chosen, rounds, patience, grown)
     blanked(rows.matrix, seed)
-    booster = _grown(rows, chosen, rounds, [grown])
-    card = {"rows": len(answers), "yes": round(float(answers.sum())), "rounds": rounds, "seed": seed}
+    booster = _grown(rows, chosen, trees, [grown])
+    card = {"rows": len(answers), "yes": round(float(answers.sum())), "rounds": trees, "seed": seed}
     return Model(booster.model_to_string(), tuple(signals), slope, intercept + slope * base, around, card)
 
 
@@ -297,15 +330,17 @@ def _tell(seen: Callable[[int], object] | None, environment: object) -> None:
         seen(1)
 
 
-def _trial(rows: _Rows, chosen: Parameters, seed: int, grown: Callable[..., object]) -> tuple[int, float, float]:
+def _trial(
+    rows: _Rows, chosen: Parameters, rounds: int, patience: int, grown: Callable[..., object]
+) -> tuple[int, float, float]:
     """Number of trees, and slope and intercept of the calibration, from the latest slice; few trees as they are without one."""
-    cut = _cut(rows.answers)
+    cut, seed = _cut(rows.answers), int(chosen["seed"])
     if cut is None:
-        return ROUNDS // 10, 1.0, 0.0
+        return max(1, rounds // 10), 1.0, 0.0
     early, late = (rows.take(side).some(seed) for side in (slice(cut), slice(cut, None)))
-    stop: Callable[..., object] = lgb.early_stopping(PATIENCE, verbose=False)
+    stop: Callable[..., object] = lgb.early_stopping(patience, verbose=False)
     blanked(early.matrix, seed)
-    booster = _grown(early, chosen, ROUNDS, [stop, grown], late)
+    booster = _grown(early, chosen, rounds, [stop, grown], late)
     raw = np.asarray(booster.predict(late.matrix, raw_score=True), np.float64)
     raw = raw if late.start is None else raw + late.start
     return max(1, booster.best_iteration), *calibration(raw, late.answers, late.weights)

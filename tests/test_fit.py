@@ -1,5 +1,6 @@
-"""The learner's promises: what never lowers a probability, and what a calibration may not turn around."""
+"""The learner's promises: what never lowers a probability, what a calibration may not turn around, what it refuses to take."""
 
+import pickle
 from fnmatch import filter as matching
 from importlib import import_module
 from pathlib import Path
@@ -126,6 +127,57 @@ def test_many_rows_are_tried_on_a_sample_and_calibrated_all_the_same(monkeypatch
     frame, answer = drifting(12_000, 6)
     p = fit(frame, answer, follows="lately").predict_proba(frame)[:, 1]
     assert p.mean() == pytest.approx(answer.mean(), abs=0.02)
+
+
+def drawn(n: int = 400) -> tuple[pd.DataFrame, Answer]:
+    """Rows of two signals, the first of which says much about the answer."""
+    x = np.random.default_rng(1).normal(size=(n, 2)).astype(np.float32)
+    return pd.DataFrame(x, columns=["buyer_orders_90d", "amount"]), (x[:, 0] > 0.3).astype(np.int8)
+
+
+def test_a_model_takes_its_signals_by_name_in_whatever_order() -> None:
+    frame, answer = drawn()
+    model = fit(frame, answer)
+    assert (model.logit(frame[["amount", "buyer_orders_90d"]]) == model.logit(frame)).all()
+
+
+def test_a_renamed_signal_is_named_with_the_column_that_looks_like_it() -> None:
+    frame, answer = drawn()
+    model = fit(frame, answer)
+    with pytest.raises(RedressError, match="without buyer_orders_90d but with buyer_order_90d; score a ledger"):
+        model.logit(frame.rename(columns={"buyer_orders_90d": "buyer_order_90d"}))
+    with pytest.raises(RedressError, match="without amount; score a ledger"):
+        model.logit(frame[["buyer_orders_90d"]])
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_an_infinity_is_named_when_it_is_learnt_from_and_when_it_is_asked_about(value: float) -> None:
+    frame, answer = drawn()
+    model, odd = fit(frame, answer), frame.copy()
+    odd.loc[[3, 7], "amount"] = np.float32(value)
+    for use in (lambda: fit(odd, answer), lambda: model.predict_proba(odd), lambda: model.contributions(odd)):
+        with pytest.raises(RedressError, match=r"^amount: want numbers .*, got 2 of 400 that are infinite; give NaN"):
+            use()
+
+
+def test_there_are_as_many_trees_as_asked_for_at_most_and_fewer_where_patience_ends() -> None:
+    frame, answer = drawn()
+    trees = [
+        int(str(fit(rows, answer[: len(rows)], rounds=rounds, patience=patience).card["rounds"]))
+        for rows, rounds, patience in ((frame, 7, 50), (frame, 300, 1), (frame, 300, 50), (frame.head(20), 50, 50))
+    ]
+    assert trees[0] <= 7
+    assert trees[1] < trees[2]
+    assert trees[3] == 5  # too few rows to say when to stop
+
+
+def test_a_pickle_of_a_model_is_the_same_after_it_has_been_asked() -> None:
+    frame, answer = drawn()
+    model = fit(frame, answer)
+    before = pickle.dumps(model)
+    odds = model.logit(frame)
+    assert pickle.dumps(model) == before
+    assert (pickle.loads(before).logit(frame) == odds).all()
 
 
 @pytest.fixture(scope="module")
