@@ -1,6 +1,7 @@
 """Answers: probabilities that mean what they say, and the parts they are made of."""
 
+from models.estimator import DisputeClassifier
 from models.evaluate import evaluate
 from models.fit import Model, fit, load
 
-__all__ = ["Model", "evaluate", "fit", "load"]
+__all__ = ["DisputeClassifier", "Model", "evaluate", "fit", "load"]
