@@ -162,6 +162,7 @@ def _train(args: argparse.Namespace, said: Said) -> Closing:
         out=args.out,
         seed=args.seed,
         champion=args.champion,
+        tune=args.tune,
         said=said,
     )
 
@@ -281,6 +282,9 @@ def _add_train(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--as-of", type=time, metavar="D", help="learn what was known before this time")
     verb.add_argument("--tracking", default=TRACKING, metavar="URI", help="MLflow server")
     verb.add_argument("--champion", action="store_true", help="register it as the champion at once")
+    verb.add_argument(
+        "--tune", type=whole, default=0, metavar="N", help="try N settings of the trees first, 3 trainings for each"
+    )
 
 
 def _add_score(verb: argparse.ArgumentParser) -> None:

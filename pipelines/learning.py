@@ -18,7 +18,7 @@ from features.prior import prior
 from models import Model, evaluate, fit
 from models.baselines import baselines
 from models.evaluate import METRICS, Evaluation
-from models.fit import Float
+from models.fit import Float, Parameters
 from models.questions import Answer, Answers, Question, answers, asked
 from models.split import Labelled, labelled
 from pipelines import plots
@@ -68,14 +68,15 @@ def cases(ledger: Ledger, question: str, *, start: int | None, stop: int | None,
     return Cases(ledger, about, horizon, asks, found, ledger.facts[ASKED[question]].at[asks.row])
 
 
-def grown(question: Question, learnt: "Learnt", seed: int) -> Model:
-    """A model fitted on rows, with a bar for the trees."""
+def grown(question: Question, learnt: "Learnt", seed: int, setting: Parameters | None = None) -> Model:
+    """A model fitted on rows, with a bar for the trees; `setting` are LightGBM parameters in place of our own."""
     with tqdm(desc="trees", unit=" trees", delay=2, disable=None, leave=False) as bar:
         return fit(
             learnt.frame,
             learnt.answer,
             weights=learnt.weight,
             seed=seed,
+            parameters=setting,
             monotone=question.monotone,
             follows=question.follows,
             seen=bar.update,

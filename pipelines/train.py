@@ -20,6 +20,7 @@ from pipelines.learning import Cases, Learnt, both, cases, explained, grown, led
 from pipelines.opening import Said, moment, opened
 from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, write_plots, write_report
 from pipelines.signals import written
+from pipelines.tuning import Chosen, choose
 
 SLICE: Final = 0.2
 """Share of the mature askings, the latest, on which a model trained before them is measured."""
@@ -46,9 +47,13 @@ def train(
     out: Path,
     seed: int,
     champion: bool,
+    tune: int = 0,
     said: Said,
 ) -> dict[str, object]:
-    """Trains on the answers known before `as_of`, calibrates, evaluates, logs, registers, and writes model and report."""
+    """Trains on the answers known before `as_of`, calibrates, evaluates, logs, registers, and writes model and report.
+
+    With `tune` so many settings of the trees are tried first, on what was known before the latest slice.
+    """
     facts = opened(ledger, said)
     until = _until(facts, as_of, said)
     work = cases(facts, question, start=start, stop=until, horizon=horizon)
@@ -60,11 +65,13 @@ def train(
         f"learning from {data.counts['learnt from']:,} askings known by {moment(until)}, {data.counts['yes']:,} of them yes"
     )
     rows, learnt = _learnt(work, data, seed)
+    chosen = choose(work, rows, learnt, _latest(work, data), n=tune, seed=seed, out=out, said=said)
     said("measuring on the latest mature slice")
-    trial = _trial(work, data, rows, learnt, seed)
+    trial = _trial(work, data, rows, learnt, seed, chosen)
     said("growing the model on all of them")
-    model = grown(work.question, learnt, seed)
-    model = replace(model, card=dict(model.card) | _card(work, until, trial))
+    model = grown(work.question, learnt, seed, chosen.setting)
+    tried = {"settings_tried": tune, "setting": dict(chosen.setting)} if tune else {}
+    model = replace(model, card=dict(model.card) | _card(work, until, trial) | tried)
     model.save(out / question)
     _report(out, work, data, trial, until)
     said(f"registering with {tracking}")
@@ -100,7 +107,7 @@ def _learnt(work: Cases, data: Labelled, seed: int) -> tuple[Int, Learnt]:
     return data.which[rows], Learnt(frame, data.answer[rows], np.concatenate([weight, np.ones(int(late.sum()))]))
 
 
-def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int) -> Trial:
+def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int, chosen: Chosen) -> Trial:
     """The same recipe, trained on what was known when the latest slice began, and measured on that slice."""
     begin = _latest(work, data)
     before = np.isin(rows, work.labelled(begin).which)
@@ -108,13 +115,12 @@ def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int) ->
     fewest = min(min(int(a.sum()), int((1 - a).sum())) for a in (learnt.answer[before], learnt.answer[after]))
     if fewest < FEWEST:
         why = f"Not measured: the latest mature slice begins {moment(begin)}, and it or what was mature by then has "
-        return Trial(
-            None, (), why + f"{fewest} of one answer where {FEWEST} are wanted; a longer ledger can be measured."
-        )
+        why += f"{fewest} of one answer where {FEWEST} are wanted; a longer ledger can be measured."
+        return Trial(None, chosen.sections, why)
     train, test = (Learnt(learnt.frame[m], learnt.answer[m], learnt.weight[m]) for m in (before, after))
-    model = grown(work.question, train, seed)
+    model = grown(work.question, train, seed, chosen.setting)
     evaluation, _ = measured(model, work, train, test, rows[after], seed)
-    return Trial(evaluation, tuple(explained(model, test.frame, seed)))
+    return Trial(evaluation, (*explained(model, test.frame, seed), *chosen.sections))
 
 
 def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
@@ -157,10 +163,13 @@ def _report(out: Path, work: Cases, data: Labelled, trial: Trial, until: int) ->
 def _registered(model: Model, learnt: Learnt, out: Path, tracking: str, champion: bool) -> Registered:
     card = dict(model.card)
     metrics = card.pop("latest_slice")
-    parameters = dict(PARAMETERS) | card | {"signals": len(model.signals)}
+    setting = card.pop("setting", {})
+    assert isinstance(setting, dict)
+    parameters = dict(PARAMETERS) | setting | card | {"signals": len(model.signals)}
     parameters |= {"slope": model.slope, "intercept": model.intercept}
     example = learnt.frame[list(model.columns)].head(3)
-    files = [path for name in ("report.html", "evaluation.json", "plots") if (path := out / name).exists()]
+    names = ["report.html", "evaluation.json", "plots"] + ["tuning.csv"] * ("settings_tried" in card)
+    files = [path for name in names if (path := out / name).exists()]
     assert isinstance(metrics, dict)
     return register(
         model,

@@ -32,6 +32,7 @@ from mlflow.entities.model_registry import RegisteredModel
 from features.asking import ASKED
 from features.families import FAMILIES
 from features.tables import TABLES
+from models import load
 from pipelines.__main__ import AWAITED, main
 from pipelines.marketplace import world
 from pipelines.simulate import simulate, write_ledger
@@ -41,6 +42,7 @@ RISK, OUTCOME = "chargeback_risk", "dispute_outcome"
 PARTS = [f"{part}_part" for part in ("order", "product", "buyer", "seller", "carrier", "evidence", "base")]
 WORLD = world("chargeback_rich", orders=3_000, days=400, misunderstanding_rate=0.08)
 HORIZON = ("--horizon", "60d")
+TUNED = ("--tune", "1")
 REQUIRED = ["order_id", "at", "buyer_id", "seller_id", "amount"]
 MICROSECOND = pd.Timedelta(microseconds=1)
 Tables = dict[str, pa.Table]
@@ -184,7 +186,10 @@ class Shop:
 
 @pytest.fixture(scope="session")
 def shop(full: Path, bare: Path, few: Tables, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """Models of the full ledger, of a soiled bare one, and of the bare one in a process of its own, told to be champion."""
+    """Models of the full ledger, of a soiled bare one, and of the bare one in a process of its own, told to be champion.
+
+    The bare ones try a setting first, and come to the same.
+    """
     place = tmp_path_factory.mktemp("shop")
     dirty = written(place / "ledger", soiled(few))
     tracking = f"sqlite:///{place}/redress.db"
@@ -192,9 +197,11 @@ def shop(full: Path, bare: Path, few: Tables, tmp_path_factory: pytest.TempPathF
     words = ("--tracking", tracking, "--json", "--out")
     ran["full"] = run("train", RISK, "--ledger", full, *HORIZON, *words, "full", at=place)
     aliases.append(_aliases(tracking))
-    ran["dirty"] = run("train", RISK, "--ledger", dirty, *HORIZON, *words, "dirty", at=place)
+    ran["dirty"] = run("train", RISK, "--ledger", dirty, *HORIZON, *TUNED, *words, "dirty", at=place)
     aliases.append(_aliases(tracking))
-    told = spawned(["train", RISK, "--ledger", bare, *HORIZON, "--champion", *words, "bare"], place, path=str(ROOT))
+    told = spawned(
+        ["train", RISK, "--ledger", bare, *HORIZON, *TUNED, "--champion", *words, "bare"], place, path=str(ROOT)
+    )
     ran["bare"] = Ran(told.returncode, told.stdout, told.stderr)
     aliases.append(_aliases(tracking))
     ran["outcome"] = run("train", OUTCOME, "--ledger", full, *words, "outcome", at=place)
@@ -346,6 +353,21 @@ def test_train_leaves_a_model_a_report_and_its_numbers(shop: Shop) -> None:
     assert logged.metrics.keys() >= {"average_precision", "log_loss"} & closing.keys()
     assert logged.params["question"] == RISK
     assert {artifact.path for artifact in client.list_artifacts(run_id)} >= {"report.html", "evaluation.json"}
+
+
+def test_a_setting_that_was_chosen_by_trying_is_in_the_trees_the_card_the_report_and_the_run(shop: Shop) -> None:
+    folder = shop.place / "bare"
+    table = pd.read_csv(folder / "tuning.csv")
+    rate = table.loc[table["chosen"], "learning_rate"].item()
+    card = load(folder / RISK).card
+    assert (len(table), card["settings_tried"]) == (2, 1)
+    assert f"[learning_rate: {rate:g}]" in load(folder / RISK).trees
+    assert "Settings that were tried" in (folder / "report.html").read_text()
+    client = MlflowClient(shop.tracking)
+    run_id = str(client.get_model_version(RISK, "3").run_id)
+    assert float(client.get_run(run_id).data.params["learning_rate"]) == rate
+    assert "tuning.csv" in {artifact.path for artifact in client.list_artifacts(run_id)}
+    assert "settings_tried" not in load(shop.model("full")).card
 
 
 def test_a_model_is_two_files_of_text(shop: Shop) -> None:

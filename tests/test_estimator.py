@@ -229,7 +229,7 @@ def test_a_parameter_out_of_its_bounds_is_named(name: str, value: object, rows: 
         DisputeClassifier().set_params(**{name: value}).fit(*rows)
 
 
-def test_an_infinity_a_renamed_or_a_moved_column_is_told_when_asked(rows: Rows) -> None:
+def test_an_infinity_and_a_renamed_or_moved_column_are_told_when_asked(rows: Rows) -> None:
     frame, answer = rows
     estimator = clone(QUICK).fit(frame, answer)
     told = {
@@ -243,4 +243,7 @@ def test_an_infinity_a_renamed_or_a_moved_column_is_told_when_asked(rows: Rows) 
         for asked in (estimator.predict, estimator.predict_proba, estimator.decision_function):
             with pytest.raises(RedressError, match=says):
                 asked(odd)
+    idle = clone(QUICK).fit(frame.assign(idle=1.0), answer)
+    with pytest.raises(RedressError, match=r"^idle: want numbers"):
+        idle.predict(frame.assign(idle=np.inf))
     assert (estimator.model_.logit(frame[frame.columns[::-1]]) == estimator.decision_function(frame)).all()
