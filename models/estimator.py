@@ -42,9 +42,9 @@ class DisputeClassifier(ClassifierMixin, BaseEstimator):
     measures something easier: the fifth is then a random one, and rows are tested that lie between those learnt from.
 
     `min_data_in_leaf` None is a thousandth of the rows, from 20 to 100. `monotone` says of signals by pattern, in which *
-    stands for anything, that more of them never lowers (1) or never raises (-1) the probability of the second class. Rows of
-    weight zero are left out; other weights count in the loss, but a leaf, a bin and a bag are so many rows whatever they
-    weigh. The columns of an array are called x0, x1 and so on.
+    stands for anything, that more of them never lowers (1) or never raises (-1) the probability of the second class; the
+    intercept `follows` a column of log-odds. Rows of weight zero are left out; other weights count in the loss, but a leaf, a
+    bin and a bag are so many rows whatever they weigh. The columns of an array are called x0, x1 and so on.
 
     >>> x = np.repeat([[0.0], [1.0]], 100, axis=0)
     >>> y = np.repeat(["kept", "returned"], 100)
@@ -64,6 +64,7 @@ class DisputeClassifier(ClassifierMixin, BaseEstimator):
         rounds: int = ROUNDS,
         patience: int = PATIENCE,
         monotone: Mapping[str, int] | None = None,
+        follows: str | None = None,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.learning_rate = learning_rate
@@ -75,6 +76,7 @@ class DisputeClassifier(ClassifierMixin, BaseEstimator):
         self.rounds = rounds
         self.patience = patience
         self.monotone = monotone
+        self.follows = follows
         self.random_state = random_state
 
     def fit(self, X: Signals, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -98,6 +100,7 @@ class DisputeClassifier(ClassifierMixin, BaseEstimator):
             seed=self._seed(),
             parameters=self._parameters(),
             monotone=self.monotone,
+            follows=self.follows,
             rounds=self.rounds,
             patience=self.patience,
         )

@@ -97,6 +97,7 @@ def tuned(
     weights: Float | None = None,
     seed: int = 0,
     monotone: Mapping[str, int] | None = None,
+    follows: str | None = None,
     space: Space = SPACE,
     tried: Callable[[int], object] | None = None,
 ) -> Tuned:
@@ -112,7 +113,7 @@ def tuned(
     settings: list[Setting] = [{}, *ParameterSampler(dict(space), n, random_state=seed)]
     measured = []
     for setting in settings:
-        estimator = DisputeClassifier(monotone=monotone, random_state=seed).set_params(**setting)
+        estimator = DisputeClassifier(monotone=monotone, follows=follows, random_state=seed).set_params(**setting)
         measured.append(_measured(estimator, signals, answers, weight, splits))
         if tried is not None:
             tried(1)

@@ -8,15 +8,16 @@ import numpy as np
 from tqdm import tqdm
 
 from features.kernel import Int
+from models.sample import sampled
 from models.split import Labelled
 from models.tuning import SPACE, Forward, Setting, Tuned, tuned
-from pipelines.learning import Cases, Learnt, sampled
+from pipelines.learning import Cases, Learnt
 from pipelines.opening import Said, moment
 from pipelines.report import Section, table
 from pipelines.signals import written
 
 MOST_TUNED: Final = 100_000
-"""Rows that settings are compared on at most: every yes, and of the no a sample that is weighted for those left out."""
+"""Rows that settings are compared on at most, a sample that is weighted for those left out."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def choose(work: Cases, rows: Int, learnt: Learnt, begin: int, *, n: int, seed: 
             weights=stands_for * learnt.weight[which],
             seed=seed,
             monotone=work.question.monotone,
+            follows=work.question.follows,
             tried=bar.update,
         )
     said(f"tuning took {found.seconds:,.0f} s and chose {_says(found.setting)}")
