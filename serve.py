@@ -16,6 +16,7 @@ from features.build import gathered
 from models import Model, load
 from models.explain import scored
 from models.questions import answered
+from models.telling import reasons
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,16 @@ class Score:
     at: pd.Timestamp
     probability: float
     parts: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Told:
+    """The reasons of one answer: their codes and a reviewer's lines, one for each, and what seller and buyer are told."""
+
+    codes: tuple[str, ...]
+    reviewer: tuple[str, ...]
+    seller: tuple[str, ...]
+    buyer: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,10 +60,20 @@ class Scorer:
 
         Raises RedressError that names the field when one is missing or wrong.
         """
-        lost = [field for field in ("question", "ask_id", "at") if field not in case]
-        if lost:
-            raise RedressError(f"case: want question, ask_id and at, got no {lost[0]}; add it")
-        question, ask_id, at = str(case["question"]), str(case["ask_id"]), _moment(case["at"])
+        question, ask_id, at = _asked(case)
+        model, frame = self._frame(question, ask_id, at)
+        row = scored(model, frame).iloc[0]
+        parts = {str(name): float(added) for name, added in row.items() if name != "probability"}
+        return Score(question, ask_id, at, float(row["probability"]), parts)
+
+    def reasons(self, case: Mapping[str, object]) -> Told:
+        """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
+        model, frame = self._frame(*_asked(case))
+        row = reasons(model, frame, model.contributions(frame)).iloc[0]
+        return Told(*(tuple(words) for words in row.to_list()))
+
+    def _frame(self, question: str, ask_id: str, at: pd.Timestamp) -> tuple[Model, pd.DataFrame]:
+        """The model of a question and the signals of one case; RedressError when it cannot be scored."""
         if question not in self.models:
             raise RedressError(f"case.question: want one of {', '.join(self.models)}, got {question}; train it")
         model = self.models[question]
@@ -61,10 +82,14 @@ class Scorer:
             raise RedressError(
                 f"case.at: want a time before the answer was known, got {at.isoformat()}; it needs no score"
             )
-        frame = gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=model.columns)
-        row = scored(model, frame).iloc[0]
-        parts = {str(name): float(added) for name, added in row.items() if name != "probability"}
-        return Score(question, ask_id, at, float(row["probability"]), parts)
+        return model, gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=model.columns)
+
+
+def _asked(case: Mapping[str, object]) -> tuple[str, str, pd.Timestamp]:
+    lost = [field for field in ("question", "ask_id", "at") if field not in case]
+    if lost:
+        raise RedressError(f"case: want question, ask_id and at, got no {lost[0]}; add it")
+    return str(case["question"]), str(case["ask_id"]), _moment(case["at"])
 
 
 def _moment(value: object) -> pd.Timestamp:

@@ -1,22 +1,39 @@
-"""Why a probability is what it is: its log-odds by part, and the signals that weigh most, in words."""
+"""Why a probability is what it is: its log-odds by part, and the reasons and signals that weigh most."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from features.dictionary import dictionary
-from features.signal import PARTS
+from features.kernel import Int
+from features.signal import PARTS, Signal
 from models.fit import Float, Model
+from models.reasons import REASONS, place
 
 COLUMNS: Final = tuple(f"{part}_part" for part in (*PARTS, "base"))
 """Names of the parts' columns, in order."""
+MOST: Final = 3
+"""Reasons told each way, and signals told of a reason."""
+NONE: Final = -1
+"""Where fewer reasons or signals weigh than could be told."""
+SLAB: Final = 4096
+"""Rows taken at a time, which bounds memory."""
+_WAYS: Final = (1, -1)
 
 
-def _told(model: Model) -> Mapping[str, tuple[str, str]]:
-    """Part and meaning of each signal by name."""
-    return {s.name: (s.part, s.meaning) for s in dictionary(str(model.card["question"]))}
+@dataclass(frozen=True)
+class Weighed:
+    """The reasons of rows that weigh most, k each way, those that raise first; NONE past the last.
+
+    `reason` and `weight` are (n, 2 k), a place in REASONS and its log-odds; `signal` is (n, 2 k, k), columns of the model.
+    """
+
+    reason: Int
+    weight: Float
+    signal: Int
 
 
 def parts(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
@@ -25,25 +42,39 @@ def parts(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def summed(model: Model, contributions: Float) -> pd.DataFrame:
-    """Contributions of signals (n, signals + 1) summed into parts, one after the other: a row's sums are its own to the bit."""
-    told = _told(model)
-    found = {column: np.zeros(len(contributions)) for column in COLUMNS}
-    for i, name in enumerate(model.signals):
-        found[f"{told[name][0]}_part"] += contributions[:, i]
-    found["base_part"] += contributions[:, -1]
-    return pd.DataFrame(found)
+    """Contributions of signals (n, signals + 1) summed into parts; the last is the base."""
+    group = [PARTS.index(signal.part) for signal in declared(model)]
+    return pd.DataFrame(dict(zip(COLUMNS, grouped(contributions, [*group, len(PARTS)], len(COLUMNS)).T, strict=True)))
 
 
-def reasons(model: Model, frame: pd.DataFrame, contributions: Float, most: int = 3) -> list[list[str]]:
-    """For each row, the signals that raise its log-odds most, as `name = value: meaning`."""
-    told = _told(model)
-    names, raised = np.array(model.signals), contributions[:, :-1]
-    top = np.argsort(-raised, axis=1, kind="stable")[:, :most]
-    values = frame[list(model.signals)].to_numpy()
-    return [
-        [f"{names[s]} = {_said(values[i, s])}: {told[names[s]][1]}" for s in row if raised[i, s] > 0]
-        for i, row in enumerate(top)
-    ]
+def grouped(added: Float, group: Sequence[int], groups: int) -> Float:
+    """Columns of `added` (n, m) summed by group (n, groups), one after the other: a row's sums are its own to the bit.
+
+    >>> grouped(np.array([[1.0, 2.0, 4.0]]), [1, 0, 1], 2)
+    array([[2., 5.]])
+    """
+    found = np.zeros((groups, len(added)))
+    for lo in range(0, len(added), SLAB):
+        rows = slice(lo, lo + SLAB)
+        for of, column in zip(group, np.ascontiguousarray(added[rows].T), strict=True):
+            found[of, rows] += column
+    return found.T
+
+
+def weighed(model: Model, contributions: Float, most: int = MOST) -> Weighed:
+    """The reasons that raise and that lower each row's log-odds most, and the signals that weigh most in each."""
+    group = np.array([place(name) for name in model.signals])
+    added = contributions[:, :-1]
+    weights = grouped(added, group.tolist(), len(REASONS))
+    reason = np.concatenate([_largest(way * weights, most) for way in _WAYS], axis=1)
+    weight = np.where(reason == NONE, 0.0, np.take_along_axis(weights, reason, axis=1))
+    signal = np.full((*reason.shape, most), NONE, np.int64)
+    for of in range(len(REASONS)):
+        members = np.flatnonzero(group == of)
+        row, slot = np.nonzero(reason == of)
+        found = _largest(added[np.ix_(row, members)] * np.sign(weight[row, slot])[:, None], most)
+        signal[row, slot] = np.where(found == NONE, NONE, members[found])
+    return Weighed(reason, weight, signal)
 
 
 def scored(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
@@ -51,5 +82,23 @@ def scored(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([pd.DataFrame({"probability": model.predict_proba(frame)[:, 1]}), parts(model, frame)], axis=1)
 
 
-def _said(value: np.floating) -> str:
-    return "unknown" if np.isnan(value) else f"{value:.6g}"
+def declared(model: Model) -> list[Signal]:
+    """The declarations of a model's signals, in its order."""
+    known = {signal.name: signal for signal in dictionary(str(model.card["question"]))}
+    return [known[name] for name in model.signals]
+
+
+def _largest(values: Float, most: int) -> Int:
+    """Columns of the largest values of each row, the largest first, of equals the first column; NONE for those not above 0.
+
+    >>> _largest(np.array([[1.0, 0.0, 3.0, 3.0], [0.0, 0.0, -1.0, 0.0]]), 3)
+    array([[ 2,  3,  0],
+           [-1, -1, -1]])
+    """
+    left, rows = values.copy(), np.arange(len(values))
+    top = np.full((len(values), most), NONE)
+    for nth in range(min(most, values.shape[1])):
+        column = left.argmax(axis=1)
+        top[:, nth] = np.where(left[rows, column] > 0, column, NONE)
+        left[rows, column] = -np.inf
+    return top

@@ -293,7 +293,7 @@ def _add_score(verb: argparse.ArgumentParser) -> None:
     _asks(verb)
     verb.add_argument("--model", required=True, metavar="URI_OR_DIR")
     verb.add_argument("--out", type=Path, required=True, metavar="S.parquet")
-    verb.add_argument("--reasons", action="store_true", help="add the signals that raise each probability most")
+    verb.add_argument("--reasons", action="store_true", help="add what weighs most, told to reviewer, seller and buyer")
     verb.add_argument(
         "--tracking", default=TRACKING, metavar="URI", help="MLflow server that model URIs are looked up in"
     )

@@ -256,13 +256,14 @@ def _riskiest(scores: pd.DataFrame) -> Section:
     """The riskiest orders, each with what adds to its log-odds and why."""
     parts = [part for part in COLUMNS if scores[part].any()]
     header = ("order", "probability", "amount", *(part.removesuffix("_part") for part in parts), "what raises it most")
+    raises = f": speaks for {QUESTIONS[RISK].yes}, "
     rows: tuple[tuple[str | Cell, ...], ...] = tuple(
         (
             Cell(str(row["ask_id"]), f"{row['at']:%Y-%m-%d %H:%M}"),
             f"{100 * row['probability']:.1f} %",
             f"{row['amount'] / 100:,.2f}",
             *(f"{row[part]:+.2f}".replace("-", "\N{MINUS SIGN}") for part in parts),
-            Cell("", lines=tuple(map(_reason, row["reasons"]))),
+            Cell("", lines=tuple(_reason(line) for line in row["reasons"] if raises in line)),
         )
         for row in scores.head(RISKIEST).to_dict("records")
     )
@@ -273,15 +274,14 @@ def _riskiest(scores: pd.DataFrame) -> Section:
     return Section(f"The {RISKIEST} riskiest orders", says, Table(header, rows), chapter=True)
 
 
-def _reason(reason: str) -> str:
-    """A reason in words, its value last.
+def _reason(line: str) -> str:
+    """A reviewer's line without weights, and without all but the first of its signals.
 
-    >>> _reason("buyer_orders_days_since_first = 0.128569: days since the first order of this buyer")
-    'days since the first order of this buyer: 0.129'
+    >>> _reason("Buyer's credit: speaks for charged back, +0.41 | credit = 34 points (+0.31) | its range = 20 points (+0.10)")
+    "Buyer's credit: credit = 34 points"
     """
-    signal, _, meaning = reason.partition(": ")
-    value = signal.partition(" = ")[2]
-    return f"{meaning}: {value if value == 'unknown' else f'{float(value):,.3g}'}"
+    says, first = line.split(" | ")[:2]
+    return f"{says.partition(': speaks')[0]}: {first.rpartition(' (')[0]}"
 
 
 def _ledger(held: dict[str, object]) -> Section:

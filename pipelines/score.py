@@ -11,9 +11,10 @@ from features.asking import Askings
 from features.build import blocks
 from features.dictionary import dictionary, lacking
 from models import Model, load
-from models.explain import reasons, summed
+from models.explain import summed
 from models.questions import answered
 from models.questions import asked as about
+from models.telling import reasons
 from pipelines.opening import Said, moment, opened
 from pipelines.signals import chosen, progress, write_frames
 
@@ -84,8 +85,6 @@ def _scored(model: Model, ledger: Ledger, asks: Askings, horizon: int, with_reas
         for frame in blocks(ledger, asks, horizon=horizon, prior=model.prior, only=model.columns):
             added = model.contributions(frame)
             frame_of = {"ask_id": frame["ask_id"], "at": frame["at"], "probability": model.predict_proba(frame)[:, 1]}
-            found = pd.concat([pd.DataFrame(frame_of), summed(model, added)], axis=1)
-            if with_reasons:
-                found["reasons"] = pd.Series(reasons(model, frame, added), dtype=object)
-            yield found
+            told = [reasons(model, frame, added)] if with_reasons else []
+            yield pd.concat([pd.DataFrame(frame_of), summed(model, added), *told], axis=1)
             bar.update(len(frame))

@@ -33,6 +33,8 @@ from features.asking import ASKED
 from features.families import FAMILIES
 from features.tables import TABLES
 from models import load
+from models.reasons import REASONS
+from models.telling import TOLD
 from pipelines.__main__ import AWAITED, main
 from pipelines.marketplace import world
 from pipelines.simulate import simulate, write_ledger
@@ -467,14 +469,19 @@ def test_model_txt_is_lightgbm_s_own_format(shop: Shop, bare: Path, tmp_path: Pa
     assert np.abs(1 / (1 + np.exp(-odds)) - found["probability"].to_numpy()).max() < 1e-12
 
 
-def test_reasons_are_words_for_what_raises_a_probability(shop: Shop, bare: Path, tmp_path: Path) -> None:
+def test_reasons_are_words_in_three_voices_from_a_closed_list(shop: Shop, bare: Path, tmp_path: Path) -> None:
     _, plain = scored(shop, bare, shop.model("bare"), tmp_path / "plain.parquet")
     _, told = scored(shop, bare, shop.model("bare"), tmp_path / "told.parquet", "--reasons")
-    pd.testing.assert_frame_equal(told.drop(columns="reasons"), plain)
-    dictionary = run("signals", "--describe", RISK, "--json").closing
-    reasons = [reason for some in told["reasons"] for reason in some]
-    assert reasons
-    assert all(reason.partition(" = ")[0] in dictionary for reason in reasons)
+    assert pq.read_schema(tmp_path / "told.parquet").names == [*plain.columns, *TOLD]
+    assert {pq.read_schema(tmp_path / "told.parquet").field(name).type for name in TOLD} == {pa.list_(pa.string())}
+    pd.testing.assert_frame_equal(told[plain.columns], plain)
+    assert set(np.concatenate(told["reason_codes"].to_list())) <= {reason.code for reason in REASONS}
+    assert told["reason_codes"].map(len).tolist() == told["reasons"].map(len).tolist()
+    assert told["reasons"].map(len).between(1, 6).all()
+    meanings = {str(line).split(" | ")[2] for line in run("signals", "--describe", RISK, "--json").closing.values()}
+    signals = [one for line in np.concatenate(told["reasons"].to_list()) for one in line.split(" | ")[1:]]
+    assert {one.partition(" = ")[0] for one in signals} <= meanings
+    assert all(len(set(said)) == len(said) >= 1 for name in TOLD[2:] for said in told[name])
 
 
 def test_an_asking_after_its_answer_was_known_is_left_out_and_counted(shop: Shop, bare: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from features.kernel import DAY
 from models import fit
 from models.explain import scored
 from models.questions import answers
+from models.telling import reasons
 from pipelines.marketplace import world
 from pipelines.simulate import simulate, write_ledger
 from serve import Scorer
@@ -39,6 +40,19 @@ def test_one_case_scores_as_the_batch_does_to_the_bit(places: tuple[Path, Path])
         found = scorer.score(case)
         assert found.probability == batch["probability"].iloc[i]
         assert found.parts == batch.drop(columns="probability").iloc[i].to_dict()
+
+
+def test_one_case_is_told_what_the_batch_tells(places: tuple[Path, Path]) -> None:
+    scorer = Scorer.open(*places)
+    model = scorer.models["chargeback_risk"]
+    frame = signals(scorer.ledger, "chargeback_risk", horizon=30 * DAY)
+    batch = reasons(model, frame, model.contributions(frame))
+    for i in np.random.default_rng(1).integers(0, len(frame), 2):
+        case = {"question": "chargeback_risk", "ask_id": frame["ask_id"].iloc[i], "at": frame["at"].iloc[i].isoformat()}
+        found = scorer.reasons(case)
+        told = [list(words) for words in (found.codes, found.reviewer, found.seller, found.buyer)]
+        assert told == batch.iloc[i].to_list()
+        assert all(told)
 
 
 def test_a_later_asking_knows_more(places: tuple[Path, Path]) -> None:
