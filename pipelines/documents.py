@@ -11,7 +11,10 @@ from features import RedressError
 from features.asking import ASKED
 from features.dictionary import dictionary
 from features.families import FAMILIES
-from features.signal import EDGES, Family, Signal
+from features.signal import EDGES, PARTS, Family, Signal
+from models.questions import QUESTIONS
+from models.reasons import REASONS, Reason
+from models.telling import HEARINGS, IN_FAVOUR, PARTIES, SUPPLY
 from pipelines.marketplace import Marketplace
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
@@ -63,12 +66,59 @@ def _cells(found: list[tuple[Signal, str]]) -> tuple[str, str, str]:
 
 
 def _row(whose: list[str], name: str, unit: str, meaning: str, windows: str, part: str, asked: str) -> str:
-    who = whose[0] if len(whose) == 1 else f"{{{','.join(whose)}}}"
+    who = _braced(whose)
     says = meaning.format(entity=who.replace("_", " and ") if len(whose) == 1 else "one")
     return f"| `{'_'.join(filter(None, (who, name)))}` | {windows} | {unit} | {part} | {says} | {asked} |"
 
 
-MADE: Final[Mapping[str, Callable[[], str]]] = {"parameters": parameters, "signals": signals}
+def _braced(names: list[str]) -> str:
+    """One name as it is, several in braces.
+
+    >>> _braced(["ip"]), _braced(["ip", "email"])
+    ('ip', '{ip,email}')
+    """
+    return names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
+
+
+def reasons() -> str:
+    """All reasons, part by part: what they are about, and what each party hears where they weigh against it."""
+    return "\n\n".join(_part(part) for part in PARTS)
+
+
+def _part(part: str) -> str:
+    favour = ", ".join(f'the {party} "{IN_FAVOUR[party][part]}"' for party in PARTIES)
+    head = "| reason | signals | what it is about | the seller hears | the buyer hears |\n|---|---|---|---|---|"
+    rows = [_told(reason) for reason in REASONS if reason.part == part]
+    return "\n".join([f"### {part.capitalize()}\n\nIn their favour hear {favour}\n\n{head}", *rows])
+
+
+def _told(reason: Reason) -> str:
+    whose: dict[str, list[str]] = {}
+    for pattern in reason.signals:
+        who, _, name = pattern.partition("_")
+        whose.setdefault(name, []).append(who)
+    spans = (f"`{_braced(who)}_{name}`" for name, who in whose.items())
+    seller = reason.seller.format(supply="Supply")
+    return f"| `{reason.code}` | {' '.join(spans)} | {reason.says} | {seller} | {reason.buyer} |"
+
+
+def hearings() -> str:
+    """What weighs against whom in each question, and where other words are used, as a Markdown table."""
+    rows = ["| question | against the seller | against the buyer | proof is to | the buyer hears instead |"]
+    rows.append("|---|---|---|---|---|")
+    for name, heard in HEARINGS.items():
+        words = {1: QUESTIONS[name].yes, -1: QUESTIONS[name].no}
+        sides = (words[heard[party].against] for party in PARTIES)
+        rows.append(f"| `{name}` | {' | '.join(sides)} | {SUPPLY[name].lower()} | {heard['buyer'].instead} |")
+    return "\n".join(rows)
+
+
+MADE: Final[Mapping[str, Callable[[], str]]] = {
+    "parameters": parameters,
+    "signals": signals,
+    "reasons": reasons,
+    "hearings": hearings,
+}
 """What is written between `<!-- NAME: … -->` and `<!-- end -->`, by name."""
 
 

@@ -40,5 +40,5 @@ def test_what_is_out_of_date_is_made_anew_and_a_strange_mark_is_refused() -> Non
     assert new.startswith("a\n<!-- parameters: by hand -->\n| parameter | default |")
     assert new.endswith("|\n<!-- end -->\nb")
     assert "\nold\n" not in new
-    with pytest.raises(RedressError, match="want a mark of parameters, signals, got weather"):
+    with pytest.raises(RedressError, match="want a mark of parameters, signals, reasons, hearings, got weather"):
         current("<!-- weather: x -->\n<!-- end -->")
