@@ -17,6 +17,8 @@ COLUMNS: Final = tuple(f"{part}_part" for part in (*PARTS, "base"))
 """Names of the parts' columns, in order."""
 MOST: Final = 3
 """Reasons told each way, and signals told of a reason."""
+LEAST: Final = 0.05
+"""Log-odds, about a twentieth of the odds, up to which a reason is not worth a word."""
 NONE: Final = -1
 """Where fewer reasons or signals weigh than could be told."""
 SLAB: Final = 4096
@@ -66,7 +68,7 @@ def weighed(model: Model, contributions: Float, most: int = MOST) -> Weighed:
     group = np.array([place(name) for name in model.signals])
     added = contributions[:, :-1]
     weights = grouped(added, group.tolist(), len(REASONS))
-    reason = np.concatenate([_largest(way * weights, most) for way in _WAYS], axis=1)
+    reason = np.concatenate([_largest(way * weights, most, above=LEAST) for way in _WAYS], axis=1)
     weight = np.where(reason == NONE, 0.0, np.take_along_axis(weights, reason, axis=1))
     signal = np.full((*reason.shape, most), NONE, np.int64)
     for of in range(len(REASONS)):
@@ -88,8 +90,8 @@ def declared(model: Model) -> list[Signal]:
     return [known[name] for name in model.signals]
 
 
-def _largest(values: Float, most: int) -> Int:
-    """Columns of the largest values of each row, the largest first, of equals the first column; NONE for those not above 0.
+def _largest(values: Float, most: int, above: float = 0) -> Int:
+    """Columns of the largest values of each row, largest first, of equals the first column; NONE for those not above `above`.
 
     >>> _largest(np.array([[1.0, 0.0, 3.0, 3.0], [0.0, 0.0, -1.0, 0.0]]), 3)
     array([[ 2,  3,  0],
@@ -99,6 +101,6 @@ def _largest(values: Float, most: int) -> Int:
     top = np.full((len(values), most), NONE)
     for nth in range(min(most, values.shape[1])):
         column = left.argmax(axis=1)
-        top[:, nth] = np.where(left[rows, column] > 0, column, NONE)
+        top[:, nth] = np.where(left[rows, column] > above, column, NONE)
         left[rows, column] = -np.inf
     return top

@@ -473,15 +473,16 @@ def test_reasons_are_words_in_three_voices_from_a_closed_list(shop: Shop, bare: 
     _, plain = scored(shop, bare, shop.model("bare"), tmp_path / "plain.parquet")
     _, told = scored(shop, bare, shop.model("bare"), tmp_path / "told.parquet", "--reasons")
     assert pq.read_schema(tmp_path / "told.parquet").names == [*plain.columns, *TOLD]
-    assert {pq.read_schema(tmp_path / "told.parquet").field(name).type for name in TOLD} == {pa.list_(pa.string())}
+    assert {pq.read_schema(tmp_path / "told.parquet").field(name).type.value_type for name in TOLD} == {pa.string()}
     pd.testing.assert_frame_equal(told[plain.columns], plain)
     assert set(np.concatenate(told["reason_codes"].to_list())) <= {reason.code for reason in REASONS}
     assert told["reason_codes"].map(len).tolist() == told["reasons"].map(len).tolist()
-    assert told["reasons"].map(len).between(1, 6).all()
+    assert told["reasons"].map(len).between(0, 6).all()
     meanings = {str(line).split(" | ")[2] for line in run("signals", "--describe", RISK, "--json").closing.values()}
     signals = [one for line in np.concatenate(told["reasons"].to_list()) for one in line.split(" | ")[1:]]
     assert {one.partition(" = ")[0] for one in signals} <= meanings
-    assert all(len(set(said)) == len(said) >= 1 for name in TOLD[2:] for said in told[name])
+    assert signals
+    assert all(len(set(said)) == len(said) for name in TOLD[2:] for said in told[name])
 
 
 def test_an_asking_after_its_answer_was_known_is_left_out_and_counted(shop: Shop, bare: Path, tmp_path: Path) -> None:

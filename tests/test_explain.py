@@ -13,7 +13,7 @@ from features.asking import ASKED, askings
 from features.kernel import DAY
 from features.signal import PARTS
 from models import Model, fit
-from models.explain import COLUMNS, MOST, NONE, SLAB, grouped, parts, summed, weighed
+from models.explain import COLUMNS, LEAST, MOST, NONE, SLAB, grouped, parts, summed, weighed
 from models.fit import Float
 from models.questions import QUESTIONS, answers
 from models.reasons import REASONS, place
@@ -136,7 +136,9 @@ def naive(row: list[float], names: tuple[str, ...], most: int) -> list[tuple[int
         weight[place(name)] = weight.get(place(name), 0.0) + added
     told = []
     for way in (1, -1):
-        for of in sorted((of for of in weight if way * weight[of] > 0), key=lambda of: (-way * weight[of], of))[:most]:
+        for of in sorted((of for of in weight if way * weight[of] > LEAST), key=lambda of: (-way * weight[of], of))[
+            :most
+        ]:
             mine = [i for i, name in enumerate(names) if place(name) == of and way * row[i] > 0]
             told.append((of, weight[of], sorted(mine, key=lambda i: (-way * row[i], i))[:most]))
     return told
@@ -214,8 +216,9 @@ def test_a_case_is_told_in_three_voices() -> None:
     ]
 
 
-def test_where_nothing_weighs_nothing_is_told() -> None:
-    (told,) = reasons(bare(), FRAME, row_of()).to_dict("records")
+@pytest.mark.parametrize("added", [0.0, LEAST, -LEAST])
+def test_where_nothing_weighs_nothing_is_told(added: float) -> None:
+    (told,) = reasons(bare(), FRAME, row_of(order_amount=added)).to_dict("records")
     assert told == {name: [] for name in TOLD}
 
 

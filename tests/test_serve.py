@@ -52,7 +52,7 @@ def test_one_case_is_told_what_the_batch_tells(places: tuple[Path, Path]) -> Non
         found = scorer.reasons(case)
         told = [list(words) for words in (found.codes, found.reviewer, found.seller, found.buyer)]
         assert told == batch.iloc[i].to_list()
-        assert all(told)
+        assert any(told)
 
 
 def test_a_later_asking_knows_more(places: tuple[Path, Path]) -> None:
