@@ -11,9 +11,10 @@ from benchmarks.turns import Pace, by_turns
 from benchmarks.workbench import Workbench, markdown
 from features.dictionary import dictionary
 from models import Model, fit
-from models.explain import reasons, summed
+from models.explain import summed
 from models.fit import Float, blanked, sized
 from models.questions import QUESTIONS
+from models.telling import reasons
 
 ROWS: Final = 1_000_000
 SIGNALS: Final = 200

@@ -13,7 +13,9 @@ from features.signal import PARTS, Signal
 from models.fit import Float, Model
 from models.reasons import REASONS, place
 
-COLUMNS: Final = tuple(f"{part}_part" for part in (*PARTS, "base"))
+GROUPS: Final = (*PARTS, "base")
+"""The parts of log-odds, the last being what is the same for all at a time."""
+COLUMNS: Final = tuple(f"{part}_part" for part in GROUPS)
 """Names of the parts' columns, in order."""
 MOST: Final = 3
 """Reasons told each way, and signals told of a reason."""
@@ -45,8 +47,8 @@ def parts(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
 
 def summed(model: Model, contributions: Float) -> pd.DataFrame:
     """Contributions of signals (n, signals + 1) summed into parts; the last is the base."""
-    group = [PARTS.index(signal.part) for signal in declared(model)]
-    return pd.DataFrame(dict(zip(COLUMNS, grouped(contributions, [*group, len(PARTS)], len(COLUMNS)).T, strict=True)))
+    group = [GROUPS.index(part) for part in (*(signal.part for signal in declared(model)), "base")]
+    return pd.DataFrame(dict(zip(COLUMNS, grouped(contributions, group, len(COLUMNS)).T, strict=True)))
 
 
 def grouped(added: Float, group: Sequence[int], groups: int) -> Float:

@@ -478,6 +478,14 @@ REASONS: Final = (
         "{supply} your side of the case before the deadline.",
         PROOF,
     ),
+    Reason(
+        "answers_of_late",
+        "base",
+        ("platform_*",),
+        "How such questions were answered of late, whoever they were about",
+        HELD,
+        WHOLE,
+    ),
 )
 """Every reason. A signal belongs to the first of them with a pattern, in which * stands for anything, that its name matches."""
 

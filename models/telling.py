@@ -58,6 +58,7 @@ IN_FAVOUR: Final[Mapping[str, Mapping[str, str]]] = {
         "seller": "Your shop's record counts in your favour.",
         "carrier": "The carrier's records count in your favour; keep the delivery certificate.",
         "evidence": "The proof at hand counts in your favour; keep the originals.",
+        "base": "What is known of this order counts in your favour.",
     },
     "buyer": {
         "order": "What is known of this order counts in your favour.",
@@ -66,6 +67,7 @@ IN_FAVOUR: Final[Mapping[str, Mapping[str, str]]] = {
         "seller": "What is known of this order counts in your favour.",
         "carrier": "What is known of the parcel counts in your favour.",
         "evidence": "The proof at hand counts in your favour.",
+        "base": "What is known of this order counts in your favour.",
     },
 }
 """What a party hears of a reason that weighs in its favour, by part."""

@@ -85,7 +85,7 @@ def test_every_parameter_reaches_the_trees(rows: Rows) -> None:
         "rounds": 3,
         "patience": 1,
         "monotone": {"buyer_*": -1},
-        "follows": "amount",
+        "follows": "order_amount",
         "random_state": 7,
     }
     assert changed.keys() == DisputeClassifier().get_params().keys()

@@ -8,7 +8,7 @@ import pytest
 from features import RedressError
 from features.asking import ASKED
 from features.dictionary import dictionary
-from features.signal import PARTS
+from models.explain import GROUPS
 from models.questions import QUESTIONS
 from models.reasons import REASONS, WHOLE, place
 from models.telling import HEARINGS, IN_FAVOUR, PARTIES, SUPPLY, heard
@@ -73,7 +73,7 @@ def test_no_reason_and_no_pattern_is_idle() -> None:
 def test_codes_are_names_of_their_own_and_parts_come_one_after_the_other() -> None:
     assert len(set(CODES)) == len(CODES)
     assert [code for code in CODES if not re.fullmatch(r"[a-z]+(_[a-z]+)*", code)] == []
-    assert list(dict.fromkeys(reason.part for reason in REASONS)) == list(PARTS)
+    assert list(dict.fromkeys(reason.part for reason in REASONS)) == list(GROUPS)
     assert len({reason.says for reason in REASONS}) == len(REASONS)
 
 
@@ -127,7 +127,7 @@ def test_what_is_against_whom_is_said_of_every_question() -> None:
         "chargeback_win": (-1, 1),
     }
     assert [list(heard) for heard in HEARINGS.values()] == [list(PARTIES)] * len(HEARINGS)
-    assert {party: tuple(says) for party, says in IN_FAVOUR.items()} == dict.fromkeys(PARTIES, PARTS)
+    assert {party: tuple(says) for party, says in IN_FAVOUR.items()} == dict.fromkeys(PARTIES, GROUPS)
 
 
 @pytest.mark.parametrize("party", PARTIES)
