@@ -1,4 +1,4 @@
-"""What any model must beat: base rate, amount alone, the entity's shrunken rate, plain logistic regression."""
+"""What any model must beat: base rate, amount alone, the entity's shrunken rate, rules, evidence alone, logistic regression."""
 
 import warnings
 from collections.abc import Sequence
@@ -13,7 +13,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from features.dictionary import dictionary
 from features.errors import RedressError
+from models.rules import Rule, fired, usable
 from models.sample import sampled
 
 Floats = NDArray[np.float64]
@@ -23,6 +25,8 @@ BINS: Final = 20
 """Equal-mass bins of the amount."""
 STRENGTHS: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 1e5)
 """How many facts the base rate is worth against an entity's own history; the training rows choose."""
+REASONS: Final = ("dispute_is_", "chargeback_for_")
+"""How signals begin that say which reason was given."""
 ROWS: Final = 200_000
 """Most rows a logistic regression is fitted on."""
 
@@ -34,12 +38,15 @@ def baselines(
     *,
     amount: str | None = None,
     counts: Sequence[str] = (),
+    rules: Sequence[Rule] = (),
+    evidence: Sequence[str] = (),
     seed: int = 0,
 ) -> dict[str, Floats]:
     """The probability of each row of `test` from each baseline, fitted on `train` with its `answers` (1 for yes).
 
     `amount` names the column of the amount; `counts` that of the entity's yes so far, and those that add up to its matured
-    facts. A baseline whose columns are not named or not there is left out. Raises RedressError unless both answers occur.
+    facts; `evidence` those of evidence, and of the reason, which a logistic regression is shown alone.
+    A baseline whose columns are not named or not there is left out. Raises RedressError unless both answers occur.
 
     >>> history = pd.DataFrame({"yes": [0, 3, 0, 0], "matured": [4, 4, 0, 4]})
     >>> found = baselines(history, [0, 1, 0, 0], history.iloc[:3], counts=("yes", "matured"))
@@ -57,6 +64,10 @@ def baselines(
         had, *all_of = counts
         k = strength(_floats(train[had]), _summed(train, all_of), yes)
         found["shrunken rate"] = shrunken(_floats(test[had]), _summed(test, all_of), float(yes.mean()), k)
+    if held := usable(rules, train):
+        found["rules only"] = rules_only(train, yes, test, held)
+    if evidence:
+        found["evidence only"] = logistic_regression(train[list(evidence)], yes, test, seed=seed)
     found["logistic regression"] = logistic_regression(train, yes, test, seed=seed)
     return found
 
@@ -76,6 +87,26 @@ def amount_alone(train: Floats, yes: Floats, test: Floats) -> Floats:
     base, bins = float(yes.mean()), _bins(train, edges)
     had, n = (np.bincount(bins, weight, len(edges) + 2) for weight in (yes, None))
     return shrunken(had, n, base, 1 / base)[_bins(test, edges)]
+
+
+def rules_only(train: pd.DataFrame, yes: Floats, test: pd.DataFrame, rules: Sequence[Rule]) -> Floats:
+    """The rate of yes among training rows for which as many rules hold, drawn to the base rate as if by one more yes.
+
+    >>> one = [Rule("dear", ("cents >= 100",))]
+    >>> seen, new = pd.DataFrame({"cents": [50, 50, 200, 200]}), pd.DataFrame({"cents": [60, 300]})
+    >>> rules_only(seen, np.array([0.0, 0.0, 0.0, 1.0]), new, one).round(2)
+    array([0.17, 0.33])
+    """
+    base, held = float(yes.mean()), fired(train, rules)
+    had, n = (np.bincount(held, weight, len(rules) + 1) for weight in (yes, None))
+    return shrunken(had, n, base, 1 / base)[fired(test, rules)]
+
+
+def of_evidence(question: str, names: Sequence[str]) -> list[str]:
+    """Of the signals `names` of a question those of evidence, with those of the reason given; none without evidence."""
+    shown = {signal.name for signal in dictionary(question) if signal.part == "evidence"}
+    given = [name for name in names if name.startswith(REASONS)]
+    return [name for name in names if name in shown or name in given] if shown & set(names) else []
 
 
 def shrunken(yes: ArrayLike, n: ArrayLike, base: float, k: float) -> Floats:

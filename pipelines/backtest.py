@@ -13,10 +13,12 @@ from features.background import NOT_YET, order_rows
 from features.kernel import DAY, Flag, Int
 from models.evaluate import METRICS, Evaluation, Metric
 from models.fit import Float
+from models.maturity import require_due
 from models.questions import Answer
 from models.sample import sampled
 from models.split import Fold, folds, maturity_age
 from pipelines import plots
+from pipelines.audit import Tested, audited
 from pipelines.learning import Cases, Learnt, cases, explained, grown, judged, ledger_section, measured
 from pipelines.opening import Said, moment, opened
 from pipelines.report import (
@@ -67,9 +69,7 @@ def backtest(
         raise RedressError(f"{question}: want askings between --from and --to, got none; widen the span")
     due = _end(work)
     end = due if stop is None else stop
-    young = int(_within(work.asks.at, due, end).sum())
-    if young:
-        said(f"warning: answers are due for askings before {moment(due)} alone; {young:,} later ones leave the tests")
+    require_due(work.asks.at, int(work.asks.at[0]), end, due, "--to")
     spans = folds(end, n, train=train, gap=_gap(work, gap, end - n * test), test=test, start=int(work.asks.at[0]))
     if spans[0].test_from <= int(work.asks.at[0]):
         raise RedressError(
@@ -77,7 +77,7 @@ def backtest(
         )
     walks = [_walk(work, fold, exclude, seed, said) for fold in spans]
     pooled = _pooled(work, walks, seed)
-    return _told(out, work, walks, pooled)
+    return _told(out, work, walks, pooled, said)
 
 
 def _age(work: Cases, as_of: int) -> int:
@@ -208,8 +208,10 @@ def _means_section(walks: list[Walk]) -> Section:
     return Section("Mean of the folds", (says,), table(pd.DataFrame(rows)))
 
 
-def _told(out: Path, work: Cases, walks: list[Walk], pooled: Evaluation) -> dict[str, object]:
+def _told(out: Path, work: Cases, walks: list[Walk], pooled: Evaluation, said: Said) -> dict[str, object]:
     last = walks[-1]
+    tested = [Tested(w.rows, w.test.frame, w.test.answer, w.probabilities["model"], w.fold.test_from) for w in walks]
+    audit = audited(work, tested, work.ledger.last_at + 1, said)
     data = work.labelled(work.ledger.last_at + 1)
     first, end = moment(walks[0].fold.test_from)[:16], moment(last.fold.test_to)[:16]
     lede = (
@@ -220,7 +222,9 @@ def _told(out: Path, work: Cases, walks: list[Walk], pooled: Evaluation) -> dict
         _means_section(walks),
         _folds_section(walks),
         *evaluation_sections(pooled, ASKED[work.question.name]),
+        *audit.tested,
         *last.sections,
+        *audit.known,
         ledger_section(work, data),
     ]
     title = f"Back-test of {work.question.name}: {work.question.says}"
@@ -229,7 +233,9 @@ def _told(out: Path, work: Cases, walks: list[Walk], pooled: Evaluation) -> dict
     with written(out / "evaluation.json") as path:
         told = {moment(walk.fold.test_from): walk.evaluation.to_json() for walk in walks}
         path.write_text(
-            json.dumps({"folds": told, "pooled": pooled.to_json(), "means": _means(walks).to_dict("records")})
+            json.dumps(
+                {"folds": told, "pooled": pooled.to_json(), "means": _means(walks).to_dict("records")} | audit.to_json()
+            )
         )
     closing: dict[str, object] = {
         "question": work.question.name,

@@ -16,10 +16,11 @@ from features.credit import Prior
 from features.kernel import Int
 from features.prior import prior
 from models import Model, evaluate, fit
-from models.baselines import baselines
+from models.baselines import baselines, of_evidence
 from models.evaluate import METRICS, Evaluation
 from models.fit import Float, Parameters
 from models.questions import Answer, Answers, Question, answers, asked
+from models.rules import RULES
 from models.split import Labelled, labelled
 from pipelines import plots
 from pipelines.report import Section, ranged, table
@@ -118,6 +119,8 @@ def measured(
         test.frame[names],
         amount=question.amount,
         counts=question.history,
+        rules=RULES[question.name],
+        evidence=of_evidence(question.name, names),
         seed=seed,
     )
     probabilities = {"model": model.predict_proba(test.frame)[:, 1]} | beside

@@ -12,6 +12,7 @@ from features.build import blocks
 from features.dictionary import dictionary, lacking
 from models import Model, load
 from models.explain import summed
+from models.loss import amounts, expected_loss, priced
 from models.questions import answered
 from models.questions import asked as about
 from models.telling import reasons
@@ -48,7 +49,10 @@ def score(
     tracking: str,
     said: Said,
 ) -> dict[str, object]:
-    """Writes `ask_id`, `at`, `probability` and the parts of each asking to `out`, with reasons if wanted."""
+    """Writes `ask_id`, `at`, `probability` and the parts of each asking to `out`, with reasons if wanted.
+
+    Of an order whose model knows how chargebacks end, `expected_loss` in cents follows the probability.
+    """
     about(question)
     loaded = model_at(model, question, tracking)
     facts = opened(ledger, said)
@@ -81,10 +85,16 @@ def _able(model: Model, ledger: Ledger, question: str) -> None:
 
 
 def _scored(model: Model, ledger: Ledger, asks: Askings, horizon: int, with_reasons: bool) -> Iterator[pd.DataFrame]:
+    done, prices = 0, priced(model.card)
     with progress(len(asks), "scores") as bar:
         for frame in blocks(ledger, asks, horizon=horizon, prior=model.prior, only=model.columns):
             added = model.contributions(frame)
-            frame_of = {"ask_id": frame["ask_id"], "at": frame["at"], "probability": model.predict_proba(frame)[:, 1]}
+            probability = model.predict_proba(frame)[:, 1]
+            frame_of = {"ask_id": frame["ask_id"], "at": frame["at"], "probability": probability}
+            if prices:
+                some = asks.take(np.arange(done, done + len(frame)))
+                frame_of["expected_loss"] = expected_loss(probability, amounts(ledger, some), some.at, prices)
             told = [reasons(model, frame, added)] if with_reasons else []
             yield pd.concat([pd.DataFrame(frame_of), summed(model, added), *told], axis=1)
+            done += len(frame)
             bar.update(len(frame))

@@ -13,9 +13,11 @@ from features.kernel import DAY, Int
 from models import Model
 from models.evaluate import METRICS, Evaluation
 from models.fit import FEWEST, PARAMETERS
+from models.loss import kept
 from models.registry import Registered, reach, register
 from models.sample import sampled
 from models.split import Labelled
+from pipelines.audit import Tested, audited
 from pipelines.learning import Cases, Learnt, both, cases, explained, grown, ledger_section, measured, numbers
 from pipelines.opening import Said, moment, opened
 from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, write_plots, write_report
@@ -34,6 +36,7 @@ class Trial:
     evaluation: Evaluation | None
     sections: tuple[Section, ...]
     why: str = ""
+    tested: tuple[Tested, ...] = ()
 
 
 def train(
@@ -73,7 +76,7 @@ def train(
     tried = {"settings_tried": tune, "setting": dict(chosen.setting)} if tune else {}
     model = replace(model, card=dict(model.card) | _card(work, until, trial) | tried)
     model.save(out / question)
-    _report(out, work, data, trial, until)
+    _report(out, work, data, trial, until, said)
     said(f"registering with {tracking}")
     made = _registered(model, learnt, out, tracking, champion)
     return _closing(work, data, model, trial, out) | {"registered": f"{made.uri}, version {made.version}"}
@@ -119,8 +122,9 @@ def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int, ch
         return Trial(None, chosen.sections, why)
     train, test = (Learnt(learnt.frame[m], learnt.answer[m], learnt.weight[m]) for m in (before, after))
     model = grown(work.question, train, seed, chosen.setting)
-    evaluation, _ = measured(model, work, train, test, rows[after], seed)
-    return Trial(evaluation, (*explained(model, test.frame, seed), *chosen.sections))
+    evaluation, found = measured(model, work, train, test, rows[after], seed)
+    tested = Tested(rows[after], test.frame, test.answer, found["model"], begin)
+    return Trial(evaluation, (*explained(model, test.frame, seed), *chosen.sections), tested=(tested,))
 
 
 def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
@@ -134,10 +138,11 @@ def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
         "credit_prior": work.prior.to_json(),
         "ledger": work.ledger.fingerprint(),
         "latest_slice": {name: value for name, value in metrics.items() if np.isfinite(value)},
-    }
+    } | kept(work.question.name, work.ledger, until)
 
 
-def _report(out: Path, work: Cases, data: Labelled, trial: Trial, until: int) -> None:
+def _report(out: Path, work: Cases, data: Labelled, trial: Trial, until: int, said: Said) -> None:
+    audit = audited(work, trial.tested, until, said)
     learnt = f"{data.counts['learnt from']:,} askings, {data.counts['yes']:,} yes"
     lede = [f"Trained on the answers known by {moment(until)[:16]} UTC: {learnt}."]
     sections, facts = list[Section](), tuple[tuple[str, str], ...]()
@@ -153,8 +158,8 @@ def _report(out: Path, work: Cases, data: Labelled, trial: Trial, until: int) ->
             evaluation_sections(trial.evaluation, ASKED[work.question.name]),
         )
         with written(out / "evaluation.json") as path:
-            path.write_text(json.dumps(trial.evaluation.to_json()))
-    sections += [*trial.sections, ledger_section(work, data)]
+            path.write_text(json.dumps(trial.evaluation.to_json() | audit.to_json()))
+    sections += [*audit.tested, *trial.sections, *audit.known, ledger_section(work, data)]
     title = f"{work.question.name}: {work.question.says}"
     write_report(out / "report.html", Page(title, tuple(lede), facts, tuple(sections)))
     write_plots(out / "plots", sections)

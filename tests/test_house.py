@@ -22,7 +22,9 @@ DOORS = {
     "jinja2": {"pipelines/report.py"},
     "lightgbm": {"models/fit.py"},
     "lmdb": {"features/store.py"},
-    "matplotlib": {f"pipelines/plots/{name}.py" for name in ("drawing", "evaluation", "marketplace", "signals")},
+    "matplotlib": {
+        f"pipelines/plots/{name}.py" for name in ("drawing", "evaluation", "marketplace", "reliability", "signals")
+    },
     "mlflow": {"models/registry.py"},
     "psycopg": {"features/store.py"},
     "pyspark": {"features/spark.py"},

@@ -5,6 +5,20 @@ The same arrays give the same bytes. Text stays text, so a page shows it in its 
 
 from pipelines.plots.evaluation import calibration, folds, money, precision_recall, scores
 from pipelines.plots.marketplace import reach, turns
+from pipelines.plots.reliability import arrivals, losses, slices
 from pipelines.plots.signals import effects, signals
 
-__all__ = ["calibration", "effects", "folds", "money", "precision_recall", "reach", "scores", "signals", "turns"]
+__all__ = [
+    "arrivals",
+    "calibration",
+    "effects",
+    "folds",
+    "losses",
+    "money",
+    "precision_recall",
+    "reach",
+    "scores",
+    "signals",
+    "slices",
+    "turns",
+]

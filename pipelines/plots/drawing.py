@@ -23,10 +23,10 @@ INK: Final = "#1d2733"
 QUIET: Final = "#5f6b7a"
 PALE: Final = "#98a2af"
 EDGE: Final = "#b8c0ca"
-DASHES: Final = ("-", (0, (5, 2)), (0, (1.2, 1.6)), (0, (6, 2, 1.2, 2)))
+DASHES: Final = ("-", (0, (5, 2)), (0, (1.2, 1.6)), (0, (6, 2, 1.2, 2)), (0, (3, 1.2)), (0, (9, 2)))
 """Dashes of the baselines in turn, which are told apart without colour."""
 NBSP: Final = "\N{NO-BREAK SPACE}"
-MARKERS: Final = "osD^v"
+MARKERS: Final = "osD^vPX"
 
 STYLE: Final[dict[str, object]] = {
     "svg.fonttype": "none",
