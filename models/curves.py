@@ -13,8 +13,6 @@ Counts = NDArray[np.int64]
 
 BINS: Final = 15
 """Equal-mass bins of a calibration curve."""
-NORMAL_95: Final = 1.959963984540054
-"""Standard errors that a 95 % interval reaches on either side."""
 POINTS: Final = 400
 """Most points a curve keeps."""
 
@@ -96,12 +94,13 @@ def calibration(answers: Counts, probability: Floats) -> pd.DataFrame:
     return frame
 
 
-def wilson(rate: Floats, n: Counts | Floats, z: float = NORMAL_95) -> tuple[Floats, Floats]:
-    """The interval of a rate among n that reaches `z` standard errors, by default that of 95 % (Wilson, 1927).
+def wilson(rate: Floats, n: Counts) -> tuple[Floats, Floats]:
+    """The 95 % interval of a rate among n (Wilson, 1927).
 
     >>> [round(float(edge), 4) for edge in wilson(np.array(0.0), np.array(10))]
     [0.0, 0.2775]
     """
+    z = 1.959963984540054
     middle = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     return np.maximum(middle - half, 0), np.minimum(middle + half, 1)

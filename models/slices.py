@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import norm
+from scipy.stats import beta
 
 from features import Ledger
 from features.asking import ASKED, Askings
@@ -156,11 +156,18 @@ def reliability(answers: ArrayLike, probability: ArrayLike, slices: Sequence[Sli
     found = pd.concat(parts or [_counted(yes[:0], p[:0], Sliced("", np.zeros(0, np.int64), ()))], ignore_index=True)
     predicted, observed, n = (found[name].to_numpy(np.float64) for name in ("predicted", "observed", "n"))
     found["low"], found["high"] = wilson(observed, n)
-    low, high = wilson(observed, n, float(norm.isf(CHANCE / 2 / max(len(found), 1))))
+    low, high = _exact(found["yes"].to_numpy(np.float64), n)
     found["gap"], found["gap_low"], found["gap_high"] = observed - predicted, low - predicted, high - predicted
     matters = MISS * predicted * (1 - predicted)
     found["off"] = (found["gap_low"] > matters) | (found["gap_high"] < -matters)
     return found
+
+
+def _exact(yes: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """Intervals of rates that all hold but for CHANCE, however few or rare (Clopper and Pearson, 1934)."""
+    tail = CHANCE / 2 / max(len(n), 1)
+    low = np.where(yes > 0, beta.ppf(tail, yes, n - yes + 1), 0.0)
+    return low, np.where(yes < n, beta.isf(tail, yes + 1, n - yes), 1.0)
 
 
 def _counted(yes: Floats, p: Floats, one: Sliced) -> pd.DataFrame:

@@ -22,6 +22,8 @@ from pipelines.learning import Cases
 from pipelines.opening import Said
 from pipelines.report import Section, table
 
+TOLD: Final = ("contested and ended, without withdrawn", "all chargebacks")
+"""Denominators of the share won that are told in short."""
 SHOWN: Final = 24
 """Months of asking that a report shows at most, the latest."""
 
@@ -216,15 +218,16 @@ def _win_sections(tables: dict[str, pd.DataFrame]) -> list[Section]:
 
 
 def won_in_short(ledger: Ledger, as_of: int) -> dict[str, object]:
-    """The shares won among the contested and among all that have ended, in a line each; nothing where they are not known."""
+    """The shares won over the denominators of TOLD, in one line; nothing where a ledger does not tell."""
     if not set(NEEDS) <= ledger.facts.keys():
         return {}
     found = win_shares(states(ledger, as_of))
-    return {
-        f"won among {row['among']}": f"{_ranged(row['share'], row['low'], row['high'])} of {row['n']:,}, "
+    said = [
+        f"{_ranged(row['share'], row['low'], row['high'])} of {row['n']:,} {row['among']}, "
         f"{_percent(row['immature'])} not yet ended"
-        for row in found.to_dict("records")
-    }
+        for row in found[found["among"].isin(TOLD)].to_dict("records")
+    ]
+    return {"chargebacks won": "; ".join(said)} if said else {}
 
 
 def _ranged(estimate: float, low: float, high: float) -> str:

@@ -20,6 +20,7 @@ from features.sharing import PLACEHOLDER
 from features.transaction import LINKS
 from models.questions import QUESTIONS, answers
 from models.split import labelled
+from pipelines.audit import won_in_short
 from pipelines.opening import Said, moment, opened
 
 
@@ -38,6 +39,7 @@ def check(path: Path, *, horizon: int, said: Said) -> dict[str, object]:
     for name, file in written.items():
         said(f"wrote bad {name} to {file}")
     closing |= _placeholders(ledger)
+    closing |= won_in_short(ledger, ledger.last_at + 1)
     for question in ASKED:
         closing[question] = _support(ledger, question, horizon)
     return closing | _families(ledger)

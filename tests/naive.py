@@ -217,3 +217,13 @@ def units_received(quantity: int | None, amount: int | None, claimed: int | None
         return None
     share = 1 - Fraction(claimed, amount)
     return min(range(quantity), key=lambda n: (abs(n - quantity * share), -n))
+
+
+def product_limit(days: Sequence[float], came: Sequence[bool]) -> dict[float, float]:
+    """The share answered by each age at which an answer came: at each age those unanswered lose a share of themselves."""
+    left, found = 1.0, {}
+    for age in sorted({d for d, c in zip(days, came, strict=True) if c}):
+        at_risk = sum(d >= age for d in days)
+        left *= 1 - sum(c and d == age for d, c in zip(days, came, strict=True)) / at_risk
+        found[age] = 1 - left
+    return found

@@ -222,7 +222,9 @@ def _aliases(tracking: str) -> dict[str, str]:
 def test_check_tells_rows_spans_and_what_a_ledger_can_support(full: Path, tables: Tables) -> None:
     ran = run("check", full, "--json")
     closing = ran.closing
-    assert list(closing) == [*TABLES, *ASKED, *(f"signals of {family.name}" for family in FAMILIES)]
+    won = r"[\d.]+ % \[.+\] of \d+ contested and ended, without withdrawn, 0.00 % not yet ended; .+ not yet ended"
+    assert re.fullmatch(won, str(closing["chargebacks won"]))
+    assert list(closing) == [*TABLES, "chargebacks won", *ASKED, *(f"signals of {family.name}" for family in FAMILIES)]
     assert closing["orders"] == "3,000 rows, 2024-01-01 to 2025-02-03, 0 bad"
     orders, chargebacks = (tables[name].to_pandas().set_index("order_id")["at"] for name in ("orders", "chargebacks"))
     last = max(pd.Timestamp(table["at"][-1].as_py()) for table in tables.values())
@@ -348,7 +350,12 @@ def test_train_leaves_a_model_a_report_and_its_numbers(shop: Shop) -> None:
     assert "average_precision" in closing
     assert closing["registered"] == f"models:/{RISK}@champion, version 1"
     assert (shop.place / "full" / "report.html").read_text().startswith("<!doctype html>")
-    assert json.loads((shop.place / "full" / "evaluation.json").read_text())
+    told = json.loads((shop.place / "full" / "evaluation.json").read_text())
+    assert {row["slicing"] for row in told["slices"]} == {"buyer", "amount", "seller"}
+    assert sum(row["n"] for row in told["slices"]) == 3 * told["n"]
+    assert told["expected_loss"][-1]["n"] == told["n"]
+    assert sum(row["n"] for row in told["cohorts"]) == 3_000
+    assert "rules only" in told["curves"]
     client = MlflowClient(shop.tracking)
     run_id = str(client.get_model_version(RISK, "1").run_id)
     logged = client.get_run(run_id).data
@@ -427,7 +434,8 @@ def test_scores_are_a_probability_and_parts_that_sum_to_its_log_odds(
 ) -> None:
     ran, found = scored(shop, full, shop.place / name, tmp_path / "s.parquet", question=question)
     schema = pq.read_schema(tmp_path / "s.parquet")
-    assert schema.names == ["ask_id", "at", "probability", *PARTS]
+    loss = ["expected_loss"] if question == RISK else []
+    assert schema.names == ["ask_id", "at", "probability", *loss, *PARTS]
     assert schema.field("at").type == pa.timestamp("us", "UTC")
     assert set(schema.types[2:]) == {pa.float64()}
     assert found["probability"].between(0, 1, inclusive="neither").all()
@@ -511,6 +519,10 @@ def test_backtest_reports_every_fold_and_all_together(bare: Path, tmp_path: Path
     assert (closing["question"], closing["folds"]) == (RISK, 2)
     told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert [moment[:10] for moment in told["folds"]] == ["2024-08-03", "2024-10-02"]
+    assert {row["slice"] for row in told["slices"]} >= {"first order", "under 10 orders"}
+    assert (told["cohorts"][-1]["month"], told["cohorts"][-1]["standing"]) == ("2024-11", "due")
+    assert told["arrivals"][0]["answered"] == 0 < told["arrivals"][-1]["answered"] < 1
+    assert "expected_loss" not in told  # the ledger does not tell how chargebacks end
     assert (tmp_path / "out" / "report.html").exists()
     assert closing["report"] == str(tmp_path / "out" / "report.html")
 
@@ -756,7 +768,8 @@ def _alike(tables: Tables) -> Tables:
     ("verb", "rest", "change", "sentence"),
     [
         ("train", (), _alike, "chargeback_risk: want askings of both answers to learn from, got 3,000 asked"),
-        ("backtest", ("--test", "30d", "--to", "2024-12-01"), _alike, "the fold that tests from 2024-09-02"),
+        ("backtest", ("--test", "30d", "--to", "2024-10-01"), _alike, "the fold that tests from 2024-07-03"),
+        ("backtest", ("--test", "30d", "--to", "2024-12-01"), dict, "--to: want askings whose answers are due, those before"),
         ("train", (), _kept("orders"), "chargeback_risk: want answers from a table chargebacks, got orders; import it"),
         ("train", ("--as-of", "2023-12-31"), dict, "--as-of: want a time after the first order at 2024-01-01T"),
         ("train", ("--from", "2030-01-01"), dict, "chargeback_risk: want askings of both answers to learn from, got 0"),
