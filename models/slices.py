@@ -94,7 +94,7 @@ def sliced(ledger: Ledger, asks: Askings, frame: pd.DataFrame) -> list[Sliced]:
             found.append(_by_word(one, ledger, asks, table, column))
         elif one.source in frame:
             found.append(by_edge(one, frame[one.source].to_numpy(np.float64)))
-    return found
+    return [one for one in found if (one.place >= 0).any()]
 
 
 def _by_word(one: Slicing, ledger: Ledger, asks: Askings, table: str, column: str) -> Sliced:

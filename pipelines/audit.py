@@ -29,7 +29,7 @@ SHOWN: Final = 24
 
 
 @dataclass(frozen=True)
-class Tested:
+class Judged:
     """Askings that a model was tested on: positions `rows`, their signals and answers, its probabilities.
 
     `known_by` is the moment before which it knew what it knew.
@@ -59,7 +59,7 @@ class Audit:
         }
 
 
-def audited(work: Cases, tested: Sequence[Tested], as_of: int, said: Said) -> Audit:
+def audited(work: Cases, tested: Sequence[Judged], as_of: int, said: Said) -> Audit:
     """What can be said of the tests and of what is known before `as_of`; says which slices are off."""
     tables = _known(work, as_of)
     known = [*_maturity_sections(tables, work, as_of), *_win_sections(tables)]
@@ -95,7 +95,7 @@ def _start(work: Cases) -> Int:
     return work.asked_at if work.question.horizon else work.asks.at
 
 
-def _slices(work: Cases, tested: Sequence[Tested]) -> pd.DataFrame:
+def _slices(work: Cases, tested: Sequence[Judged]) -> pd.DataFrame:
     asks = work.asks.take(np.concatenate([one.rows for one in tested]))
     frame = pd.concat([one.frame for one in tested], ignore_index=True)
     answer = np.concatenate([one.answer for one in tested])
@@ -122,7 +122,7 @@ def _slices_section(found: pd.DataFrame) -> Section:
     return Section("Slice by slice", says, table(shown), plots.slices(found) if len(found) else None)
 
 
-def _money(work: Cases, tested: Sequence[Tested], as_of: int) -> tuple[pd.DataFrame, int] | None:
+def _money(work: Cases, tested: Sequence[Judged], as_of: int) -> tuple[pd.DataFrame, int] | None:
     """Predicted and observed loss by band, and how many orders have a chargeback not yet ended; None without losses."""
     if work.question.name not in PRICED or not set(NEEDS) <= work.ledger.facts.keys():
         return None
@@ -134,7 +134,7 @@ def _money(work: Cases, tested: Sequence[Tested], as_of: int) -> tuple[pd.DataFr
     return money(predicted[known], observed[known], amount[known]), int((~ended[known].astype(np.bool_)).sum())
 
 
-def _losses(work: Cases, one: Tested, as_of: int) -> tuple[Float, Float, Float, Float]:
+def _losses(work: Cases, one: Judged, as_of: int) -> tuple[Float, Float, Float, Float]:
     """Predicted and observed loss, amount, and whether it is final, of each order that was tested."""
     asks, told = work.asks.take(one.rows), shares(work.ledger, one.known_by)
     amount = amounts(work.ledger, asks)

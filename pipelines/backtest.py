@@ -18,7 +18,7 @@ from models.questions import Answer
 from models.sample import sampled
 from models.split import Fold, folds, maturity_age
 from pipelines import plots
-from pipelines.audit import Tested, audited
+from pipelines.audit import Judged, audited
 from pipelines.learning import Cases, Learnt, cases, explained, grown, judged, ledger_section, measured
 from pipelines.opening import Said, moment, opened
 from pipelines.report import (
@@ -210,7 +210,7 @@ def _means_section(walks: list[Walk]) -> Section:
 
 def _told(out: Path, work: Cases, walks: list[Walk], pooled: Evaluation, said: Said) -> dict[str, object]:
     last = walks[-1]
-    tested = [Tested(w.rows, w.test.frame, w.test.answer, w.probabilities["model"], w.fold.test_from) for w in walks]
+    tested = [Judged(w.rows, w.test.frame, w.test.answer, w.probabilities["model"], w.fold.test_from) for w in walks]
     audit = audited(work, tested, work.ledger.last_at + 1, said)
     data = work.labelled(work.ledger.last_at + 1)
     first, end = moment(walks[0].fold.test_from)[:16], moment(last.fold.test_to)[:16]

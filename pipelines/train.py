@@ -17,7 +17,7 @@ from models.loss import kept
 from models.registry import Registered, reach, register
 from models.sample import sampled
 from models.split import Labelled
-from pipelines.audit import Tested, audited
+from pipelines.audit import Judged, audited
 from pipelines.learning import Cases, Learnt, both, cases, explained, grown, ledger_section, measured, numbers
 from pipelines.opening import Said, moment, opened
 from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, write_plots, write_report
@@ -36,7 +36,7 @@ class Trial:
     evaluation: Evaluation | None
     sections: tuple[Section, ...]
     why: str = ""
-    tested: tuple[Tested, ...] = ()
+    tested: tuple[Judged, ...] = ()
 
 
 def train(
@@ -123,7 +123,7 @@ def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int, ch
     train, test = (Learnt(learnt.frame[m], learnt.answer[m], learnt.weight[m]) for m in (before, after))
     model = grown(work.question, train, seed, chosen.setting)
     evaluation, found = measured(model, work, train, test, rows[after], seed)
-    tested = Tested(rows[after], test.frame, test.answer, found["model"], begin)
+    tested = Judged(rows[after], test.frame, test.answer, found["model"], begin)
     return Trial(evaluation, (*explained(model, test.frame, seed), *chosen.sections), tested=(tested,))
 
 

@@ -25,7 +25,7 @@ from models.slices import (
 )
 
 
-def market(**left: str) -> Ledger:
+def market(*left: str) -> Ledger:
     """Six orders of two buyers, the last of a third who ships to a place not known, without the columns left out."""
     buyers, countries = "aaaaab", ["BR", "BR", "US", "US", "US", None]
     orders = [
@@ -62,8 +62,10 @@ def test_an_asking_is_sliced_by_what_was_known_of_it() -> None:
     assert named(found["seller"]) == ["under 10 orders"] * 6
 
 
-def test_what_a_ledger_lacks_is_absent() -> None:
-    assert "country" not in slices_of(market(ship_country=""))
+def test_what_a_ledger_lacks_or_never_knows_is_absent() -> None:
+    assert "country" not in slices_of(market("ship_country"))
+    unknown = pd.DataFrame({"order_amount": [np.nan] * 6})
+    assert [one.name for one in sliced(market(), askings(market(), "chargeback_risk"), unknown)] == ["country"]
 
 
 def test_slices_are_declared_of_signals_and_columns_that_there_are() -> None:
