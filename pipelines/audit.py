@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features import Ledger
 from features.asking import ASKED
 from features.kernel import DAY, Int
 from models.curves import plain
@@ -22,8 +21,6 @@ from pipelines.learning import Cases
 from pipelines.opening import Said
 from pipelines.report import Section, table
 
-TOLD: Final = ("contested and ended, without withdrawn", "all chargebacks")
-"""Denominators of the share won that are told in short."""
 SHOWN: Final = 24
 """Months of asking that a report shows at most, the latest."""
 
@@ -215,19 +212,6 @@ def _win_sections(tables: dict[str, pd.DataFrame]) -> list[Section]:
         "is not won. The model's own are the contested and ended, without withdrawn.",
     )
     return [Section("What share is won", says, table(shown))]
-
-
-def won_in_short(ledger: Ledger, as_of: int) -> dict[str, object]:
-    """The shares won over the denominators of TOLD, in one line; nothing where a ledger does not tell."""
-    if not set(NEEDS) <= ledger.facts.keys():
-        return {}
-    found = win_shares(states(ledger, as_of))
-    said = [
-        f"{_ranged(row['share'], row['low'], row['high'])} of {row['n']:,} {row['among']}, "
-        f"{_percent(row['immature'])} not yet ended"
-        for row in found[found["among"].isin(TOLD)].to_dict("records")
-    ]
-    return {"chargebacks won": "; ".join(said)} if said else {}
 
 
 def _ranged(estimate: float, low: float, high: float) -> str:

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,13 @@ from features.kernel import DAY, first_meetings
 from features.ledger import Facts
 from features.sharing import PLACEHOLDER
 from features.transaction import LINKS
+from models.denominators import NEEDS, states, win_shares
 from models.questions import QUESTIONS, answers
 from models.split import labelled
-from pipelines.audit import won_in_short
 from pipelines.opening import Said, moment, opened
+
+SHARES: Final = ("contested and ended, without withdrawn", "all chargebacks")
+"""Denominators of the share won that are told."""
 
 
 def check(path: Path, *, horizon: int, said: Said) -> dict[str, object]:
@@ -39,10 +43,23 @@ def check(path: Path, *, horizon: int, said: Said) -> dict[str, object]:
     for name, file in written.items():
         said(f"wrote bad {name} to {file}")
     closing |= _placeholders(ledger)
-    closing |= won_in_short(ledger, ledger.last_at + 1)
+    closing |= won(ledger)
     for question in ASKED:
         closing[question] = _support(ledger, question, horizon)
     return closing | _families(ledger)
+
+
+def won(ledger: Ledger) -> dict[str, object]:
+    """The share of chargebacks won, over the denominators of SHARES; nothing where the ledger does not tell."""
+    if not set(NEEDS) <= ledger.facts.keys():
+        return {}
+    found = win_shares(states(ledger, ledger.last_at + 1))
+    said = [
+        f"{100 * row['share']:.1f} % [{100 * row['low']:.1f} %, {100 * row['high']:.1f} %] of {row['n']:,} {row['among']}, "
+        f"{100 * row['immature']:.1f} % not yet ended"
+        for row in found[found["among"].isin(SHARES)].to_dict("records")
+    ]
+    return {"chargebacks won": "; ".join(said)} if said else {}
 
 
 def _families(ledger: Ledger) -> dict[str, object]:

@@ -9,7 +9,8 @@ import pytest
 
 from features import Ledger
 from features.kernel import DAY
-from pipelines.audit import Audit, Judged, audited, won_in_short
+from pipelines.audit import Audit, Judged, audited
+from pipelines.check import won
 from pipelines.learning import Cases, cases
 from pipelines.report import Page, html
 
@@ -114,6 +115,6 @@ def test_the_tables_are_plain_json_without_nan() -> None:
 
 @pytest.mark.parametrize("endings", [True, False])
 def test_what_is_won_is_told_in_short_with_its_denominator(endings: bool) -> None:
-    told = won_in_short(market(endings), 99 * DAY)
-    line = "50.00 % [40.38 %, 59.62 %] of 100 all chargebacks, 0.00 % not yet ended"
+    told = won(market(endings))
+    line = "50.0 % [40.4 %, 59.6 %] of 100 all chargebacks, 0.0 % not yet ended"
     assert told == ({"chargebacks won": line} if endings else {})

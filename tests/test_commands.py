@@ -222,7 +222,7 @@ def _aliases(tracking: str) -> dict[str, str]:
 def test_check_tells_rows_spans_and_what_a_ledger_can_support(full: Path, tables: Tables) -> None:
     ran = run("check", full, "--json")
     closing = ran.closing
-    won = r"[\d.]+ % \[.+\] of \d+ contested and ended, without withdrawn, 0.00 % not yet ended; .+ not yet ended"
+    won = r"[\d.]+ % \[.+\] of \d+ contested and ended, without withdrawn, 0.0 % not yet ended; .+ not yet ended"
     assert re.fullmatch(won, str(closing["chargebacks won"]))
     assert list(closing) == [*TABLES, "chargebacks won", *ASKED, *(f"signals of {family.name}" for family in FAMILIES)]
     assert closing["orders"] == "3,000 rows, 2024-01-01 to 2025-02-03, 0 bad"

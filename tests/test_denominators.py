@@ -50,7 +50,16 @@ def test_a_contested_chargeback_ends_at_the_first_ending_after_its_defence() -> 
 
 @pytest.mark.parametrize(
     ("as_of", "won", "late"),
-    [(11, "", ""), (21, "c", ""), (23, "c", "e"), (26, "c", "c"), (40, "c", "c"), (41, "cew", "c"), (46, "cew", "cew")],
+    [
+        (11, "", ""),
+        (20, "", ""),
+        (21, "c", ""),
+        (23, "c", "e"),
+        (26, "c", "c"),
+        (40, "c", "c"),
+        (41, "cew", "c"),
+        (46, "cew", "cew"),
+    ],
 )
 def test_only_what_was_known_by_then_counts(as_of: int, won: str, late: str) -> None:
     assert (told(as_of)["won"], told(as_of)["late"]) == (won, late)
