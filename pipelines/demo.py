@@ -68,7 +68,7 @@ DRAWN: Final = {
 COMMANDS: Final = """redress import mapping.sql --source downloads --out ledger
 redress check ledger
 redress train chargeback_risk --ledger ledger --as-of 2025-05-25
-redress backtest chargeback_risk --ledger ledger --to 2025-02-24 --folds 3 --test 45d
+redress backtest chargeback_risk --ledger ledger --to 2025-02-23 --folds 3 --test 45d
 redress score chargeback_risk --ledger ledger --from 2025-05-25 --to 2025-06-24 --reasons \\
     --model models:/chargeback_risk@champion --out scores.parquet"""
 
