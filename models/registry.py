@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from features import RedressError
 from models.explain import scored
 from models.fit import Model, load
+from models.promotion import Verdict
 
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
@@ -84,18 +86,19 @@ def reach(tracking: str) -> None:
 
 def register(
     model: Model,
+    verdict: Verdict,
     *,
     tracking: str,
     example: pd.DataFrame,
     parameters: Mapping[str, object],
     metrics: Mapping[str, float],
     files: Sequence[Path] = (),
-    champion: bool = False,
+    says: str = "",
 ) -> Registered:
-    """Logs a model with its parameters, metrics, files and folders, and registers it under its question's name.
+    """Logs a model with its parameters, metrics, verdict, files and folders, and registers it under its question's name.
 
-    The first version becomes the champion and a later one the challenger, unless it is told to be `champion`; the one
-    before is then the challenger. Raises RedressError when the tracking server cannot be used.
+    A promoted one becomes the champion and the one before it the challenger; any other the challenger. `says` describes the
+    version. Raises RedressError when the tracking server cannot be used; then neither version nor alias is left.
     """
     question = str(model.card["question"])
     _quiet()
@@ -104,23 +107,31 @@ def register(
         mlflow.set_experiment(experiment_id=_experiment(question, tracking))
         with mlflow.start_run() as run, tempfile.TemporaryDirectory() as scratch:
             mlflow.log_params(dict(parameters))
-            mlflow.log_metrics(dict(metrics))
+            mlflow.log_metrics(dict(metrics) | verdict.metrics())
+            mlflow.log_dict(verdict.to_json(), "gate.json")
             for path in files:
                 mlflow.log_artifact(str(path))
-            logged = mlflow.pyfunc.log_model(
-                name=question,
-                python_model=str(_written(Path(scratch) / "served.py", CODE)),
-                artifacts={"model": str(_saved(model, Path(scratch) / "model"))},
-                code_paths=[str(_copied(package, Path(scratch))) for package in ("features", "models")],
-                signature=infer_signature(example, scored(model, example)),
-                input_example=example,
-                pip_requirements=[f"{name}=={version(name)}" for name in REQUIRED],
-            )
-            made = _version(MlflowClient(), question, logged.model_uri, run.info.run_id)
-            alias = _alias(MlflowClient(), question, made, champion)
+            uri = _logged(model, question, example, Path(scratch))
+            tags = {"promotion": verdict.outcome, "promotion_because": verdict.says}
+            mlflow.set_tags(tags)
+            made, alias = _entered(question, uri, run.info.run_id, tags, says, verdict.promoted)
             return Registered(f"models:/{question}@{alias}", int(made), alias, run.info.run_id)
     except UNUSABLE as error:
         raise _unusable(tracking, error) from None
+
+
+def _logged(model: Model, question: str, example: pd.DataFrame, scratch: Path) -> str:
+    """The URI of a model logged as code and text."""
+    logged = mlflow.pyfunc.log_model(
+        name=question,
+        python_model=str(_written(scratch / "served.py", CODE)),
+        artifacts={"model": str(_saved(model, scratch / "model"))},
+        code_paths=[str(_copied(package, scratch)) for package in ("features", "models")],
+        signature=infer_signature(example, scored(model, example)),
+        input_example=example,
+        pip_requirements=[f"{name}=={version(name)}" for name in REQUIRED],
+    )
+    return str(logged.model_uri)
 
 
 def _experiment(question: str, tracking: str) -> str:
@@ -133,21 +144,54 @@ def _experiment(question: str, tracking: str) -> str:
     return str(mlflow.create_experiment(question, artifact_location=beside))
 
 
-def _version(client: MlflowClient, question: str, uri: str, run: str) -> str:
-    """Registers a version; MLflow's own call for this prints."""
-    if not client.search_registered_models(f"name = '{question}'"):
-        client.create_registered_model(question)
-    return str(client.create_model_version(question, uri, run).version)
+def _entered(question: str, uri: str, run: str, tags: Mapping[str, str], says: str, promoted: bool) -> tuple[str, str]:
+    """Registers a version (MLflow's own call prints) and gives it its alias: both, or when a step fails neither."""
+    client = MlflowClient()
+    with ExitStack() as undo:
+        if not client.search_registered_models(f"name = '{question}'"):
+            client.create_registered_model(question)
+            undo.callback(client.delete_registered_model, question)
+        before = dict(client.get_registered_model(question).aliases)
+        made = str(client.create_model_version(question, uri, run, tags=dict(tags), description=says).version)
+        undo.callback(client.delete_model_version, question, made)
+        for alias, whose in _aliases(before, made, promoted).items():
+            undo.callback(_alias, client, question, alias, before.get(alias))
+            _alias(client, question, alias, whose)
+        undo.pop_all()
+    return made, CHAMPION if promoted else CHALLENGER
 
 
-def _alias(client: MlflowClient, question: str, made: str, champion: bool) -> str:
-    """Gives the new version its alias, and the champion before it the one of challenger if it is replaced."""
-    before = client.get_registered_model(question).aliases.get(CHAMPION)
-    alias = CHAMPION if champion or before is None else CHALLENGER
-    if alias == CHAMPION and before is not None:
-        client.set_registered_model_alias(question, CHALLENGER, str(before))
-    client.set_registered_model_alias(question, alias, made)
-    return alias
+def _aliases(before: Mapping[str, str], made: str, promoted: bool) -> dict[str, str]:
+    """The aliases that a new version changes, in an order in which there is a champion at every moment.
+
+    >>> _aliases({"champion": "1"}, "2", promoted=True)
+    {'challenger': '1', 'champion': '2'}
+    """
+    if not promoted:
+        return {CHALLENGER: made}
+    return ({CHALLENGER: str(before[CHAMPION])} if CHAMPION in before else {}) | {CHAMPION: made}
+
+
+def _alias(client: MlflowClient, question: str, alias: str, whose: str | None) -> None:
+    """Points an alias to a version, or takes it away."""
+    if whose is None:
+        client.delete_registered_model_alias(question, alias)
+    else:
+        client.set_registered_model_alias(question, alias, str(whose))
+
+
+def champion(question: str, *, tracking: str) -> str | None:
+    """The version that is the champion of a question, None when there is none."""
+    _quiet()
+    try:
+        mlflow.set_tracking_uri(tracking)
+        client = MlflowClient()
+        if not client.search_registered_models(f"name = '{question}'"):
+            return None
+        found = client.get_registered_model(question).aliases.get(CHAMPION)
+        return None if found is None else str(found)
+    except UNUSABLE as error:
+        raise _unusable(tracking, error) from None
 
 
 def opened(uri: str, *, tracking: str) -> Model:
@@ -158,9 +202,19 @@ def opened(uri: str, *, tracking: str) -> Model:
     try:
         mlflow.set_tracking_uri(tracking)
         with tempfile.TemporaryDirectory() as scratch:
-            return load(Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch)) / "artifacts" / "model")
+            return _loaded(
+                Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch)) / "artifacts" / "model", uri
+            )
     except UNUSABLE as error:
         raise _unusable(tracking, error) from None
+
+
+def _loaded(folder: Path, uri: str) -> Model:
+    """The model in a directory; a fault names the URI that it came from."""
+    try:
+        return load(folder)
+    except RedressError as error:
+        raise RedressError(str(error).replace(str(folder), uri)) from None
 
 
 def _quiet() -> None:

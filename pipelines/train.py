@@ -14,12 +14,15 @@ from models import Model
 from models.evaluate import METRICS, Evaluation
 from models.fit import FEWEST, PARAMETERS
 from models.loss import kept
+from models.promotion import Verdict
 from models.registry import Registered, reach, register
 from models.sample import sampled
 from models.split import Labelled
 from pipelines.audit import Judged, audited
+from pipelines.card import card, command, write_card
 from pipelines.learning import Cases, Learnt, both, cases, explained, grown, ledger_section, measured, numbers
 from pipelines.opening import Said, moment, opened
+from pipelines.promotion import Tried, group_by_group, judged, overridden
 from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, write_plots, write_report
 from pipelines.signals import written
 from pipelines.tuning import Chosen, choose
@@ -27,6 +30,7 @@ from pipelines.tuning import Chosen, choose
 SLICE: Final = 0.2
 """Share of the mature askings, the latest, on which a model trained before them is measured."""
 MOST_TESTED: Final = 300_000
+LOGGED: Final = ("report.html", "evaluation.json", "plots", "card.md", "card.html")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Trial:
     sections: tuple[Section, ...]
     why: str = ""
     tested: tuple[Judged, ...] = ()
+    tried: Tried | None = None
 
 
 def train(
@@ -71,15 +76,21 @@ def train(
     chosen = choose(work, rows, learnt, _latest(work, data), n=tune, seed=seed, out=out, said=said)
     said("measuring on the latest mature slice")
     trial = _trial(work, data, rows, learnt, seed, chosen)
+    verdict = judged(work, trial.tried, tracking, seed)
+    verdict = overridden(verdict) if champion else verdict
     said("growing the model on all of them")
     model = grown(work.question, learnt, seed, chosen.setting)
     tried = {"settings_tried": tune, "setting": dict(chosen.setting)} if tune else {}
     model = replace(model, card=dict(model.card) | _card(work, until, trial) | tried)
     model.save(out / question)
     _report(out, work, data, trial, until, said)
+    slices = None if trial.tried is None else group_by_group(work, trial.tried, seed)
+    page = card(work, data, model, trial.evaluation, slices, verdict, command(work, ledger, start, until, seed))
+    write_card(out, page)
     said(f"registering with {tracking}")
-    made = _registered(model, learnt, out, tracking, champion)
-    return _closing(work, data, model, trial, out) | {"registered": f"{made.uri}, version {made.version}"}
+    made = _registered(model, verdict, learnt, out, tracking, page.lede[0])
+    closing = _closing(work, data, model, trial, out) | {"card": str(out / "card.html")}
+    return closing | {"registered": f"{made.uri}, version {made.version}", made.alias: verdict.says}
 
 
 def _until(ledger: Ledger, as_of: int | None, said: Said) -> int:
@@ -124,7 +135,8 @@ def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int, ch
     model = grown(work.question, train, seed, chosen.setting)
     evaluation, found = measured(model, work, train, test, rows[after], seed)
     tested = Judged(rows[after], test.frame, test.answer, found["model"], begin)
-    return Trial(evaluation, (*explained(model, test.frame, seed), *chosen.sections), tested=(tested,))
+    tried = Tried(rows[after], test, found["model"])
+    return Trial(evaluation, (*explained(model, test.frame, seed), *chosen.sections), tested=(tested,), tried=tried)
 
 
 def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
@@ -165,7 +177,7 @@ def _report(out: Path, work: Cases, data: Labelled, trial: Trial, until: int, sa
     write_plots(out / "plots", sections)
 
 
-def _registered(model: Model, learnt: Learnt, out: Path, tracking: str, champion: bool) -> Registered:
+def _registered(model: Model, verdict: Verdict, learnt: Learnt, out: Path, tracking: str, says: str) -> Registered:
     card = dict(model.card)
     metrics = card.pop("latest_slice")
     setting = card.pop("setting", {})
@@ -173,17 +185,18 @@ def _registered(model: Model, learnt: Learnt, out: Path, tracking: str, champion
     parameters = dict(PARAMETERS) | setting | card | {"signals": len(model.signals)}
     parameters |= {"slope": model.slope, "intercept": model.intercept}
     example = learnt.frame[list(model.columns)].head(3)
-    names = ["report.html", "evaluation.json", "plots"] + ["tuning.csv"] * ("settings_tried" in card)
+    names = [*LOGGED] + ["tuning.csv"] * ("settings_tried" in card)
     files = [path for name in names if (path := out / name).exists()]
     assert isinstance(metrics, dict)
     return register(
         model,
+        verdict,
         tracking=tracking,
         example=example,
         parameters=parameters,
         metrics=metrics,
         files=files,
-        champion=champion,
+        says=says,
     )
 
 
