@@ -83,7 +83,8 @@ READ: Final[Mapping[str, str]] = {
     ),
     "calibrated": (
         "Predicted less observed share of yes, with the interval that holds for all groups together, measured on "
-        "the latest mature slice. A group fails where the whole interval lies beyond the tolerance."
+        "the latest mature slice. A group fails where the whole interval lies beyond the tolerance; where "
+        "only its middle does, more answers will tell."
     ),
     "unharmed": (
         "Of a group's honest, the share among the most suspected 5 % of all askings: challenger less champion, "
@@ -91,6 +92,7 @@ READ: Final[Mapping[str, str]] = {
         "and by more than one point."
     ),
 }
+SHOWN: Final = ("rows", "champion", "challenger", "predicted", "observed", "difference", "tolerance")
 FORMS: Final[Mapping[str, str]] = {"rows": ",.0f", "log_loss": ".5f", "average_precision": ".4f"}
 
 
@@ -112,13 +114,13 @@ def card(
         _purpose(work),
         Section("What it must not be used for", (LIMITS[0], SELECTED[work.question.name], *LIMITS[1:])),
         *_numbers(evaluation, ASKED[work.question.name]),
-        *([] if slices is None else [_check(slices, READ["calibrated"])]),
+        *([] if slices is None else [_check(slices, (READ["calibrated"], f"{_capital(slices.says)}."))]),
         *_promotion(verdict, alias, work),
         _learnt_from(work),
         _maturity(work, data),
         _made(model, command),
     )
-    lede = (_lede(work, data), f"It is the {alias}: {verdict.says}.")
+    lede = (_lede(work, data), f"It is the {alias}. {_capital(verdict.says)}.")
     return Page(f"Model card: {work.question.name}", lede, (*facts, *measured), sections)
 
 
@@ -135,6 +137,7 @@ def _purpose(work: Cases) -> Section:
     rows = [
         ("asked", about.says),
         ("asked about", f"rows of {ASKED[about.name]}, at the moment they are known, or at any later one"),
+        *([("horizon", f"{work.horizon / DAY:g} days after the order")] if about.horizon else []),
         ("yes", about.yes),
         ("no", about.no),
         ("answer", "a calibrated probability, its log-odds by part (order, product, buyer, seller, …), and reasons"),
@@ -186,38 +189,41 @@ def _numbers(evaluation: Evaluation | None, asked: str) -> list[Section]:
 
 def _promotion(verdict: Verdict, alias: str, work: Cases) -> Iterator[Section]:
     """The checks at a glance, then the numbers of those that compare it with the champion."""
-    met = f" The champion that it met is version {verdict.champion}." if verdict.champion else ""
+    met = (f"The champion that it met is version {verdict.champion}.",) if verdict.champion else ()
+    says = () if verdict.checks and verdict.outcome != "overridden" else (f"{_capital(verdict.says)}.",)
     rows = tuple(
         (NAMES[check.name], _passed(check), Cell("", lines=(_capital(check.says),))) for check in verdict.checks
     )
     glance = Table(("", "verdict", "because"), rows) if rows else None
-    yield Section(f"Why it is the {alias}", (f"{_capital(verdict.outcome)}: {verdict.says}.{met}",), glance)
+    yield Section(f"Why it is the {alias}", (f"{_capital(verdict.outcome)}.", *says, *met), glance)
     low, about = HONEST[work.question.name] == YES, work.question
     harmed = f"Honest are those whose answer is “{about.yes if low else about.no}”"
     read = dict(
         READ, unharmed=f"{READ['unharmed']} {harmed}, suspected the {'lowest' if low else 'highest'} probabilities."
     )
-    yield from (_check(check, read[check.name]) for check in verdict.checks if check.name != "calibrated")
+    yield from (_check(check, (read[check.name],)) for check in verdict.checks if check.name != "calibrated")
 
 
 def _passed(check: Check) -> Cell:
     return Cell("", verdict="▲ yes" if check.passed else "▼ no", tone="better" if check.passed else "worse")
 
 
-def _check(check: Check, read: str) -> Section:
-    """A check with its numbers: the interval below the difference, and below the name of a group if it fails."""
-    shown = [name for name in next(iter(check.numbers.values())) if name not in ("low", "high", "held")]
+def _check(check: Check, prose: tuple[str, ...]) -> Section:
+    """A check with its numbers: the interval below the difference, and below the name of a group whether it may fail."""
+    shown = [name for name in SHOWN if name in next(iter(check.numbers.values()))]
     rows = tuple(
         (_held(whose, row), *(_cell(whose, name, row) for name in shown)) for whose, row in check.numbers.items()
     )
-    return Section(NAMES[check.name], (read, f"{_capital(check.says)}."), Table(("", *shown), rows))
+    return Section(NAMES[check.name], prose, Table(("", *shown), rows))
 
 
 def _held(whose: str, row: Mapping[str, float]) -> Cell:
-    held = row.get("held", 1.0)
-    return Cell(
-        _capital(whose.replace("_", " ")), verdict="" if held else "▼ beyond bounds", tone="" if held else "worse"
-    )
+    """A group's name, with a word where its number is beyond bounds: surely, or maybe."""
+    name = _capital(whose.replace("_", " "))
+    if not row.get("held", 1.0):
+        return Cell(name, verdict="▼ beyond bounds", tone="worse")
+    doubtful = abs(row["difference"]) > row.get("tolerance", np.inf)
+    return Cell(name, verdict="• perhaps beyond bounds" if doubtful else "", tone="undecided" if doubtful else "")
 
 
 def _cell(whose: str, name: str, row: Mapping[str, float]) -> Cell:
