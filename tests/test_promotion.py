@@ -62,18 +62,30 @@ def test_a_challenger_that_is_surely_better_is_promoted_and_the_numbers_are_told
     assert verdict.says.startswith("surely better: log loss differs from the champion's by −0.5878 [−0.5878, −0.5878]")
 
 
+def _guessed(right: int, wrong: int) -> Floats:
+    """A half for all but the first, of which so many are right with 0.7 and the next so many wrong."""
+    sure = np.where((np.arange(400) < right) == HALVES, 0.7, 0.3)
+    return np.where(np.arange(400) < right + wrong, sure, 0.5)
+
+
 @pytest.mark.parametrize(
     ("champion", "challenger"),
-    [((0.5,), (0.5,)), ((0.1, 0.9), (0.5,)), ((0.4, 0.6), (0.39, 0.61, 0.41, 0.59, 0.6, 0.4))],
+    [(said(0.5), said(0.5)), (said(0.1, 0.9), said(0.5)), (said(0.5), _guessed(13, 7))],
     ids=["the same", "worse", "better by chance"],
 )
-def test_a_challenger_that_is_not_surely_better_stays_one(
-    champion: tuple[float, ...], challenger: tuple[float, ...]
-) -> None:
-    verdict = gated(HALVES, said(*champion), said(*challenger))
+def test_a_challenger_that_is_not_surely_better_stays_one(champion: Floats, challenger: Floats) -> None:
+    verdict = gated(HALVES, champion, challenger)
     assert (verdict.outcome, verdict.promoted) == ("not promoted", False)
     assert verdict.says.startswith("not surely better: ")
     assert verdict.metrics()["gate_better"] == verdict.metrics()["gate_promoted"] == 0
+
+
+def test_more_of_the_same_guesses_are_surely_better() -> None:
+    right, wrong = np.log(0.5 / 0.7), np.log(0.5 / 0.3)
+    for n, promoted in ((1, False), (10, True)):
+        verdict = gated(HALVES, said(0.5), _guessed(15 * n, 5 * n))
+        assert verdict.checks[0].numbers["log_loss"]["difference"] == pytest.approx(n * (15 * right + 5 * wrong) / 400)
+        assert verdict.checks[0].passed == promoted
 
 
 def test_few_answers_of_one_kind_compare_nothing() -> None:
@@ -140,8 +152,8 @@ def _flags(n: int, *, new: int, others: int) -> Floats:
 
 @pytest.mark.parametrize(
     ("new", "others", "passed"),
-    [(10, 10, True), (20, 0, False), (0, 20, True), (11, 9, True)],
-    ids=["as before", "new buyers alone", "fewer of them", "one more"],
+    [(10, 10, True), (20, 0, False), (0, 20, True), (13, 7, True)],
+    ids=["as before", "new buyers alone", "fewer of them", "three more, as chance has it"],
 )
 def test_no_honest_group_may_surely_be_suspected_more_than_before(new: int, others: int, passed: bool) -> None:
     fresh = {"new buyers": np.arange(400) < 200}
