@@ -15,7 +15,7 @@ from typing import Final
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 import mlflow
 import pandas as pd
-from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR, MLFLOW_HTTP_REQUEST_MAX_RETRIES
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
@@ -30,6 +30,8 @@ CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
 UNUSABLE: Final = (MlflowException, SQLAlchemyError, OSError, ImportError)
 """What a tracking server, or its database, that cannot be used raises."""
+RETRIES: Final = "3"
+"""How often a tracking server that does not answer is asked again, unless MLflow is told otherwise: seconds, not minutes."""
 CODE: Final = '''"""A redress model as MLflow serves it: frames of signals in, probability and the parts of its log-odds out."""
 
 import mlflow
@@ -222,12 +224,17 @@ def _quiet() -> None:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     os.environ[str(MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.name)] = "false"
+    os.environ.setdefault(str(MLFLOW_HTTP_REQUEST_MAX_RETRIES.name), RETRIES)
 
 
 def _unusable(tracking: str, error: Exception) -> RedressError:
-    return RedressError(
-        f"tracking {tracking}: want a model registry, got {str(error).splitlines()[0]}; check --tracking"
-    )
+    """The fault in one line; of a server that does not answer, what was asked and the last reason."""
+    says = str(error).splitlines()[0]
+    asked, failed, why = says.partition(" failed with exception ")
+    if failed:
+        reason = why.rpartition(": ")[2].rstrip("\"')")
+        says = f"no answer to an {asked} ({reason})"
+    return RedressError(f"tracking {tracking}: want a model registry, got {says}; check --tracking")
 
 
 def _written(path: Path, text: str) -> Path:

@@ -29,13 +29,14 @@ SHOWN: Final = 24
 class Judged:
     """Askings that a model was tested on: positions `rows`, their signals and answers, its probabilities.
 
-    `known_by` is the moment before which it knew what it knew.
+    `rate` is the share of yes among what it had learnt from, `known_by` the moment before which it knew that.
     """
 
     rows: Int
     frame: pd.DataFrame
     answer: Answer
     probability: Float
+    rate: float
     known_by: int
 
 

@@ -157,6 +157,11 @@ def _compromised(work: Cases, fold: Fold, which: Int) -> Flag:
     return np.asarray((asking >= 0) & (first[asking] < midnight), np.bool_)
 
 
+def _tested(walk: Walk) -> Judged:
+    said, rate = walk.probabilities["model"], float(walk.probabilities["constant"][0])
+    return Judged(walk.rows, walk.test.frame, walk.test.answer, said, rate, walk.fold.test_from)
+
+
 def _pooled(work: Cases, walks: list[Walk], seed: int) -> Evaluation:
     """All folds' tests as one, for the predictors that every fold has."""
     names = [name for name in walks[0].probabilities if all(name in walk.probabilities for walk in walks)]
@@ -210,7 +215,7 @@ def _means_section(walks: list[Walk]) -> Section:
 
 def _told(out: Path, work: Cases, walks: list[Walk], pooled: Evaluation, said: Said) -> dict[str, object]:
     last = walks[-1]
-    tested = [Judged(w.rows, w.test.frame, w.test.answer, w.probabilities["model"], w.fold.test_from) for w in walks]
+    tested = [_tested(walk) for walk in walks]
     audit = audited(work, tested, work.ledger.last_at + 1, said)
     data = work.labelled(work.ledger.last_at + 1)
     first, end = moment(walks[0].fold.test_from)[:16], moment(last.fold.test_to)[:16]

@@ -71,15 +71,15 @@ LIMITS: Final = (
     "nothing about a real marketplace.",
 )
 NAMES: Final[Mapping[str, str]] = {
-    "better": "Is it better than the champion?",
+    "better": "Is it surely better?",
     "calibrated": "Is it calibrated in every large group?",
     "unharmed": "Is it as fair to the honest of every group?",
 }
 READ: Final[Mapping[str, str]] = {
     "better": (
         "The challenger is here the same recipe, trained on what was known when the latest mature slice began. "
-        "Challenger less champion on the same askings, with the 95 % interval of the difference. Less log loss "
-        "and more average precision are better; the first decides."
+        "Its numbers less those of the champion, or of the base rate where there is none, on the same askings, with the "
+        "95 % interval of the difference. Less log loss and more average precision are better; the first decides."
     ),
     "calibrated": (
         "Predicted less observed share of yes, with the interval that holds for all groups together, measured on "

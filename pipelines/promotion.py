@@ -1,6 +1,6 @@
 """The job of promotion: the champion and a challenger asked about what neither has learnt from, group by group."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,12 +9,13 @@ import pandas as pd
 
 from features import RedressError
 from features.kernel import DAY, Flag, Int
-from models import Model
+from models import Model, evaluate
 from models.evaluate import EPOCH
 from models.fit import Float
-from models.promotion import HONEST, Check, Draws, Verdict, calibrated, gate
+from models.promotion import HONEST, Check, Draws, Verdict, better, calibrated, gate
 from models.registry import champion, opened
-from pipelines.learning import Cases, Learnt
+from pipelines.audit import Judged
+from pipelines.learning import Cases
 
 SPLIT: Final = {
     "buyer_orders_count_ever": ("new buyers", "returning buyers", 1),
@@ -52,54 +53,57 @@ def _thirds(values: Float, whose: str) -> dict[str, Flag]:
     return {f"small {whose}": values <= low, f"middling {whose}": middle, f"large {whose}": values > high}
 
 
-@dataclass(frozen=True)
-class Tried:
-    """What a challenger, trained before the askings `rows`, says of them, and what became of these."""
-
-    rows: Int
-    test: Learnt
-    probability: Float
-
-    def where(self, kept: Flag) -> "Tried":
-        """Some of the rows alone."""
-        test = Learnt(self.test.frame[kept], self.test.answer[kept], self.test.weight[kept])
-        return Tried(self.rows[kept], test, self.probability[kept])
-
-
-def judged(work: Cases, tried: Tried | None, tracking: str, seed: int) -> Verdict:
+def judged(work: Cases, tried: Judged | None, tracking: str, seed: int) -> Verdict:
     """The verdict on a challenger beside the champion of its question, on what neither has learnt from."""
     version = champion(work.question.name, tracking=tracking)
     if version is None:
-        return Verdict("first", "no champion before it, so nothing to compare with")
+        return _first(work, tried, seed)
     if tried is None:
         return Verdict("not compared", "the latest mature slice has too few of one answer", champion=version)
     try:
         old = opened(f"models:/{work.question.name}/{version}", tracking=tracking)
-        fresh = tried.where(_unlearnt(old, work, tried.rows))
+        fresh = _some(tried, _unlearnt(old, work, tried.rows))
         said = _asked(old, work, fresh.rows) if len(fresh.rows) else fresh.probability
     except RedressError as error:
         return Verdict("not compared", f"the champion cannot be asked: {error}", champion=version)
     return replace(_gated(work, fresh, said, seed), champion=version)
 
 
-def _gated(work: Cases, tried: Tried, champion: Float, seed: int) -> Verdict:
+def _first(work: Cases, tried: Judged | None, seed: int) -> Verdict:
+    """The verdict on a first version: nothing to compare with, but what it is worth beside the base rate is told."""
+    says = "no champion before it, so nothing to compare with"
+    if tried is None:
+        return Verdict("first", f"{says}, and not measured")
+    rows, beside = tried.rows, {"challenger": tried.probability, "base rate": np.full(len(tried.rows), tried.rate)}
+    found = evaluate(tried.answer, beside, at=work.asks.at[rows], buyer=work.buyers(rows), seed=seed)
+    checks = better(found), group_by_group(work, tried, seed)
+    return Verdict("first", f"{says}; {checks[0].says}", checks)
+
+
+def _gated(work: Cases, tried: Judged, champion: Float, seed: int) -> Verdict:
     return gate(
-        tried.test.answer,
+        tried.answer,
         champion,
         tried.probability,
         at=work.asks.at[tried.rows],
         buyer=work.buyers(tried.rows),
-        groups=groups(tried.test.frame, work.question.amount),
+        groups=groups(tried.frame, work.question.amount),
         honest=HONEST[work.question.name],
         seed=seed,
     )
 
 
-def group_by_group(work: Cases, tried: Tried, seed: int) -> Check:
+def group_by_group(work: Cases, tried: Judged, seed: int) -> Check:
     """How a challenger is calibrated in each large group of what it was tried on."""
-    masks = groups(tried.test.frame, work.question.amount)
+    masks = groups(tried.frame, work.question.amount)
     draws = Draws(work.buyers(tried.rows), seed=seed)
-    return calibrated(tried.test.answer, tried.probability, masks, draws)
+    return calibrated(tried.answer, tried.probability, masks, draws)
+
+
+def _some(tried: Judged, kept: Flag) -> Judged:
+    """Some of the rows alone."""
+    answer, probability = tried.answer[kept], tried.probability[kept]
+    return replace(tried, rows=tried.rows[kept], frame=tried.frame[kept], answer=answer, probability=probability)
 
 
 def overridden(verdict: Verdict) -> Verdict:

@@ -22,7 +22,7 @@ from pipelines.audit import Judged, audited
 from pipelines.card import card, command, write_card
 from pipelines.learning import Cases, Learnt, both, cases, explained, grown, ledger_section, measured, numbers
 from pipelines.opening import Said, moment, opened
-from pipelines.promotion import Tried, group_by_group, judged, overridden
+from pipelines.promotion import group_by_group, judged, overridden
 from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, write_plots, write_report
 from pipelines.signals import written
 from pipelines.tuning import Chosen, choose
@@ -40,8 +40,7 @@ class Trial:
     evaluation: Evaluation | None
     sections: tuple[Section, ...]
     why: str = ""
-    tested: tuple[Judged, ...] = ()
-    tried: Tried | None = None
+    tested: Judged | None = None
 
 
 def train(
@@ -76,7 +75,7 @@ def train(
     chosen = choose(work, rows, learnt, _latest(work, data), n=tune, seed=seed, out=out, said=said)
     said("measuring on the latest mature slice")
     trial = _trial(work, data, rows, learnt, seed, chosen)
-    verdict = judged(work, trial.tried, tracking, seed)
+    verdict = judged(work, trial.tested, tracking, seed)
     verdict = overridden(verdict) if champion else verdict
     said("growing the model on all of them")
     model = grown(work.question, learnt, seed, chosen.setting)
@@ -84,7 +83,7 @@ def train(
     model = replace(model, card=dict(model.card) | _card(work, until, trial) | tried)
     model.save(out / question)
     _report(out, work, data, trial, until, said)
-    slices = None if trial.tried is None else group_by_group(work, trial.tried, seed)
+    slices = None if trial.tested is None else group_by_group(work, trial.tested, seed)
     page = card(work, data, model, trial.evaluation, slices, verdict, command(work, ledger, start, until, seed))
     write_card(out, page)
     said(f"registering with {tracking}")
@@ -134,9 +133,8 @@ def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int, ch
     train, test = (Learnt(learnt.frame[m], learnt.answer[m], learnt.weight[m]) for m in (before, after))
     model = grown(work.question, train, seed, chosen.setting)
     evaluation, found = measured(model, work, train, test, rows[after], seed)
-    tested = Judged(rows[after], test.frame, test.answer, found["model"], begin)
-    tried = Tried(rows[after], test, found["model"])
-    return Trial(evaluation, (*explained(model, test.frame, seed), *chosen.sections), tested=(tested,), tried=tried)
+    tested = Judged(rows[after], test.frame, test.answer, found["model"], float(found["constant"][0]), begin)
+    return Trial(evaluation, (*explained(model, test.frame, seed), *chosen.sections), tested=tested)
 
 
 def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
@@ -154,7 +152,7 @@ def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
 
 
 def _report(out: Path, work: Cases, data: Labelled, trial: Trial, until: int, said: Said) -> None:
-    audit = audited(work, trial.tested, until, said)
+    audit = audited(work, () if trial.tested is None else (trial.tested,), until, said)
     learnt = f"{data.counts['learnt from']:,} askings, {data.counts['yes']:,} yes"
     lede = [f"Trained on the answers known by {moment(until)[:16]} UTC: {learnt}."]
     sections, facts = list[Section](), tuple[tuple[str, str], ...]()

@@ -49,7 +49,7 @@ def judged(work: Cases, first: float, later: float) -> Judged:
     which = work.labelled(work.ledger.last_at + 1).which
     new = which % 2 == 1
     frame = pd.DataFrame({"buyer_orders_count_ever": np.where(new, 0.0, 9.0), "order_amount": 500.0 + which})
-    return Judged(which, frame, work.found.answer[which], np.where(new, first, later), 15 * DAY)
+    return Judged(which, frame, work.found.answer[which], np.where(new, first, later), 0.5, 15 * DAY)
 
 
 def found(first: float, later: float, *, endings: bool = True) -> tuple[Audit, list[str]]:

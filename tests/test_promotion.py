@@ -22,8 +22,9 @@ from models.promotion import EVERYONE, Draws, Verdict, calibrated, gate, suspect
 from models.questions import YES
 from models.registry import register
 from pipelines.__main__ import parser
-from pipelines.learning import Learnt, cases
-from pipelines.promotion import Tried, groups, judged, overridden
+from pipelines.audit import Judged
+from pipelines.learning import cases
+from pipelines.promotion import groups, judged, overridden
 from pipelines.train import train
 
 Floats = NDArray[np.float64]
@@ -341,7 +342,8 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
 
 def test_a_challenger_that_learnt_what_the_champion_could_not_takes_its_place(market: Market) -> None:
     first, second = market.closings
-    assert first["champion"] == "no champion before it, so nothing to compare with"
+    says = "no champion before it, so nothing to compare with; not surely better: log loss differs from the base rate's by "
+    assert str(first["champion"]).startswith(says)
     assert str(second["champion"]).startswith("surely better: log loss differs from the champion's by −")
     assert market.aliases() == {"champion": "2", "challenger": "1"}
 
@@ -358,6 +360,7 @@ def test_the_verdict_is_logged_with_its_numbers(market: Market, tmp_path: Path) 
             "card.html",
             "card.md",
         }
+        assert run.data.metrics["gate_better"] == float(outcome == "promoted")
     assert run.data.metrics["gate_better_log_loss_high"] < 0
     assert run.data.metrics["gate_calibrated"] == run.data.metrics["gate_unharmed"] == 1
     told = Path(market.client.download_artifacts(run.info.run_id, "gate.json", str(tmp_path))).read_text()
@@ -399,8 +402,8 @@ def _judged(market: Market, horizon: int = HORIZON, tracking: str = "") -> Verdi
     work = cases(Ledger.open(market.ledger), RISK, start=None, stop=None, horizon=horizon)
     data = work.labelled(LATER)
     which, answer = data.which[-400:], data.answer[-400:]
-    test = Learnt(work.frame(which), answer, np.ones(len(which)))
-    return judged(work, Tried(which, test, np.where(answer == 1, 0.95, 0.05)), tracking or market.tracking, 0)
+    tried = Judged(which, work.frame(which), answer, np.where(answer == 1, 0.95, 0.05), 0.1, LATER)
+    return judged(work, tried, tracking or market.tracking, 0)
 
 
 def test_a_champion_that_learnt_the_askings_is_not_compared_on_them(market: Market) -> None:
