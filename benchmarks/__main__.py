@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks import ceiling, check, growth, handbook, kernel, learning, real, signals, simulate, whole
+from benchmarks import check, growth, handbook, kernel, learning, real, signals, simulate, whole, winning
 from benchmarks.command import ROOT
 from benchmarks.workbench import Workbench, machine
 
@@ -47,7 +47,7 @@ BENCHMARKS: Final = {
     "scoring": Benchmark(learning.scoring, "learning"),
     "check": Benchmark(check.check, "check"),
     "simulate": Benchmark(simulate.simulate, "simulate"),
-    "ceiling": Benchmark(ceiling.ceiling, "simulate"),
+    "winning": Benchmark(winning.winning, "winning"),
 }
 
 

@@ -19,8 +19,10 @@ from scipy.optimize import minimize
 from features import RedressError
 from features.credit import Prior
 from features.kernel import DAY, Int
+from models.linear import Linear, linear
 from models.questions import Answer
 from models.sample import sampled
+from models.terms import Term
 
 # OpenMP's threads spin while they wait for each other, which makes training tens of times slower as soon as the machine
 # has something else to do. It reads this once, when LightGBM loads it.
@@ -63,7 +65,7 @@ TRIED: Final = 200_000
 """Rows on either side of a trial at most, a sample of those there are."""
 BLANKED: Final = 0.01
 """Share of the rows that lack a signal in training at least, by chance if need be: what may cease to come is learnt without."""
-FORMAT: Final = 2
+FORMAT: Final = 3
 _SPREAD: Final = 0.3
 """How far a calibration's slope lies from 1 and its intercept from 0, as a standard deviation before the answers are seen."""
 
@@ -72,7 +74,8 @@ _SPREAD: Final = 0.3
 class Model:
     """Trees over named signals, calibrated by a straight line in log-odds, and a card that says where they come from.
 
-    If it `follows` a column of log-odds, the difference of that from its mean in training is added to what the trees say.
+    If it `follows` a column of log-odds, the difference of that from its mean in training is added to what the trees say;
+    where declared terms are `linear`, trees say what is beyond these, and there may be none.
     """
 
     trees: str
@@ -81,6 +84,7 @@ class Model:
     intercept: float = 0.0
     follows: tuple[str, float] | None = None
     card: Mapping[str, object] = field(default_factory=dict)
+    linear: Linear | None = None
 
     @cached_property
     def booster(self) -> lgb.Booster:
@@ -110,7 +114,7 @@ class Model:
     def logit(self, frame: pd.DataFrame) -> Float:
         """Calibrated log-odds (n,) of yes."""
         raw = self._run(frame, raw_score=True) if len(frame) else np.zeros(0)
-        return self.intercept + self.slope * (raw + self._followed(frame))
+        return self.intercept + self.slope * (raw + _start(frame, self.linear, self.follows))
 
     def predict_proba(self, frame: pd.DataFrame) -> Float:
         """Calibrated probabilities (n, 2) of no and of yes."""
@@ -120,12 +124,10 @@ class Model:
     def contributions(self, frame: pd.DataFrame) -> Float:
         """What each signal adds to the log-odds (n, signals + 1), last what is the same for all; rows sum to `logit`."""
         raw = self._run(frame, pred_contrib=True) if len(frame) else np.zeros((0, len(self.signals) + 1))
+        raw = raw if self.linear is None else raw + self.linear.contributions(frame, self.signals)
         added = self.slope * raw
-        added[:, -1] += self.intercept + self.slope * self._followed(frame)
+        added[:, -1] += self.intercept + self.slope * _start(frame, None, self.follows)
         return added
-
-    def _followed(self, frame: pd.DataFrame) -> Float:
-        return np.zeros(len(frame)) if self.follows is None else followed(frame, *self.follows)
 
     def save(self, folder: Path) -> None:
         """Writes `model.txt`, LightGBM's own format, and `model.json`, all the rest."""
@@ -137,12 +139,16 @@ class Model:
             "intercept": self.intercept,
             "follows": self.follows,
             "card": self.card,
+            "linear": self.linear and self.linear.to_json(),
         }
         (folder / "model.txt").write_text(self.trees)
         (folder / "model.json").write_text(json.dumps(rest | {"digest": _digest(self.trees, rest)}, indent=1) + "\n")
 
     def _run(self, frame: pd.DataFrame, *, raw_score: bool = False, pred_contrib: bool = False) -> Float:
-        found = self.booster.predict(self._matrix(frame), raw_score=raw_score, pred_contrib=pred_contrib)
+        matrix = self._matrix(frame)
+        if not self.trees:
+            return np.zeros((len(frame), len(self.signals) + 1) if pred_contrib else len(frame))
+        found = self.booster.predict(matrix, raw_score=raw_score, pred_contrib=pred_contrib)
         return np.asarray(found, np.float64)
 
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
@@ -193,7 +199,8 @@ def load(folder: str | Path) -> Model:
     if rest.pop("digest", None) != _digest(trees, rest):
         raise RedressError(f"{folder}: want model.txt and model.json as they were saved, got them edited; train again")
     follows = rest["follows"] and tuple(rest["follows"])
-    return Model(trees, tuple(rest["signals"]), rest["slope"], rest["intercept"], follows, rest["card"])
+    terms = rest["linear"] and Linear.from_json(rest["linear"])
+    return Model(trees, tuple(rest["signals"]), rest["slope"], rest["intercept"], follows, rest["card"], terms)
 
 
 def _digest(trees: str, rest: Mapping[str, object]) -> str:
@@ -209,6 +216,7 @@ def fit(
     parameters: Parameters | None = None,
     monotone: Mapping[str, int] | None = None,
     follows: str | None = None,
+    terms: Sequence[Term] = (),
     rounds: int = ROUNDS,
     patience: int = PATIENCE,
     seen: Callable[[int], object] | None = None,
@@ -218,8 +226,9 @@ def fit(
     Answers between 0 and 1 are how likely a yes is thought to be. The latest fifth of the rows says how many trees there are
     and gives the calibration, from trees that never saw it; then the trees are grown again on all rows. `monotone` says of
     signals by pattern, in which * stands for anything, that more of them never lowers (1) or never raises (-1) the
-    probability. The intercept `follows` a column of log-odds, if the frame has it, and no tree sees that. There are
-    `rounds` trees at most, and growing stops when `patience` of them brought nothing. `seen` hears of each tree. Raises
+    probability. The intercept `follows` a column of log-odds, if the frame has it, and no tree sees that. With `terms` a linear
+    model of these comes first, and trees beyond it are kept only if they say the latest fifth better than chance would. There
+    are `rounds` trees at most, and growing stops when `patience` of them brought nothing. `seen` hears of each tree. Raises
     RedressError unless both answers are there, and for an infinity.
     """
     if not len(answers) or answers.min() == answers.max():
@@ -228,17 +237,36 @@ def fit(
     signals = _varying(frame.drop(columns=follows or [], errors="ignore"))
     around = _mean(frame, follows)
     weight = np.ones(len(answers)) if weights is None else weights
-    base = 0.0 if around is None else _log_odds(float(np.average(answers, weights=weight)))
-    start = None if around is None else base + followed(frame, *around)
-    rows = _Rows(signals, np.array(frame[signals], np.float32), answers, weight, start)
-    finite(rows.matrix, signals)
+    matrix = np.array(frame[signals], np.float32)
+    finite(matrix, signals)
+    first, whole = _linears(frame[signals], answers, weight, terms, _start(frame, None, around))
+    base = 0.0 if around is None or whole else _log_odds(float(np.average(answers, weights=weight)))
+    starts = [base + _start(frame, some, around) if around or some else None for some in (first, whole)]
+    tried, rows = (_Rows(signals, matrix, answers, weight, start) for start in starts)
     chosen = {"seed": seed} | _constraints(signals, monotone or {}) | dict(parameters or {})
     grown = partial(_tell, seen)
-    trees, slope, intercept = _trial(rows, chosen, rounds, patience, grown)
-    blanked(rows.matrix, seed)
-    booster = _grown(rows, chosen, trees, [grown])
-    card = {"rows": len(answers), "yes": round(float(answers.sum())), "rounds": trees, "seed": seed}
-    return Model(booster.model_to_string(), tuple(signals), slope, intercept + slope * base, around, card)
+    most, slope, intercept = _trial(tried, chosen, rounds, patience, grown, alone=whole is not None)
+    blanked(matrix, seed)
+    trees = _grown(rows, chosen, most, [grown]).model_to_string() if most else ""
+    card = {"rows": len(answers), "yes": round(float(answers.sum())), "rounds": most, "seed": seed}
+    return Model(trees, tuple(signals), slope, intercept + slope * base, around, card, whole)
+
+
+def _linears(
+    frame: pd.DataFrame, answers: Answer | Float, weights: Float, terms: Sequence[Term], start: Float
+) -> tuple[Linear | None, Linear | None]:
+    """Linear models of the terms, on all rows but the latest slice and on all; none without terms that vary."""
+    whole = linear(frame, answers, terms, weights=weights, start=start)
+    cut = _cut(answers) or len(answers)
+    if not whole.terms:
+        return None, None
+    return linear(frame[:cut], answers[:cut], terms, weights=weights[:cut], start=start[:cut]), whole
+
+
+def _start(frame: pd.DataFrame, terms: Linear | None, follows: tuple[str, float] | None) -> Float:
+    """The log-odds (n,) that trees begin at: what the terms say, and how far what is followed is from its mean."""
+    said = np.zeros(len(frame)) if terms is None else terms.logit(frame)
+    return said if follows is None else said + followed(frame, *follows)
 
 
 def followed(frame: pd.DataFrame, name: str, mean: float) -> Float:
@@ -331,19 +359,32 @@ def _tell(seen: Callable[[int], object] | None, environment: object) -> None:
 
 
 def _trial(
-    rows: _Rows, chosen: Parameters, rounds: int, patience: int, grown: Callable[..., object]
+    rows: _Rows, chosen: Parameters, rounds: int, patience: int, grown: Callable[..., object], *, alone: bool
 ) -> tuple[int, float, float]:
-    """Number of trees, and slope and intercept of the calibration, from the latest slice; few trees as they are without one."""
+    """Number of trees, and slope and intercept of the calibration, from the latest slice; few trees as they are without one.
+
+    Where what they begin at can stand `alone`, there is none unless trees better it by more than a standard error;
+    likeliest on all rows, it is calibrated as it is.
+    """
     cut, seed = _cut(rows.answers), int(chosen["seed"])
     if cut is None:
-        return max(1, rounds // 10), 1.0, 0.0
+        return 0 if alone else max(1, rounds // 10), 1.0, 0.0
     early, late = (rows.take(side).some(seed) for side in (slice(cut), slice(cut, None)))
     stop: Callable[..., object] = lgb.early_stopping(patience, verbose=False)
     blanked(early.matrix, seed)
     booster = _grown(early, chosen, rounds, [stop, grown], late)
     raw = np.asarray(booster.predict(late.matrix, raw_score=True), np.float64)
     raw = raw if late.start is None else raw + late.start
+    if alone and late.start is not None and not _better(raw, late.start, late):
+        return 0, 1.0, 0.0
     return max(1, booster.best_iteration), *calibration(raw, late.answers, late.weights)
+
+
+def _better(raw: Float, plain: Float, late: _Rows) -> bool:
+    """Whether log-odds say the answers better than plainer ones by more than a standard error (Breiman et al. 1984)."""
+    loss = [np.logaddexp(0, z) - late.answers * z for z in (plain, raw)]
+    gain = late.weights * (loss[0] - loss[1])
+    return bool(gain.mean() > gain.std() / np.sqrt(len(gain)))
 
 
 def _cut(answers: Answer | Float) -> int | None:

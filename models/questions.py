@@ -11,6 +11,8 @@ from features import Ledger, RedressError
 from features.asking import Askings
 from features.background import NOT_YET, first_at, first_rows, first_rulings, is_ending, is_word
 from features.kernel import Flag, Int, positions
+from models.selection import Choice
+from models.terms import REASONS, WINNING, Term
 
 Answer = NDArray[np.int8]
 
@@ -50,7 +52,9 @@ class Question:
     With a `horizon` an asking is mature once that has passed since the row's own `at`, whatever came; without one, once it
     is as old as nearly all answers were when they came. `amount` is the signal of the money at stake; `history` those of
     past answers: how many yes, and those that add up to all; `follows` is that which a model's intercept follows; `monotone`
-    says of signals, by pattern, that more of them never lowers (1) or never raises (-1) the probability.
+    says of signals, by pattern, that more of them never lowers (1) or never raises (-1) the probability;
+    `terms` are what a linear model is made of before trees are grown; `choice` is how cases come to be answered, where that
+    is chosen.
     """
 
     name: str
@@ -62,8 +66,10 @@ class Question:
     no: str
     amount: str
     history: tuple[str, ...]
-    follows: str
+    follows: str | None
     monotone: Mapping[str, int] = field(default_factory=dict)
+    terms: tuple[Term, ...] = ()
+    choice: Choice | None = None
 
 
 MORE_EVIDENCE: Final[Mapping[str, int]] = {
@@ -108,6 +114,17 @@ def _won(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
     answer[of[rows]] = np.select([won, withdrawn], [YES, LEFT_OUT], NO)
     known_at[of[rows]] = endings.at[rows]
     return Answers(answer[asks.row], known_at[asks.row])
+
+
+def _contested(ledger: Ledger, as_of: int) -> Flag:
+    """Which chargebacks have a defence by then."""
+    defences, chosen = ledger.facts["representments"], np.zeros(len(ledger.facts["chargebacks"]), np.bool_)
+    chosen[defences.points["chargebacks"][defences.at < as_of]] = True
+    return chosen
+
+
+_BEFORE: Final = ("chargeback_amount", "chargeback_is_visa", "chargeback_is_mastercard", *REASONS)
+"""What a bank's notice says, by which it is chosen what to contest."""
 
 
 def _malicious(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
@@ -182,8 +199,10 @@ QUESTIONS: Final = {
                 "buyer_chargebacks_won_count_ever",
                 "buyer_chargebacks_lost_count_ever",
             ),
-            "platform_answers_log_odds_365d",
+            None,
             MORE_EVIDENCE,
+            WINNING,
+            Choice(_contested, _BEFORE),
         ),
     )
 }

@@ -118,6 +118,7 @@ def _walk(work: Cases, fold: Fold, exclude: str | None, seed: int, said: Said) -
     _both(expected, says + ", testing")
     said(f"fold {moment(fold.test_from)[:10]}: {len(answer):,} askings to learn from, {len(rows):,} to test on")
     work = work.known_by(fold.test_from)
+    weight = weight * work.standing(train_rows, fold.test_from, said)
     train = Learnt(work.frame(train_rows), answer[kept], weight)
     test = Learnt(work.frame(rows), expected, np.ones(len(rows)))
     model = grown(work.question, train, seed)

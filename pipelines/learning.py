@@ -21,8 +21,10 @@ from models.evaluate import METRICS, Evaluation
 from models.fit import Float, Parameters
 from models.questions import Answer, Answers, Question, answers, asked
 from models.rules import RULES
+from models.selection import selection
 from models.split import Labelled, labelled
 from pipelines import plots
+from pipelines.opening import Said
 from pipelines.report import Section, ranged, table
 from pipelines.signals import progress
 
@@ -55,6 +57,16 @@ class Cases:
         with progress(len(rows), "signals") as bar:
             return gathered(self.ledger, self.asks.take(rows), horizon=self.horizon, prior=self.prior, seen=bar.update)
 
+    def standing(self, rows: Int, as_of: int, said: Said) -> Float:
+        """How many cases each of the askings `rows` stands for where answers are of cases that were chosen before `as_of`."""
+        if self.question.choice is None:
+            return np.ones(len(rows))
+        found = selection(self.ledger, self.asks.take(rows), self.question.choice, as_of, horizon=self.horizon)
+        said(
+            f"chosen to be answered: {found.share:.1%}; weighted to stand for all, as {found.effective:,.0f} of one weight"
+        )
+        return found.weight
+
     def buyers(self, rows: Int) -> Int:
         """A code for the buyer of each asking, -1 where unknown."""
         orders = order_rows(self.ledger, ASKED[self.question.name])[self.asks.row][rows]
@@ -80,6 +92,7 @@ def grown(question: Question, learnt: "Learnt", seed: int, setting: Parameters |
             parameters=setting,
             monotone=question.monotone,
             follows=question.follows,
+            terms=question.terms,
             seen=bar.update,
         )
 

@@ -71,7 +71,7 @@ def train(
     said(
         f"learning from {data.counts['learnt from']:,} askings known by {moment(until)}, {data.counts['yes']:,} of them yes"
     )
-    rows, learnt = _learnt(work, data, seed)
+    rows, learnt = _learnt(work, data, seed, said)
     chosen = choose(work, rows, learnt, _latest(work, data), n=tune, seed=seed, out=out, said=said)
     said("measuring on the latest mature slice")
     trial = _trial(work, data, rows, learnt, seed, chosen)
@@ -110,14 +110,14 @@ def _latest(work: Cases, data: Labelled) -> int:
     return int(work.asks.at[data.which[-size]])
 
 
-def _learnt(work: Cases, data: Labelled, seed: int) -> tuple[Int, Learnt]:
+def _learnt(work: Cases, data: Labelled, seed: int, said: Said) -> tuple[Int, Learnt]:
     """Positions and signals of the rows to learn from: a sample of the older ones if they are many, all of the latest."""
     late = work.asks.at[data.which] >= _latest(work, data)
     early = np.flatnonzero(~late)
     kept, weight = sampled(data.answer[early], seed)
     rows = np.concatenate([early[kept], np.flatnonzero(late)])
-    frame = work.frame(data.which[rows])
-    return data.which[rows], Learnt(frame, data.answer[rows], np.concatenate([weight, np.ones(int(late.sum()))]))
+    which, weights = data.which[rows], np.concatenate([weight, np.ones(int(late.sum()))])
+    return which, Learnt(work.frame(which), data.answer[rows], weights * work.standing(which, data.as_of, said))
 
 
 def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int, chosen: Chosen) -> Trial:

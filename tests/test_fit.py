@@ -25,6 +25,9 @@ WIN = QUESTIONS["chargeback_win"]
 SEEN = [
     "chargeback_amount",
     "chargeback_for_fraud",
+    "order_scans_delivered_count",
+    "order_delivered_elsewhere_count",
+    "priors_qualifying_count",
     *(f"case_items_{kind}" for kind in EVIDENCE),
     *(f"case_evidence_by_{party}_count" for party in ("buyer", "seller", "carrier", "issuer", "platform")),
     *(f"case_{name}_set_missing" for name in ("weight", "delivery", "description", "terms", "identity", "remedy")),
@@ -195,7 +198,7 @@ def winning(defended: Tables) -> Model:
     found = answers(ledger, asks, 0).answer
     frame = signals(ledger, WIN.name, only=SEEN)[found >= 0].reset_index(drop=True)
     assert len(frame) > 200
-    return fit(frame, found[found >= 0], monotone=WIN.monotone)
+    return fit(frame, found[found >= 0], monotone=WIN.monotone, terms=WIN.terms)
 
 
 def brought(made: Tables, kinds: tuple[str, ...]) -> Tables:
