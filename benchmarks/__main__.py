@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks import check, growth, handbook, kernel, learning, real, signals, simulate, whole, winning
+from benchmarks import check, growth, handbook, kernel, labels, learning, real, signals, simulate, whole, winning
 from benchmarks.command import ROOT
 from benchmarks.workbench import Workbench, machine
 
@@ -47,6 +47,7 @@ BENCHMARKS: Final = {
     "scoring": Benchmark(learning.scoring, "learning"),
     "check": Benchmark(check.check, "check"),
     "simulate": Benchmark(simulate.simulate, "simulate"),
+    "labels": Benchmark(labels.labels, "labels"),
     "winning": Benchmark(winning.winning, "winning"),
 }
 
@@ -63,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("names", nargs="*", metavar="NAME", help="a benchmark or a group; all of them without one")
     top.add_argument("--rows", type=int, help="orders of the made-up ledgers, in place of the full size")
     top.add_argument("--runs", type=int, default=3, help="turns that a median is taken over")
-    top.add_argument("--seeds", type=int, default=10, help="models that a median is taken over")
+    top.add_argument("--seeds", type=int, help="models or marketplaces taken together, in place of the full number")
     return top
 
 

@@ -12,13 +12,13 @@ from benchmarks.command import ROOT, Cost, redress
 
 @dataclass(frozen=True)
 class Workbench:
-    """One run: `folder` to work in, `data` with the public data, and how much to do; a `rows` of None is full size."""
+    """One run: `folder` to work in, `data` with the public data, and how much to do; `rows` or `seeds` of None: all."""
 
     folder: Path
     data: Path
     rows: int | None = None
     runs: int = 3
-    seeds: int = 10
+    seeds: int | None = None
     imported: dict[str, Cost] = field(default_factory=dict)
 
     def source(self, name: str) -> Path:

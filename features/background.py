@@ -164,7 +164,7 @@ class Background:
         of_order = self.codes("seller_id")[order_rows(self.ledger, "blocks")]
         return np.where(unnamed, of_order, self.alike("blocks", "seller_id", "seller_id")).astype(np.int32)
 
-    def _upheld(self, column: str, word: str) -> tuple[Code, Int]:
+    def upheld(self, column: str, word: str) -> tuple[Code, Int]:
         """The seller and the moment of each block upheld whose column says a word; none where the ledger has no blocks."""
         if not {"blocks", "releases"} <= self.ledger.facts.keys():
             return np.zeros(0, np.int32), np.zeros(0, np.int64)
@@ -176,14 +176,14 @@ class Background:
     @cached_property
     def faked_at(self) -> Int:
         """When each seller (sellers + 1,) was first found to fake transactions."""
-        seller, at = self._upheld("cause", "false_transactions")
+        seller, at = self.upheld("cause", "false_transactions")
         sellers = len(self.facts("orders").codes("seller_id").values)
         return np.append(first_at(seller.astype(np.int64), at, sellers), NOT_YET)
 
     @cached_property
     def _guilt(self) -> tuple[Code, Int]:
         """Each time a seller's guilt became known, as far as the ledger tells: a release upheld, a ruling that found fault."""
-        seller, at = self._upheld("kind", "seller_integrity")
+        seller, at = self.upheld("kind", "seller_integrity")
         if {"disputes", "rulings"} <= self.ledger.facts.keys():
             rulings = self.facts("rulings")
             rows = np.flatnonzero(is_word(rulings.codes("fault"), "seller"))

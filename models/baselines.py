@@ -138,17 +138,18 @@ def logistic_regression(train: pd.DataFrame, yes: Floats, test: pd.DataFrame, *,
         return np.full(len(test), yes.mean())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline that is nearly converged is good enough
-        pipeline = _pipeline().fit(fitted[:, known], yes[rows], logisticregression__sample_weight=weight)
+        pipeline = regression().fit(fitted[:, known], yes[rows], logisticregression__sample_weight=weight)
     probability: Floats = pipeline.predict_proba(test[train.columns].to_numpy(np.float32)[:, known])[:, 1]
     return probability.astype(np.float64)
 
 
-def _pipeline() -> Pipeline:
+def regression(c: float = 1.0) -> Pipeline:
+    """Logistic regression that takes signals as they come, `c` being the inverse strength of its penalty."""
     return make_pipeline(
         FunctionTransformer(_signed_log),
         SimpleImputer(strategy="median"),
         StandardScaler(),
-        LogisticRegression(C=1.0, max_iter=300),
+        LogisticRegression(C=c, max_iter=300),
     )
 
 

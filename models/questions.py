@@ -12,6 +12,7 @@ from features.asking import Askings
 from features.background import NOT_YET, first_at, first_rows, first_rulings, is_ending, is_word
 from features.kernel import Flag, Int, positions
 from models.selection import Choice
+from models.sources import SAYING, Source
 from models.terms import REASONS, WINNING, Term
 
 Answer = NDArray[np.int8]
@@ -52,9 +53,9 @@ class Question:
     With a `horizon` an asking is mature once that has passed since the row's own `at`, whatever came; without one, once it
     is as old as nearly all answers were when they came. `amount` is the signal of the money at stake; `history` those of
     past answers: how many yes, and those that add up to all; `follows` is that which a model's intercept follows; `monotone`
-    says of signals, by pattern, that more of them never lowers (1) or never raises (-1) the probability;
-    `terms` are what a linear model is made of before trees are grown; `choice` is how cases come to be answered, where that
-    is chosen.
+    says of signals, by pattern, that more of them never lowers (1) or never raises (-1) the probability; `terms` are what a
+    linear model is made of before trees are grown; `choice` is how cases come to be answered, where that is chosen; `sources`
+    are those of the soft labels it is learnt from, if any.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Question:
     monotone: Mapping[str, int] = field(default_factory=dict)
     terms: tuple[Term, ...] = ()
     choice: Choice | None = None
+    sources: tuple[Source, ...] = ()
 
 
 MORE_EVIDENCE: Final[Mapping[str, int]] = {
@@ -184,6 +186,7 @@ QUESTIONS: Final = {
                 "buyer_found_honest_count_ever",
             ),
             "platform_answers_log_odds_365d",
+            sources=SAYING,
         ),
         Question(
             "chargeback_win",

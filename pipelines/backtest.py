@@ -19,7 +19,8 @@ from models.sample import sampled
 from models.split import Fold, folds, maturity_age
 from pipelines import plots
 from pipelines.audit import Judged, audited
-from pipelines.learning import Cases, Learnt, cases, explained, grown, judged, ledger_section, measured
+from pipelines.labelling import taught
+from pipelines.learning import Cases, Learnt, cases, explained, judged, ledger_section, measured
 from pipelines.opening import Said, moment, opened
 from pipelines.report import (
     Page,
@@ -121,9 +122,11 @@ def _walk(work: Cases, fold: Fold, exclude: str | None, seed: int, said: Said) -
     weight = weight * work.standing(train_rows, fold.test_from, said)
     train = Learnt(work.frame(train_rows), answer[kept], weight)
     test = Learnt(work.frame(rows), expected, np.ones(len(rows)))
-    model = grown(work.question, train, seed)
-    evaluation, probabilities = measured(model, work, train, test, rows, seed)
-    return Walk(fold, evaluation, rows, test, probabilities, tuple(explained(model, test.frame, seed)))
+    span = fold.train_from, fold.train_to
+    made = taught(work, train, fold.test_from, seed, naive=True, span=span)
+    evaluation, probabilities = measured(made.model, work, train, test, rows, seed, made.predicted(test.frame))
+    sections = (*explained(made.model, test.frame, seed), *made.sections)
+    return Walk(fold, evaluation, rows, test, probabilities, sections)
 
 
 def _within(at: Int, lo: int, hi: int) -> Flag:

@@ -1,5 +1,6 @@
 """What training and back-testing share: askings with their answers, the rows worth learning from, and how a model did."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -81,12 +82,17 @@ def cases(ledger: Ledger, question: str, *, start: int | None, stop: int | None,
     return Cases(ledger, about, horizon, asks, found, ledger.facts[ASKED[question]].at[asks.row])
 
 
-def grown(question: Question, learnt: "Learnt", seed: int, setting: Parameters | None = None) -> Model:
-    """A model fitted on rows, with a bar for the trees; `setting` are LightGBM parameters in place of our own."""
+def grown(
+    question: Question, learnt: "Learnt", seed: int, setting: Parameters | None = None, soft: Float | None = None
+) -> Model:
+    """A model fitted on rows, with a bar for the trees.
+
+    `setting` are LightGBM parameters in place of our own, `soft` how probable a yes is in place of the answers.
+    """
     with tqdm(desc="trees", unit=" trees", delay=2, disable=None, leave=False) as bar:
         return fit(
             learnt.frame,
-            learnt.answer,
+            learnt.answer if soft is None else soft,
             weights=learnt.weight,
             seed=seed,
             parameters=setting,
@@ -118,10 +124,17 @@ class Learnt:
 
 
 def measured(
-    model: Model, work: Cases, train: Learnt, test: Learnt, rows: Int, seed: int
+    model: Model,
+    work: Cases,
+    train: Learnt,
+    test: Learnt,
+    rows: Int,
+    seed: int,
+    others: Mapping[str, Float] | None = None,
 ) -> tuple[Evaluation, dict[str, Float]]:
     """How a model does on the askings `rows` beside baselines fitted on what it learnt from, and all probabilities.
 
+    `others` are probabilities to show beside them.
     Baselines know no weights: where rows stand for others, they get a sample in which every row stands for as many.
     """
     names, question = list(model.signals), work.question
@@ -136,7 +149,7 @@ def measured(
         evidence=of_evidence(question.name, names),
         seed=seed,
     )
-    probabilities = {"model": model.predict_proba(test.frame)[:, 1]} | beside
+    probabilities = {"model": model.predict_proba(test.frame)[:, 1]} | dict(others or {}) | beside
     return judged(work, rows, test, probabilities, seed), probabilities
 
 

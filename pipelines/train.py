@@ -20,7 +20,8 @@ from models.sample import sampled
 from models.split import Labelled
 from pipelines.audit import Judged, audited
 from pipelines.card import card, command, write_card
-from pipelines.learning import Cases, Learnt, both, cases, explained, grown, ledger_section, measured, numbers
+from pipelines.labelling import taught
+from pipelines.learning import Cases, Learnt, both, cases, explained, ledger_section, measured, numbers
 from pipelines.opening import Said, moment, opened
 from pipelines.promotion import group_by_group, judged, overridden
 from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, write_plots, write_report
@@ -78,7 +79,7 @@ def train(
     verdict = judged(work, trial.tested, tracking, seed)
     verdict = overridden(verdict) if champion else verdict
     said("growing the model on all of them")
-    model = grown(work.question, learnt, seed, chosen.setting)
+    model = taught(work, learnt, until, seed, naive=False, setting=chosen.setting).model
     tried = {"settings_tried": tune, "setting": dict(chosen.setting)} if tune else {}
     model = replace(model, card=dict(model.card) | _card(work, until, trial) | tried)
     model.save(out / question)
@@ -131,10 +132,12 @@ def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int, ch
         why += f"{fewest} of one answer where {FEWEST} are wanted; a longer ledger can be measured."
         return Trial(None, chosen.sections, why)
     train, test = (Learnt(learnt.frame[m], learnt.answer[m], learnt.weight[m]) for m in (before, after))
-    model = grown(work.question, train, seed, chosen.setting)
-    evaluation, found = measured(model, work, train, test, rows[after], seed)
+    made = taught(work, train, begin, seed, naive=True, setting=chosen.setting)
+    others = made.predicted(test.frame)
+    evaluation, found = measured(made.model, work, train, test, rows[after], seed, others)
     tested = Judged(rows[after], test.frame, test.answer, found["model"], float(found["constant"][0]), begin)
-    return Trial(evaluation, (*explained(model, test.frame, seed), *chosen.sections), tested=tested)
+    sections = (*explained(made.model, test.frame, seed), *made.sections, *chosen.sections)
+    return Trial(evaluation, sections, tested=tested)
 
 
 def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:

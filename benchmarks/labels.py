@@ -1,0 +1,124 @@
+"""What the label model buys on simulated marketplaces, where the truth of all disputes is known to the measuring alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from benchmarks.workbench import Workbench, markdown
+from features import Ledger
+from features.asking import ASKED, askings, named_askings
+from features.kernel import DAY
+from models.questions import answers, asked
+from pipelines.labelling import FINDINGS, HONEST, RULING, naively, softened
+from pipelines.learning import Cases, Learnt, grown
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+QUESTION: Final = "malicious_dispute"
+ORDERS: Final = 300_000
+SEEDS: Final = 3
+HORIZON: Final = 120 * DAY
+LATER: Final = 7
+"""Days after its opening at which a dispute is asked about, when the parties have spoken."""
+LEARNT: Final = 0.6
+"""Share of the disputes, the earliest, that are learnt from."""
+SUSPECT: Final = 0.05
+"""Share of the disputes, the most suspected, among which honest buyers of faulty sellers are counted."""
+MODEL: Final = "label model"
+CEILING: Final = "true labels of the same disputes"
+WAY: Final = 0.9
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One marketplace: average precision and wronged buyers by labels, the base rate, and what the labels are worth."""
+
+    precision: dict[str, float]
+    wronged: dict[str, int]
+    base: float
+    auc: float
+    prior: float
+    share: float
+
+    def way(self, name: str) -> float:
+        """How far from the base rate to the ceiling."""
+        return (self.precision[name] - self.base) / (self.precision[CEILING] - self.base)
+
+
+def labels(bench: Workbench) -> str:
+    """Average precision on all disputes, by the truth, with labels of each kind; 90 % of the way to true labels."""
+    found = [_measured(_market(bench, seed), seed) for seed in range(1, 1 + (bench.seeds or SEEDS))]
+    rows = [_row(str(seed), one) for seed, one in enumerate(found, 1)]
+    names = list(found[0].precision)
+    mean = {name: float(np.mean([one.precision[name] for one in found])) for name in names}
+    base = float(np.mean([one.base for one in found]))
+    wronged = {name: float(np.mean([one.wronged[name] for one in found])) for name in names}
+    closing = [
+        {
+            "labels": name,
+            "average precision": mean[name],
+            "of the way": f"{(mean[name] - base) / (mean[CEILING] - base):.0%}",
+            "honest buyers of faulty sellers": wronged[name],
+            "target": f"{WAY:.0%}; under {wronged[RULING] / 2:.1f}" if name == MODEL else "",
+        }
+        for name in names
+    ]
+    return f"Average precision of each marketplace.\n\n{markdown(rows)}\n\nMean.\n\n{markdown(closing)}"
+
+
+def _row(seed: str, one: Measured) -> dict[str, object]:
+    worth = {"AUC of labels of the unexamined": one.auc, "class prior": one.prior, "true share": one.share}
+    return {"seed": seed, "base rate": one.base, **one.precision, "of the way": f"{one.way(MODEL):.0%}", **worth}
+
+
+def _market(bench: Workbench, seed: int) -> Path:
+    path = bench.folder / f"labels-{seed}"
+    bench.redress("simulate", "--out", path, "--orders", bench.rows or ORDERS, "--seed", seed)
+    return path
+
+
+def _measured(path: Path, seed: int) -> Measured:
+    """Learns from the earliest disputes, by what was known when the others began, and looks at all the others."""
+    work, hidden = _cases(path), pd.read_parquet(path / "truth" / "disputes.parquet").set_index("dispute_id")
+    asks = work.asks
+    cut = int(np.quantile(work.asked_at, LEARNT))
+    rows, tested = np.flatnonzero(asks.at < cut), np.flatnonzero(work.asked_at >= cut)
+    hidden = hidden.loc[asks.ids.to_pylist()]
+    yes, side = hidden["malicious"].to_numpy(np.bool_), hidden["side"].isin(("seller", "product")).to_numpy(np.bool_)
+    work = work.known_by(cut)
+    soft, frame = softened(work, rows, cut, seed), work.frame(tested)
+    told = {MODEL: soft.labels.malicious, CEILING: yes[rows].astype(np.float64)}
+    learnt = Learnt(soft.frame, soft.answer, np.ones(len(rows)))
+    made = {name: grown(work.question, learnt, seed, soft=one) for name, one in told.items()}
+    made |= naively(soft, work.question.follows, seed)
+    scores = {name: made[name].logit(frame) for name in (MODEL, FINDINGS, RULING, HONEST, CEILING)}
+    unseen = soft.answer < 0
+    return Measured(
+        {name: float(average_precision_score(yes[tested], s)) for name, s in scores.items()},
+        {name: _wronged(s, ~yes[tested] & side[tested]) for name, s in scores.items()},
+        float(yes[tested].mean()),
+        float(roc_auc_score(yes[rows][unseen], soft.labels.malicious[unseen])),
+        soft.labels.prior,
+        float(yes[rows].mean()),
+    )
+
+
+def _cases(path: Path) -> Cases:
+    """Every dispute, asked about some days after it was opened."""
+    ledger = Ledger.open(path)
+    own = askings(ledger, QUESTION)
+    later = pd.to_datetime(own.at + LATER * DAY, unit="us", utc=True)
+    asks = named_askings(ledger, QUESTION, pd.DataFrame({"ask_id": own.ids.to_pandas(), "at": later}))
+    found = answers(ledger, asks, HORIZON)
+    return Cases(ledger, asked(QUESTION), HORIZON, asks, found, ledger.facts[ASKED[QUESTION]].at[asks.row])
+
+
+def _wronged(score: Floats, honest: Flags) -> int:
+    """Honest buyers of faulty sellers or products among the most suspected."""
+    return int(honest[np.argsort(-score, kind="stable")[: int(SUSPECT * len(score))]].sum())

@@ -1,0 +1,163 @@
+"""Models that learn from soft labels where a question has sources for them, beside those that take one source at its word."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from features import RedressError
+from features.kernel import Flag, Int
+from models import Model, fit
+from models.fit import FEWEST, Float, Parameters
+from models.labels import Labels, Reliability, glimpsed, labels
+from models.questions import Answer
+from models.sample import MOST
+from models.sources import SAYING, VIEW, Votes, votes
+from pipelines.learning import Cases, Learnt, grown
+from pipelines.report import Section, table
+
+FINDINGS: Final = "findings = truth"
+RULING: Final = "ruling = truth"
+HONEST: Final = "unlabelled = honest"
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A model, the same learner taught by naive labels, and the soft labels it learnt from, if any."""
+
+    model: Model
+    naive: dict[str, Model] = field(default_factory=dict)
+    labels: Labels | None = None
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """What a report says of the labels."""
+        return () if self.labels is None else (sources_section(self.labels), view_section(self.labels))
+
+    def predicted(self, frame: pd.DataFrame) -> dict[str, Float]:
+        """Probabilities from naive labels."""
+        return {name: model.predict_proba(frame)[:, 1] for name, model in self.naive.items()}
+
+
+def taught(
+    work: Cases,
+    train: Learnt,
+    as_of: int,
+    seed: int,
+    *,
+    naive: bool,
+    span: tuple[int, int] | None = None,
+    setting: Parameters | None = None,
+) -> Taught:
+    """A model from what was known before `as_of`: of soft labels of all askings of a span, or of the answers in `train`.
+
+    With `naive`, the naive labels beside it. Where findings are too few to learn from, they are all there is.
+    """
+    told = train.answer
+    if not work.question.sources or min(int(told.sum()), int((1 - told).sum())) < FEWEST:
+        return Taught(grown(work.question, train, seed, setting))
+    rows = _rows(work, as_of if span is None else min(span[1], as_of), 0 if span is None else span[0], seed)
+    soft = softened(work, rows, as_of, seed)
+    model = grown(
+        work.question, Learnt(soft.frame, soft.answer, np.ones(len(rows))), seed, setting, soft=soft.labels.malicious
+    )
+    return Taught(model, naively(soft, work.question.follows, seed) if naive else {}, soft.labels)
+
+
+@dataclass(frozen=True)
+class Softened:
+    """Askings with what is known of them: signals, the finding of each (-1 without one), votes and soft labels."""
+
+    frame: pd.DataFrame
+    answer: Answer
+    said: Votes
+    labels: Labels
+
+
+def softened(work: Cases, rows: Int, as_of: int, seed: int) -> Softened:
+    """Soft labels of the askings `rows` from what was known before a moment."""
+    said = votes(work.ledger, work.asks.take(rows), as_of)
+    frame, answer = work.frame(rows), _found(work, rows, as_of)
+    return Softened(frame, answer, said, labels(said, glimpsed(frame, answer, seed=seed)))
+
+
+def _rows(work: Cases, stop: int, start: int, seed: int) -> Int:
+    """Positions of the askings of a span, of very many a sample."""
+    rows = np.flatnonzero((work.asks.at >= start) & (work.asks.at < stop))
+    if len(rows) <= MOST:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, MOST, replace=False))
+
+
+def _found(work: Cases, rows: Int, as_of: int) -> Answer:
+    """The finding of each asking as it stood before a moment, -1 without one, or with one older than the asking."""
+    found = work.found.as_of(as_of)
+    known = (found.known_at < as_of) & (found.known_at >= work.asks.at)
+    return np.where(known, found.answer, -1)[rows].astype(np.int8)
+
+
+def naively(soft: Softened, follows: str | None, seed: int) -> dict[str, Model]:
+    """The learner taught by findings alone, by rulings as if they were the truth, and by all that is unlabelled as honest."""
+    officer = next(source for source in SAYING if source.name == "officer")
+    names = [word for word, _ in officer.words]
+    word, answer = soft.said.said["officer"], soft.answer
+    refused, granted = (_begins(names, outcome)[word] for outcome in ("refused", "granted"))
+    told = {
+        FINDINGS: (answer >= 0, answer == 1),
+        RULING: (refused | granted, refused),
+        HONEST: (np.ones(len(answer), np.bool_), answer == 1),
+    }
+    return {
+        name: model for name, (rows, yes) in told.items() if (model := _fitted(soft.frame, rows, yes, follows, seed))
+    }
+
+
+def _begins(names: list[str], outcome: str) -> Flag:
+    """Which words begin with an outcome; none does not."""
+    return np.array([*(name.startswith(outcome) for name in names), False])
+
+
+def _fitted(frame: pd.DataFrame, rows: Flag, yes: Flag, follows: str | None, seed: int) -> Model | None:
+    try:
+        return fit(frame[rows], yes[rows].astype(np.int8), follows=follows, seed=seed)
+    except RedressError:
+        return None
+
+
+def sources_section(found: Labels) -> Section:
+    """What each source is worth, and the class prior."""
+    n, malicious = found.audits
+    says = (
+        f"Few disputes are looked into, so the model learns from how probable malice is by all that was said of a dispute. "
+        f"Class prior {found.prior:.1%}; audits, which are random: {malicious:,} of {n:,} found malicious.",
+        "Sensitivity: how much of the malicious a source calls malicious, where it says anything; specificity: how much of "
+        "the rest it clears; in brackets 95 % intervals. Shares are counted over soft labels.",
+    )
+    return Section("What each source is worth", says, table(pd.DataFrame([_row(one) for one in found.reliability])))
+
+
+def _row(one: Reliability) -> dict[str, str]:
+    sides = {"sensitivity": one.sensitivity, "specificity": one.specificity}
+    shown = {name: f"{p:.2f} [{low:.2f}, {high:.2f}]" for name, (p, low, high) in sides.items()}
+    return {"source": one.source, "by": one.by.replace("_", " "), "askings": f"{one.n:,}"} | shown
+
+
+def view_section(found: Labels) -> Section:
+    """The three hypotheses over all askings, and how far reporters differ."""
+    means, likely = found.view.mean(axis=0), np.bincount(found.view.argmax(axis=1), minlength=len(VIEW))
+    rows = [
+        {"hypothesis": name, "share": f"{share:.1%}", "askings it is likeliest for": f"{int(n):,}"}
+        for name, share, n in zip(
+            ("buyer's malice", "seller's or product's fault", "carrier's or honest mistake"), means, likely, strict=True
+        )
+    ]
+    told = list(found.reporters.values())
+    ranged = f" from {min(told):.0%} to {max(told):.0%}" if told else ""
+    says = (
+        f"Each dispute's three rival explanations. Of what {len(told):,} sellers reported, the share that is malicious, drawn "
+        f"towards that of all, goes{ranged}."
+        if told
+        else "Each dispute's three rival explanations."
+    )
+    return Section("Three rival explanations", (says,), table(pd.DataFrame(rows)))
