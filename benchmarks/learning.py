@@ -24,9 +24,11 @@ RISK: Final = QUESTIONS["chargeback_risk"]
 
 def made(rows: int, seed: int = 0) -> tuple[pd.DataFrame, NDArray[np.int8]]:
     """Random signals by the names of real ones, a fifth of them gappy, and answers of which about 5 % are yes."""
-    names = [one.name for one in dictionary(RISK.name) if one.name != RISK.follows][:SIGNALS]
+    declared = [one for one in dictionary(RISK.name) if one.name != RISK.follows][:SIGNALS]
+    names, flags = [one.name for one in declared], [i for i, one in enumerate(declared) if one.unit == "0 or 1"]
     rng = np.random.default_rng(seed)
     matrix = rng.standard_normal((rows, SIGNALS), np.float32)
+    matrix[:, flags] = matrix[:, flags] > 0
     matrix[:, ::5][rng.random((rows, SIGNALS // 5), np.float32) < 0.3] = np.nan
     odds = -3.6 + matrix[:, 1] + 0.7 * matrix[:, 2] * matrix[:, 3] + 0.5 * np.abs(matrix[:, 4])
     return pd.DataFrame(matrix, columns=names), (rng.random(rows) < 1 / (1 + np.exp(-odds))).astype(np.int8)

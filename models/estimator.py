@@ -21,6 +21,7 @@ Signals = pd.DataFrame | ArrayLike
 BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "learning_rate": (1e-6, 1),
     "num_leaves": (2, 131_072),
+    "max_depth": (-1, 63),
     "min_data_in_leaf": (1, np.inf),
     "lambda_l2": (0, np.inf),
     "feature_fraction": (1e-6, 1),
@@ -56,7 +57,8 @@ class DisputeClassifier(ClassifierMixin, BaseEstimator):
         self,
         *,
         learning_rate: float = 0.05,
-        num_leaves: int = 31,
+        num_leaves: int = 15,
+        max_depth: int = 4,
         min_data_in_leaf: int | None = None,
         lambda_l2: float = 5.0,
         feature_fraction: float = 0.5,
@@ -69,6 +71,7 @@ class DisputeClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         self.learning_rate = learning_rate
         self.num_leaves = num_leaves
+        self.max_depth = max_depth
         self.min_data_in_leaf = min_data_in_leaf
         self.lambda_l2 = lambda_l2
         self.feature_fraction = feature_fraction
@@ -128,7 +131,15 @@ class DisputeClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     def _parameters(self) -> Parameters:
-        names = ("learning_rate", "num_leaves", "lambda_l2", "feature_fraction", "bagging_fraction", "min_data_in_leaf")
+        names = (
+            "learning_rate",
+            "num_leaves",
+            "max_depth",
+            "lambda_l2",
+            "feature_fraction",
+            "bagging_fraction",
+            "min_data_in_leaf",
+        )
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def _seed(self) -> int:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property, partial
@@ -46,7 +46,8 @@ PATIENCE: Final = 50
 PARAMETERS: Final[Parameters] = {
     "objective": "binary",
     "learning_rate": 0.05,
-    "num_leaves": 31,
+    "num_leaves": 15,
+    "max_depth": 4,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
@@ -55,7 +56,10 @@ PARAMETERS: Final[Parameters] = {
     "force_col_wise": True,
     "verbose": -1,
 }
-"""LightGBM parameters for rare events and few rows: small trees, each on part of the rows and of the signals."""
+"""LightGBM parameters for rare events and few rows: small trees, each on part of the rows and of the signals.
+
+Deeper ones foretell no better on what was tried, and take several times as long to explain.
+"""
 SMALLEST_LEAF: Final = (20, 100)
 """Rows in a leaf: a thousandth of all, within these bounds."""
 WORTH_THREADS: Final = 50_000_000
@@ -65,6 +69,12 @@ TRIED: Final = 200_000
 """Rows on either side of a trial at most, a sample of those there are."""
 BLANKED: Final = 0.01
 """Share of the rows that lack a signal in training at least, by chance if need be: what may cease to come is learnt without."""
+BAGS: Final = 10
+"""Models of resampled rows that training grows for intervals."""
+WIDE: Final = 1.645 * 2**0.5
+"""Standard errors on either side of a 90 % interval: at its best, shrinkage errs as much as chance does, and adds to it."""
+THIN: Final = 0.95
+"""A case is thinner than most where its standard error is beyond this share of those of the latest rows."""
 FORMAT: Final = 3
 _SPREAD: Final = 0.3
 """How far a calibration's slope lies from 1 and its intercept from 0, as a standard deviation before the answers are seen."""
@@ -75,7 +85,8 @@ class Model:
     """Trees over named signals, calibrated by a straight line in log-odds, and a card that says where they come from.
 
     If it `follows` a column of log-odds, the difference of that from its mean in training is added to what the trees say;
-    where declared terms are `linear`, trees say what is beyond these, and there may be none.
+    where declared terms are `linear`, trees say what is beyond these, and there may be none. `bags` are the same of rows
+    drawn with replacement, from which intervals come.
     """
 
     trees: str
@@ -85,6 +96,7 @@ class Model:
     follows: tuple[str, float] | None = None
     card: Mapping[str, object] = field(default_factory=dict)
     linear: Linear | None = None
+    bags: tuple["Model", ...] = ()
 
     @cached_property
     def booster(self) -> lgb.Booster:
@@ -121,6 +133,22 @@ class Model:
         yes = 1 / (1 + np.exp(-self.logit(frame)))
         return np.column_stack([1 - yes, yes])
 
+    def errors(self, frame: pd.DataFrame) -> Float:
+        """Standard error (n,) of the log-odds by chance alone: how far the bags are apart, NaN without any."""
+        if len(self.bags) < 2:
+            return np.full(len(frame), np.nan)
+        return np.asarray(np.std([bag.logit(frame) for bag in self.bags], axis=0, ddof=1))
+
+    def interval(self, frame: pd.DataFrame) -> Float:
+        """Lower and upper end (n, 2) of the probability of yes, 90 %; NaN without bags."""
+        away = WIDE * self.errors(frame)[:, None] * [-1.0, 1.0]
+        return np.asarray(1 / (1 + np.exp(-(self.logit(frame)[:, None] + away))))
+
+    def abstains(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Where (n,) too little is known to say: the standard error is larger than those of nearly all the latest rows."""
+        limit = self.card.get("thin_from")
+        return np.zeros(len(frame), np.bool_) if limit is None else self.errors(frame) > float(str(limit))
+
     def contributions(self, frame: pd.DataFrame) -> Float:
         """What each signal adds to the log-odds (n, signals + 1), last what is the same for all; rows sum to `logit`."""
         raw = self._run(frame, pred_contrib=True) if len(frame) else np.zeros((0, len(self.signals) + 1))
@@ -132,6 +160,7 @@ class Model:
     def save(self, folder: Path) -> None:
         """Writes `model.txt`, LightGBM's own format, and `model.json`, all the rest."""
         folder.mkdir(parents=True, exist_ok=True)
+        bags = [{"trees": bag.trees, "linear": bag.linear and bag.linear.to_json()} for bag in self.bags]
         rest = {
             "format": FORMAT,
             "signals": self.signals,
@@ -140,6 +169,7 @@ class Model:
             "follows": self.follows,
             "card": self.card,
             "linear": self.linear and self.linear.to_json(),
+            "bags": bags,
         }
         (folder / "model.txt").write_text(self.trees)
         (folder / "model.json").write_text(json.dumps(rest | {"digest": _digest(self.trees, rest)}, indent=1) + "\n")
@@ -200,7 +230,9 @@ def load(folder: str | Path) -> Model:
         raise RedressError(f"{folder}: want model.txt and model.json as they were saved, got them edited; train again")
     follows = rest["follows"] and tuple(rest["follows"])
     terms = rest["linear"] and Linear.from_json(rest["linear"])
-    return Model(trees, tuple(rest["signals"]), rest["slope"], rest["intercept"], follows, rest["card"], terms)
+    whole = Model(trees, tuple(rest["signals"]), rest["slope"], rest["intercept"], follows, rest["card"], terms)
+    bags = [(one["trees"], one["linear"] and Linear.from_json(one["linear"])) for one in rest["bags"]]
+    return replace(whole, bags=tuple(replace(whole, trees=text, linear=some) for text, some in bags))
 
 
 def _digest(trees: str, rest: Mapping[str, object]) -> str:
@@ -219,6 +251,7 @@ def fit(
     terms: Sequence[Term] = (),
     rounds: int = ROUNDS,
     patience: int = PATIENCE,
+    bags: int = 0,
     seen: Callable[[int], object] | None = None,
 ) -> Model:
     """A calibrated model of `answers` (n,), 1 for yes, from signals (n rows in time order; every float32 column is one).
@@ -228,8 +261,8 @@ def fit(
     signals by pattern, in which * stands for anything, that more of them never lowers (1) or never raises (-1) the
     probability. The intercept `follows` a column of log-odds, if the frame has it, and no tree sees that. With `terms` a linear
     model of these comes first, and trees beyond it are kept only if they say the latest fifth better than chance would. There
-    are `rounds` trees at most, and growing stops when `patience` of them brought nothing. `seen` hears of each tree. Raises
-    RedressError unless both answers are there, and for an infinity.
+    are `rounds` trees at most, and growing stops when `patience` of them brought nothing. For intervals, as many `bags`
+    are grown besides. `seen` hears of each tree. Raises RedressError unless both answers are there, and for an infinity.
     """
     if not len(answers) or answers.min() == answers.max():
         came = "none" if not len(answers) else f"{len(answers)} of {'yes' if answers[0] else 'no'} alone"
@@ -249,7 +282,36 @@ def fit(
     blanked(matrix, seed)
     trees = _grown(rows, chosen, most, [grown]).model_to_string() if most else ""
     card = {"rows": len(answers), "yes": round(float(answers.sum())), "rounds": most, "seed": seed}
-    return Model(trees, tuple(signals), slope, intercept + slope * base, around, card, whole)
+    model = Model(trees, tuple(signals), slope, intercept + slope * base, around, card, whole)
+    return model if bags < 2 else _bagged(model, frame, rows, terms, chosen, bags, grown)
+
+
+def _bagged(
+    model: Model,
+    frame: pd.DataFrame,
+    rows: "_Rows",
+    terms: Sequence[Term],
+    chosen: Parameters,
+    bags: int,
+    grown: Callable[..., object],
+) -> Model:
+    """The same with bags: each row counts as often as chance has it, the number of trees and the calibration stay."""
+    rng, made = np.random.default_rng(int(chosen["seed"])), list[Model]()
+    rounds = int(str(model.card["rounds"]))
+    around = _start(frame, None, model.follows)
+    for k in range(bags):
+        weight = rows.weights * rng.poisson(1.0, len(rows.weights))
+        some = model.linear and linear(frame, rows.answers, terms, weights=weight, start=around)
+        drawn = rows if some is None else replace(rows, start=_start(frame, some, model.follows))
+        there = np.flatnonzero(weight)
+        drawn = replace(drawn, weights=weight).take(there)
+        named = dict(chosen) | {"seed": int(chosen["seed"]) + k + 1}
+        trees = _grown(drawn, named, rounds, [grown]).model_to_string() if rounds else ""
+        made.append(replace(model, trees=trees, linear=some, card={}))
+    model = replace(model, bags=tuple(made))
+    latest = frame.tail(max(1, int(LATEST * len(frame)))).tail(TRIED // 10)
+    thin = float(np.quantile(model.errors(latest), THIN))
+    return replace(model, card=dict(model.card) | {"bags": bags, "thin_from": thin})
 
 
 def _linears(

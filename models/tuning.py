@@ -24,6 +24,7 @@ Splits = Sequence[tuple[Int, Int]]
 SPACE: Final[Space] = {
     "learning_rate": (0.02, 0.03, 0.05, 0.1),
     "num_leaves": (7, 15, 31, 63),
+    "max_depth": (3, 4, 6, -1),
     "min_data_in_leaf": (10, 20, 50, 100, 200),
     "lambda_l2": (0.5, 2.0, 5.0, 20.0),
     "feature_fraction": (0.2, 0.35, 0.5, 0.8),

@@ -49,6 +49,7 @@ def taught(
     naive: bool,
     span: tuple[int, int] | None = None,
     setting: Parameters | None = None,
+    bags: int = 0,
 ) -> Taught:
     """A model from what was known before `as_of`: of soft labels of all askings of a span, or of the answers in `train`.
 
@@ -56,11 +57,16 @@ def taught(
     """
     told = train.answer
     if not work.question.sources or min(int(told.sum()), int((1 - told).sum())) < FEWEST:
-        return Taught(grown(work.question, train, seed, setting))
+        return Taught(grown(work.question, train, seed, setting, bags=bags))
     rows = _rows(work, as_of if span is None else min(span[1], as_of), 0 if span is None else span[0], seed)
     soft = softened(work, rows, as_of, seed)
     model = grown(
-        work.question, Learnt(soft.frame, soft.answer, np.ones(len(rows))), seed, setting, soft=soft.labels.malicious
+        work.question,
+        Learnt(soft.frame, soft.answer, np.ones(len(rows))),
+        seed,
+        setting,
+        soft=soft.labels.malicious,
+        bags=bags,
     )
     return Taught(model, naively(soft, work.question.follows, seed) if naive else {}, soft.labels)
 

@@ -83,11 +83,17 @@ def cases(ledger: Ledger, question: str, *, start: int | None, stop: int | None,
 
 
 def grown(
-    question: Question, learnt: "Learnt", seed: int, setting: Parameters | None = None, soft: Float | None = None
+    question: Question,
+    learnt: "Learnt",
+    seed: int,
+    setting: Parameters | None = None,
+    soft: Float | None = None,
+    bags: int = 0,
 ) -> Model:
     """A model fitted on rows, with a bar for the trees.
 
-    `setting` are LightGBM parameters in place of our own, `soft` how probable a yes is in place of the answers.
+    `setting` are LightGBM parameters in place of our own, `soft` how probable a yes is in place of the answers; `bags` are
+    for intervals.
     """
     with tqdm(desc="trees", unit=" trees", delay=2, disable=None, leave=False) as bar:
         return fit(
@@ -99,6 +105,7 @@ def grown(
             monotone=question.monotone,
             follows=question.follows,
             terms=question.terms,
+            bags=bags,
             seen=bar.update,
         )
 

@@ -12,7 +12,7 @@ from features.asking import ASKED
 from features.kernel import DAY, Int
 from models import Model
 from models.evaluate import METRICS, Evaluation
-from models.fit import FEWEST, PARAMETERS
+from models.fit import BAGS, FEWEST, PARAMETERS
 from models.loss import kept
 from models.promotion import Verdict
 from models.registry import Registered, reach, register
@@ -79,7 +79,7 @@ def train(
     verdict = judged(work, trial.tested, tracking, seed)
     verdict = overridden(verdict) if champion else verdict
     said("growing the model on all of them")
-    model = taught(work, learnt, until, seed, naive=False, setting=chosen.setting).model
+    model = taught(work, learnt, until, seed, naive=False, setting=chosen.setting, bags=BAGS).model
     tried = {"settings_tried": tune, "setting": dict(chosen.setting)} if tune else {}
     model = replace(model, card=dict(model.card) | _card(work, until, trial) | tried)
     model.save(out / question)

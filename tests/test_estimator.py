@@ -70,7 +70,7 @@ def test_it_gives_what_the_model_gives(rows: Rows) -> None:
 def test_its_defaults_are_those_of_fit() -> None:
     defaults = DisputeClassifier().get_params()
     shared = defaults.keys() & PARAMETERS.keys()
-    assert len(shared) == 5
+    assert len(shared) == 6
     assert {name: defaults[name] for name in shared} == {name: PARAMETERS[name] for name in shared}
 
 
@@ -78,6 +78,7 @@ def test_every_parameter_reaches_the_trees(rows: Rows) -> None:
     changed = {
         "learning_rate": 0.2,
         "num_leaves": 3,
+        "max_depth": 2,
         "min_data_in_leaf": 60,
         "lambda_l2": 200.0,
         "feature_fraction": 1.0,

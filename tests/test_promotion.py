@@ -433,7 +433,7 @@ def _spoilt(path: Path, old: str, new: str) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('"format": 1', '"format": 2', "want a model of format 1, got 2; train again with this version"),
+        ('"format": 3', '"format": 4', "want a model of format 3, got 4; train again with this version"),
         ('"rounds"', '"trees"', "want model.txt and model.json as they were saved, got them edited; train again"),
     ],
 )
