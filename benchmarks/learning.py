@@ -12,9 +12,9 @@ from benchmarks.workbench import Workbench, markdown
 from features.dictionary import dictionary
 from models import Model, fit
 from models.explain import summed
-from models.fit import Float, blanked, sized
 from models.questions import QUESTIONS
 from models.telling import reasons
+from models.trees import Float, blanked, sized
 
 ROWS: Final = 1_000_000
 SIGNALS: Final = 200

@@ -77,12 +77,12 @@ def _lacking(wanted: int) -> Callable[..., Float]:
 
 
 DRAWN: Final = 50
-"""Answers that those of all time are worth beside those of a window."""
+"""Answers that those of all time are worth beside those of a window; fewer of all time tell of no rate."""
 
 
 def _log_odds(yes: Float, no: Float, ever: Float, never: Float) -> Float:
-    """Log-odds of a yes among the answers of a window and DRAWN more at the rate of all of them; NaN without any."""
-    rate = ratio(ever + 0.5, np.where(ever + never > 0, ever + never + 1, 0.0))
+    """Log-odds of a yes among the answers of a window and DRAWN more at the rate of all of them; NaN without as many."""
+    rate = ratio(ever + 0.5, np.where(ever + never >= DRAWN, ever + never + 1, 0.0))
     return np.log((yes + DRAWN * rate) / (no + DRAWN * (1 - rate)))
 
 

@@ -2,6 +2,7 @@
 
 from models.estimator import DisputeClassifier
 from models.evaluate import evaluate
-from models.fit import Model, fit, load
+from models.fit import fit
+from models.model import Model, load
 
 __all__ = ["DisputeClassifier", "Model", "evaluate", "fit", "load"]

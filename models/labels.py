@@ -17,9 +17,11 @@ from scipy.stats import beta
 from features.errors import RedressError
 from features.kernel import Code, Flag
 from models.baselines import regression
-from models.fit import Float, calibration, fit
+from models.calibration import calibration
+from models.fit import fit
 from models.questions import Answer
 from models.sources import SAYING, Source, Votes
+from models.trees import Float
 
 TRUST: Final = (0.95, 20.0)
 """How often an anchor is right, and how many findings that belief is worth."""

@@ -83,14 +83,22 @@ def cohorts(at: Int, found: Answers, as_of: int, age: int) -> pd.DataFrame:
     return table.assign(standing=np.select([table["due"] == 0, table["due"] < table["n"]], [NOT_DUE, PARTLY], DUE))
 
 
-def require_due(at: Int, start: int, stop: int, due: int, option: str) -> None:
-    """Raises RedressError when some of the askings of [start, stop) come at `due` or later, when answers are not yet due."""
-    young = int(((at >= max(start, due)) & (at < stop)).sum())
-    if young:
+YOUNG: Final = 0.05
+"""Share of a span's askings that may be too young: more, and what is left would no longer be that span."""
+
+
+def require_due(at: Int, start: int, stop: int, due: int, option: str) -> int:
+    """How many of the askings of [start, stop) come at `due` or later, when answers are not yet due; they leave tests.
+
+    Raises RedressError when they are more than YOUNG of the span.
+    """
+    asked, young = (int(((at >= since) & (at < stop)).sum()) for since in (start, max(start, due)))
+    if young > YOUNG * asked:
         raise RedressError(
-            f"{option}: want askings whose answers are due, those before {_told(due)}, got {young:,} not yet due "
+            f"{option}: want askings whose answers are due, those before {_told(due)}, got {young:,} of {asked:,} not yet due "
             f"before {_told(stop)}; end earlier or wait for their answers"
         )
+    return young
 
 
 def _told(t: int) -> str:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from features import RedressError
 from models.explain import scored
-from models.fit import Model, load
+from models.model import Model, load
 from models.promotion import Verdict
 
 CHAMPION: Final = "champion"
@@ -37,7 +37,7 @@ CODE: Final = '''"""A redress model as MLflow serves it: frames of signals in, p
 import mlflow
 import pandas
 from models.explain import scored
-from models.fit import load
+from models.model import load
 
 
 class Served(mlflow.pyfunc.PythonModel):

@@ -11,9 +11,10 @@ import pandas as pd
 
 from features.kernel import Int
 from models.explain import MOST, NONE, SLAB, Weighed, declared, weighed
-from models.fit import Float, Model
+from models.model import Model
 from models.questions import asked
 from models.reasons import REASONS, Reason
+from models.trees import Float
 
 TOLD: Final = ("reason_codes", "reasons", "reasons_seller", "reasons_buyer")
 """Names of the columns of reasons: their codes and the reviewer's lines, one for each, then what seller and buyer are told."""

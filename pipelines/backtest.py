@@ -12,11 +12,11 @@ from features.asking import ASKED
 from features.background import NOT_YET, order_rows
 from features.kernel import DAY, Flag, Int
 from models.evaluate import METRICS, Evaluation, Metric
-from models.fit import Float
 from models.maturity import require_due
 from models.questions import Answer
 from models.sample import sampled
 from models.split import Fold, folds, maturity_age
+from models.trees import Float
 from pipelines import plots
 from pipelines.audit import Judged, audited
 from pipelines.labelling import taught
@@ -70,7 +70,9 @@ def backtest(
         raise RedressError(f"{question}: want askings between --from and --to, got none; widen the span")
     due = _end(work)
     end = due if stop is None else stop
-    require_due(work.asks.at, int(work.asks.at[0]), end, due, "--to")
+    young = require_due(work.asks.at, end - test, end, due, "--to")
+    if young:
+        said(f"warning: answers are due for askings before {moment(due)} alone; {young:,} later ones leave the tests")
     spans = folds(end, n, train=train, gap=_gap(work, gap, end - n * test), test=test, start=int(work.asks.at[0]))
     if spans[0].test_from <= int(work.asks.at[0]):
         raise RedressError(

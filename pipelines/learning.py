@@ -19,11 +19,11 @@ from features.prior import prior
 from models import Model, evaluate, fit
 from models.baselines import baselines, of_evidence
 from models.evaluate import METRICS, Evaluation
-from models.fit import Float, Parameters
 from models.questions import Answer, Answers, Question, answers, asked
 from models.rules import RULES
 from models.selection import selection
 from models.split import Labelled, labelled
+from models.trees import Float, Parameters
 from pipelines import plots
 from pipelines.opening import Said
 from pipelines.report import Section, ranged, table

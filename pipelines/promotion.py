@@ -11,9 +11,9 @@ from features import RedressError
 from features.kernel import DAY, Flag, Int
 from models import Model, evaluate
 from models.evaluate import EPOCH
-from models.fit import Float
 from models.promotion import HONEST, Check, Draws, Verdict, better, calibrated, gate
 from models.registry import champion, opened
+from models.trees import Float
 from pipelines.audit import Judged
 from pipelines.learning import Cases
 

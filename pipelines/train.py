@@ -12,12 +12,13 @@ from features.asking import ASKED
 from features.kernel import DAY, Int
 from models import Model
 from models.evaluate import METRICS, Evaluation
-from models.fit import BAGS, FEWEST, PARAMETERS
+from models.fit import BAGS, FEWEST
 from models.loss import kept
 from models.promotion import Verdict
 from models.registry import Registered, reach, register
 from models.sample import sampled
 from models.split import Labelled
+from models.trees import PARAMETERS
 from pipelines.audit import Judged, audited
 from pipelines.card import card, command, write_card
 from pipelines.labelling import taught

@@ -685,7 +685,7 @@ def _lacking(wanted: int) -> Callable[..., Unknown]:
 
 
 def _log_odds(yes: int, no: int, ever: int, never: int) -> Unknown:
-    if not ever + never:
+    if ever + never < 50:
         return None
     rate = Fraction(2 * ever + 1, 2 * (ever + never + 1))
     return math.log((yes + 50 * rate) / (no + 50 * (1 - rate)))

@@ -478,8 +478,8 @@ def test_model_txt_is_lightgbm_s_own_format(shop: Shop, bare: Path, tmp_path: Pa
     frame = pd.read_parquet(tmp_path / "signals.parquet")
     booster = lightgbm.Booster(model_file=str(shop.model("bare") / "model.txt"))
     raw = np.asarray(booster.predict(frame[rest["signals"]].to_numpy(np.float32), raw_score=True))
-    follows, mean = rest["follows"]
-    raw += (frame[follows].astype(np.float64) - mean).fillna(0).to_numpy()
+    told = rest["follows"]
+    raw += told["pull"] * (frame[told["name"]].astype(np.float64) - told["mean"]).fillna(0).to_numpy()
     odds = rest["intercept"] + rest["slope"] * raw
     assert np.abs(1 / (1 + np.exp(-odds)) - found["probability"].to_numpy()).max() < 1e-12
 

@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from features import RedressError
 from models import DisputeClassifier, Model, fit
-from models.fit import PARAMETERS
+from models.trees import PARAMETERS
 
 QUICK = DisputeClassifier(rounds=20, min_data_in_leaf=5)
 

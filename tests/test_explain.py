@@ -13,10 +13,10 @@ from features.asking import ASKED, askings
 from features.kernel import DAY
 from models import Model, fit
 from models.explain import COLUMNS, GROUPS, LEAST, MOST, NONE, SLAB, grouped, parts, summed, weighed
-from models.fit import Float
 from models.questions import QUESTIONS, answers
 from models.reasons import REASONS, place
 from models.telling import TOLD, reasons
+from models.trees import Float
 from pipelines.marketplace import happen, world
 from pipelines.marketplace.ledger import tables
 

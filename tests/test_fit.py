@@ -15,7 +15,7 @@ from features.asking import askings
 from features.dictionary import dictionary
 from features.tables import EVIDENCE
 from models import Model, fit, load
-from models.fit import calibration
+from models.calibration import calibration
 from models.questions import QUESTIONS, Answer, answers
 from pipelines.marketplace import happen, world
 from pipelines.marketplace.ledger import tables
@@ -116,7 +116,7 @@ def test_answers_may_be_how_likely_a_yes_is_thought_to_be() -> None:
 def test_a_signal_that_ceases_to_come_leaves_the_usual_odds(
     blanked: float, near: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learner, "BLANKED", blanked)
+    monkeypatch.setattr("models.trees.BLANKED", blanked)
     rng = np.random.default_rng(5)
     known = rng.lognormal(size=4_000).astype(np.float32)
     frame = pd.DataFrame({"amount": 10 * known, "other": rng.normal(size=4_000)}).astype(np.float32)

@@ -116,8 +116,11 @@ def test_early_answers_of_the_young_are_not_counted() -> None:
 def test_an_evaluation_of_what_is_not_yet_due_is_declined() -> None:
     at = FEBRUARY + np.arange(5) * DAY
     due = FEBRUARY + 3 * DAY
-    require_due(at, FEBRUARY, due, due, "--to")
-    require_due(at, FEBRUARY, FEBRUARY + 9 * DAY, FEBRUARY + 5 * DAY, "--to")
-    sentence = r"^--to: want askings whose answers are due, those before 2024-02-04T00:00:00\+00:00, got 2 not yet due "
+    assert require_due(at, FEBRUARY, due, due, "--to") == 0
+    assert require_due(at, FEBRUARY, FEBRUARY + 9 * DAY, FEBRUARY + 5 * DAY, "--to") == 0
+    assert require_due(FEBRUARY + np.arange(20) * DAY, FEBRUARY, FEBRUARY + 20 * DAY, FEBRUARY + 19 * DAY, "--to") == 1
+    sentence = (
+        r"^--to: want askings whose answers are due, those before 2024-02-04T00:00:00\+00:00, got 2 of 5 not yet due "
+    )
     with pytest.raises(RedressError, match=sentence):
         require_due(at, FEBRUARY, FEBRUARY + 9 * DAY, due, "--to")

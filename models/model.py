@@ -1,0 +1,200 @@
+"""The model: trees and linear terms over named signals, calibrated, with intervals; how it is saved and loaded."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Final, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features import RedressError
+from features.credit import Prior
+from features.kernel import DAY
+from models.linear import Linear
+from models.trees import Booster, Float, booster, said
+
+FORMAT: Final = 3
+WIDE: Final = 1.645 * 2**0.5
+"""Standard errors on either side of a 90 % interval: at its best, shrinkage errs as much as chance does, and adds to it."""
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A column of log-odds that an intercept follows: its name, its mean in training, and the share of its way to go."""
+
+    name: str
+    mean: float
+    pull: float = 1.0
+
+    def of_frame(self, frame: pd.DataFrame) -> Float:
+        """What it adds to the log-odds (n,), 0 where unknown."""
+        return self.pull * np.nan_to_num(frame[self.name].to_numpy(np.float64) - self.mean)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Trees over named signals, calibrated by a straight line in log-odds, and a card that says where they come from.
+
+    If it `follows` a column of log-odds, the difference of that from its mean in training is added to what the trees say;
+    where declared terms are `linear`, trees say what is beyond these, and there may be none. `bags` are the same of rows
+    drawn with replacement, from which intervals come.
+    """
+
+    trees: str
+    signals: tuple[str, ...]
+    slope: float = 1.0
+    intercept: float = 0.0
+    follows: Followed | None = None
+    card: Mapping[str, object] = field(default_factory=dict)
+    linear: Linear | None = None
+    bags: tuple["Model", ...] = ()
+
+    @cached_property
+    def booster(self) -> Booster:
+        """The trees, ready to be run."""
+        return booster(self.trees)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a pickle holds: the text of the trees and not again what was made of it to run them."""
+        return {name: value for name, value in vars(self).items() if name != "booster"}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column of a frame that it reads."""
+        return self.signals if self.follows is None else (*self.signals, self.follows.name)
+
+    @property
+    def horizon(self) -> int:
+        """The horizon it was trained with, in microseconds."""
+        return round(float(str(self.card["horizon_days"])) * DAY)
+
+    @property
+    def prior(self) -> Prior:
+        """The prior of buyer credit that was known when it was trained."""
+        told = self.card.get("credit_prior")
+        return Prior() if told is None else Prior.from_json(cast("Mapping[str, Mapping[str, float]]", told))
+
+    def logit(self, frame: pd.DataFrame) -> Float:
+        """Calibrated log-odds (n,) of yes."""
+        return self.intercept + self.slope * (self._run(frame) + begun(frame, self.linear, self.follows))
+
+    def predict_proba(self, frame: pd.DataFrame) -> Float:
+        """Calibrated probabilities (n, 2) of no and of yes."""
+        yes = 1 / (1 + np.exp(-self.logit(frame)))
+        return np.column_stack([1 - yes, yes])
+
+    def errors(self, frame: pd.DataFrame) -> Float:
+        """Standard error (n,) of the log-odds by chance alone: how far the bags are apart, NaN without any."""
+        if len(self.bags) < 2:
+            return np.full(len(frame), np.nan)
+        return np.asarray(np.std([bag.logit(frame) for bag in self.bags], axis=0, ddof=1))
+
+    def interval(self, frame: pd.DataFrame) -> Float:
+        """Lower and upper end (n, 2) of the probability of yes, 90 %; NaN without bags."""
+        away = WIDE * self.errors(frame)[:, None] * [-1.0, 1.0]
+        return np.asarray(1 / (1 + np.exp(-(self.logit(frame)[:, None] + away))))
+
+    def abstains(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Where (n,) too little is known to say: the standard error is larger than those of nearly all the latest rows."""
+        limit = self.card.get("thin_from")
+        return np.zeros(len(frame), np.bool_) if limit is None else self.errors(frame) > float(str(limit))
+
+    def contributions(self, frame: pd.DataFrame) -> Float:
+        """What each signal adds to the log-odds (n, signals + 1), last what is the same for all; rows sum to `logit`."""
+        raw = self._run(frame, contributions=True)
+        raw = raw if self.linear is None else raw + self.linear.contributions(frame, self.signals)
+        added = self.slope * raw
+        added[:, -1] += self.intercept + self.slope * begun(frame, None, self.follows)
+        return added
+
+    def save(self, folder: Path) -> None:
+        """Writes `model.txt`, LightGBM's own format, and `model.json`, all the rest."""
+        folder.mkdir(parents=True, exist_ok=True)
+        bags = [{"trees": bag.trees, "linear": bag.linear and bag.linear.to_json()} for bag in self.bags]
+        rest = {
+            "format": FORMAT,
+            "signals": self.signals,
+            "slope": self.slope,
+            "intercept": self.intercept,
+            "follows": self.follows and asdict(self.follows),
+            "card": self.card,
+            "linear": self.linear and self.linear.to_json(),
+            "bags": bags,
+        }
+        (folder / "model.txt").write_text(self.trees)
+        (folder / "model.json").write_text(json.dumps(rest | {"digest": _digest(self.trees, rest)}, indent=1) + "\n")
+
+    def _run(self, frame: pd.DataFrame, *, contributions: bool = False) -> Float:
+        matrix = self._matrix(frame)
+        if not self.trees or not len(frame):
+            return np.zeros((len(frame), len(self.signals) + 1) if contributions else len(frame))
+        return said(self.booster, matrix, contributions=contributions)
+
+    def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:
+        lost = [name for name in self.columns if name not in frame]
+        if lost:
+            few = f"{lost[0]} and {len(lost) - 1} more" if len(lost) > 1 else lost[0]
+            raise RedressError(
+                f"model: want its {len(self.columns)} signals, got a frame without {few}{near(lost[0], frame)}; "
+                "score a ledger that has the tables it was trained on, or train on this one"
+            )
+        matrix = frame[list(self.signals)].to_numpy(np.float32)
+        finite(matrix, self.signals)
+        return matrix
+
+
+def near(name: str, names: Iterable[object]) -> str:
+    """The name most like one that is missing, as the end of a sentence; nothing where none is like it.
+
+    >>> near("buyer_orders_count_90d", ["buyer_orders_90d", "at"])
+    ' but with buyer_orders_90d'
+    """
+    like = get_close_matches(name, [str(other) for other in names], n=1)
+    return f" but with {like[0]}" if like else ""
+
+
+def finite(matrix: NDArray[np.float32], names: Sequence[str]) -> None:
+    """Raises RedressError for the first column that holds an infinity; what is unknown is NaN."""
+    infinite = np.isinf(matrix)
+    if infinite.any():
+        column = int(infinite.any(axis=0).argmax())
+        rows = int(infinite[:, column].sum())
+        raise RedressError(
+            f"{names[column]}: want numbers that float32 can hold, got {rows} of {len(matrix)} that are infinite; "
+            "give NaN for what is unknown"
+        )
+
+
+def load(folder: str | Path) -> Model:
+    """The model in a directory that `Model.save` wrote; RedressError when it is not whole."""
+    path = Path(folder)
+    try:
+        trees, rest = (path / "model.txt").read_text(), dict(json.loads((path / "model.json").read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise RedressError(f"{folder}: want model.txt and model.json, got {error}; train again") from None
+    if rest.get("format") != FORMAT:
+        came = rest.get("format")
+        raise RedressError(f"{folder}: want a model of format {FORMAT}, got {came}; train again with this version")
+    if rest.pop("digest", None) != _digest(trees, rest):
+        raise RedressError(f"{folder}: want model.txt and model.json as they were saved, got them edited; train again")
+    follows = rest["follows"] and Followed(**rest["follows"])
+    terms = rest["linear"] and Linear.from_json(rest["linear"])
+    whole = Model(trees, tuple(rest["signals"]), rest["slope"], rest["intercept"], follows, rest["card"], terms)
+    bags = [(one["trees"], one["linear"] and Linear.from_json(one["linear"])) for one in rest["bags"]]
+    return replace(whole, bags=tuple(replace(whole, trees=text, linear=some) for text, some in bags))
+
+
+def _digest(trees: str, rest: Mapping[str, object]) -> str:
+    return hashlib.blake2b((trees + json.dumps(rest, sort_keys=True)).encode(), digest_size=16).hexdigest()
+
+
+def begun(frame: pd.DataFrame, terms: Linear | None, follows: Followed | None) -> Float:
+    """The log-odds (n,) that trees begin at: what the terms say, and how far what is followed is from its mean."""
+    told = np.zeros(len(frame)) if terms is None else terms.logit(frame)
+    return told if follows is None else told + follows.of_frame(frame)
