@@ -129,7 +129,7 @@ def test_many_rows_are_tried_on_a_sample_and_calibrated_all_the_same(monkeypatch
     monkeypatch.setattr(learner, "TRIED", 1_500)
     frame, answer = drifting(12_000, 6)
     p = fit(frame, answer, follows="lately").predict_proba(frame)[:, 1]
-    assert p.mean() == pytest.approx(answer.mean(), abs=0.02)
+    assert p.mean() == pytest.approx(answer.mean(), abs=0.03)
 
 
 def drawn(n: int = 400) -> tuple[pd.DataFrame, Answer]:
