@@ -187,7 +187,7 @@ def load(folder: str | Path) -> Model:
     terms = rest["linear"] and Linear.from_json(rest["linear"])
     whole = Model(trees, tuple(rest["signals"]), rest["slope"], rest["intercept"], follows, rest["card"], terms)
     bags = [(one["trees"], one["linear"] and Linear.from_json(one["linear"])) for one in rest["bags"]]
-    return replace(whole, bags=tuple(replace(whole, trees=text, linear=some) for text, some in bags))
+    return replace(whole, bags=tuple(replace(whole, trees=text, linear=some, card={}) for text, some in bags))
 
 
 def _digest(trees: str, rest: Mapping[str, object]) -> str:

@@ -41,6 +41,7 @@ from pipelines.simulate import simulate, write_ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 RISK, OUTCOME = "chargeback_risk", "dispute_outcome"
+DOUBT = ["low", "high", "abstain"]
 PARTS = [f"{part}_part" for part in ("order", "product", "buyer", "seller", "carrier", "evidence", "base")]
 WORLD = world("chargeback_rich", orders=3_000, days=400, misunderstanding_rate=0.08)
 HORIZON = ("--horizon", "60d")
@@ -440,10 +441,12 @@ def test_scores_are_a_probability_and_parts_that_sum_to_its_log_odds(
     ran, found = scored(shop, full, shop.place / name, tmp_path / "s.parquet", question=question)
     schema = pq.read_schema(tmp_path / "s.parquet")
     loss = ["expected_loss"] if question == RISK else []
-    assert schema.names == ["ask_id", "at", "probability", *loss, *PARTS]
+    assert schema.names == ["ask_id", "at", "probability", *loss, *DOUBT, *PARTS]
     assert schema.field("at").type == pa.timestamp("us", "UTC")
-    assert set(schema.types[2:]) == {pa.float64()}
+    assert schema.field("abstain").type == pa.bool_()
+    assert {schema.field(name).type for name in schema.names[2:] if name != "abstain"} == {pa.float64()}
     assert found["probability"].between(0, 1, inclusive="neither").all()
+    assert ((found["low"] < found["probability"]) & (found["probability"] < found["high"])).all()
     assert found["probability"].nunique() > 10
     p = found["probability"].to_numpy()
     assert np.abs(found[PARTS].sum(axis=1).to_numpy() - np.log(p / (1 - p))).max() < 1e-9
@@ -517,7 +520,7 @@ def test_when_every_asking_is_left_out_the_scores_are_an_empty_table(shop: Shop,
     asks.to_parquet(tmp_path / "asks.parquet")
     ran, found = scored(shop, bare, shop.model("bare"), tmp_path / "s.parquet", "--asks", tmp_path / "asks.parquet")
     assert (ran.closing["askings scored"], ran.closing["left out, answered before asking"]) == (0, 1)
-    assert (list(found), len(found)) == (["ask_id", "at", "probability", *PARTS], 0)
+    assert (list(found), len(found)) == (["ask_id", "at", "probability", *DOUBT, *PARTS], 0)
 
 
 def test_backtest_reports_every_fold_and_all_together(bare: Path, tmp_path: Path) -> None:

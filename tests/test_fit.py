@@ -17,6 +17,7 @@ from features.tables import EVIDENCE
 from models import Model, fit, load
 from models.calibration import calibration
 from models.questions import QUESTIONS, Answer, answers
+from models.trees import Float
 from pipelines.marketplace import happen, world
 from pipelines.marketplace.ledger import tables
 
@@ -130,6 +131,50 @@ def test_many_rows_are_tried_on_a_sample_and_calibrated_all_the_same(monkeypatch
     frame, answer = drifting(12_000, 6)
     p = fit(frame, answer, follows="lately").predict_proba(frame)[:, 1]
     assert p.mean() == pytest.approx(answer.mean(), abs=0.03)
+
+
+def sloped(n: int, seed: int) -> tuple[pd.DataFrame, Answer, Float]:
+    """Rows of two signals of which the first bears on the answer, and the true probability of a yes."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.normal(size=(n, 2)), columns=["x", "noise"]).astype(np.float32)
+    p = 1 / (1 + np.exp(1 - frame["x"].to_numpy(np.float64)))
+    return frame, (rng.random(n) < p).astype(np.int8), p
+
+
+def test_an_interval_holds_most_true_probabilities_and_shrinks_as_rows_come() -> None:
+    tested, _, p = sloped(1_000, 9)
+    width = []
+    for n in (1_000, 8_000):
+        frame, answer, _ = sloped(n, 8)
+        low, high = fit(frame, answer, bags=10).interval(tested).T
+        assert ((low <= p) & (p <= high)).mean() > 0.75
+        width.append((high - low).mean())
+    assert width[1] < 0.7 * width[0]
+
+
+def test_a_model_abstains_where_its_bags_are_further_apart_than_usual(tmp_path: Path) -> None:
+    frame, answer, _ = sloped(3_000, 7)
+    frame.loc[2_990:, "x"] = 9  # hardly ever seen, and of either answer
+    model = fit(frame, answer, bags=10)
+    usual, limit = frame[:2_400], float(str(model.card["thin_from"]))
+    assert 0 < model.abstains(usual).mean() < 0.15
+    np.testing.assert_array_equal(model.abstains(usual), model.errors(usual) > limit)
+    model.save(tmp_path)
+    again = load(tmp_path)
+    np.testing.assert_array_equal(again.interval(usual), model.interval(usual))
+    assert again == model
+
+
+def test_without_bags_there_is_no_interval_and_nothing_is_abstained_from() -> None:
+    frame, answer, _ = sloped(500, 6)
+    model = fit(frame, answer)
+    assert np.isnan(model.interval(frame)).all()
+    assert not model.abstains(frame).any()
+
+
+def test_bags_change_no_probability() -> None:
+    frame, answer, _ = sloped(800, 5)
+    np.testing.assert_array_equal(fit(frame, answer).logit(frame), fit(frame, answer, bags=3).logit(frame))
 
 
 def drawn(n: int = 400) -> tuple[pd.DataFrame, Answer]:
