@@ -93,10 +93,11 @@ def _asked(case: Mapping[str, object]) -> tuple[str, str, pd.Timestamp]:
 
 
 def _moment(value: object) -> pd.Timestamp:
+    came = f"case.at: want an ISO 8601 time with its zone, got {str(value)[:40]}"
     try:
         moment = pd.Timestamp(str(value))
     except ValueError:
-        raise RedressError(f"case.at: want an ISO 8601 time with its zone, got {value}") from None
+        raise RedressError(f"{came}; give one such as 2025-06-24T00:00:00Z") from None
     if pd.isna(moment) or moment.tzinfo is None:
-        raise RedressError(f"case.at: want an ISO 8601 time with its zone, got {value}; add the zone, such as +00:00")
+        raise RedressError(f"{came}; add the zone, such as +00:00")
     return moment.tz_convert("UTC")

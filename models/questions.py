@@ -221,13 +221,18 @@ def asked(name: str) -> Question:
 
 def answers(ledger: Ledger, asks: Askings, horizon: int) -> Answers:
     """The answer to each asking and when it became known; RedressError when the ledger has no answers to give."""
-    question = asked(asks.question)
+    return answerable(ledger, asks.question).answers(ledger, asks, horizon)
+
+
+def answerable(ledger: Ledger, name: str) -> Question:
+    """The question of a name; RedressError when the ledger has no answers to give."""
+    question = asked(name)
     for table in question.needs:
         if table not in ledger.facts:
             raise RedressError(
                 f"{question.name}: want answers from a table {table}, got {', '.join(ledger.facts)}; import it"
             )
-    return question.answers(ledger, asks, horizon)
+    return question
 
 
 def answered(ledger: Ledger, asks: Askings, horizon: int) -> Flag:

@@ -19,7 +19,7 @@ from features.prior import prior
 from models import Model, evaluate, fit
 from models.baselines import baselines, of_evidence
 from models.evaluate import METRICS, Evaluation
-from models.questions import Answer, Answers, Question, answers, asked
+from models.questions import Answer, Answers, Question, answerable, answers
 from models.rules import RULES
 from models.selection import selection
 from models.split import Labelled, labelled
@@ -76,7 +76,7 @@ class Cases:
 
 def cases(ledger: Ledger, question: str, *, start: int | None, stop: int | None, horizon: int) -> Cases:
     """The askings of a span with their answers."""
-    about = asked(question)
+    about = answerable(ledger, question)
     asks = askings(ledger, question, start, stop)
     found = answers(ledger, asks, horizon)
     return Cases(ledger, about, horizon, asks, found, ledger.facts[ASKED[question]].at[asks.row])
