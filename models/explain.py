@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from features import RedressError
 from features.dictionary import dictionary
 from features.kernel import Int
 from features.signal import PARTS, Signal
@@ -88,7 +89,9 @@ def scored(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def declared(model: Model) -> list[Signal]:
-    """The declarations of a model's signals, in its order."""
+    """The declarations of a model's signals, in its order; RedressError where its card names no question."""
+    if "question" not in model.card:
+        raise RedressError("model.card: want the question it answers, got none; add it, as training does")
     known = {signal.name: signal for signal in dictionary(str(model.card["question"]))}
     return [known[name] for name in model.signals]
 

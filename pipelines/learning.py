@@ -96,7 +96,7 @@ def grown(
     for intervals.
     """
     with tqdm(desc="trees", unit=" trees", delay=2, disable=None, leave=False) as bar:
-        return fit(
+        model = fit(
             learnt.frame,
             learnt.answer if soft is None else soft,
             weights=learnt.weight,
@@ -108,6 +108,7 @@ def grown(
             bags=bags,
             seen=bar.update,
         )
+    return replace(model, card=dict(model.card) | {"question": question.name})
 
 
 def both(data: Labelled, says: str) -> None:
