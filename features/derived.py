@@ -59,18 +59,8 @@ def _endings(bg: Background) -> Stream:
     sums = {"count": np.ones(rows.size, np.int64)}
     against = is_word(outcome, "lost", "partial", "accepted", "no_response")
     sums |= {"won": is_word(outcome, "won")[rows].astype(np.int64), "lost": against[rows].astype(np.int64)}
-    if "representments" in bg.ledger.facts:
-        contested = _contested(bg, facts.points["chargebacks"][rows], facts.at[rows])
-        sums |= {f"contested_{name}": sums[name] * contested for name in ("won", "lost")}
     order, case = order_rows(bg.ledger, "chargeback_rulings")[rows], case_of(bg, "chargeback_rulings", rows)
     return in_order(facts.at[rows], order, sums, case)
-
-
-def _contested(bg: Background, chargeback: Int, at: Int) -> Flag:
-    """Where a defence of a chargeback came before a moment."""
-    defences = bg.facts("representments")
-    first = first_at(defences.points["chargebacks"], defences.at, len(bg.facts("chargebacks")))
-    return np.asarray(first[chargeback] < at, np.bool_)
 
 
 def _deliveries(bg: Background) -> Stream:
@@ -176,11 +166,7 @@ def _each(bg: Background, of_order: Int) -> tuple[Int, Int]:
 DERIVED: Final[Mapping[str, Derived]] = {
     "matured_orders": Derived(("orders", "chargebacks"), _matured),
     "rulings": Derived(("disputes", "rulings"), _rulings),
-    "endings": Derived(
-        ("chargebacks", "chargeback_rulings"),
-        _endings,
-        columns=dict.fromkeys(("contested_won", "contested_lost"), ("representments",)),
-    ),
+    "endings": Derived(("chargebacks", "chargeback_rulings"), _endings),
     "deliveries": Derived(
         ("orders", "scans"),
         _deliveries,

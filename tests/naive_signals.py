@@ -384,9 +384,6 @@ def _endings(past: Past) -> Iterator[Fact]:
     for row in naive.earliest(ended, "chargeback_id").values():
         against = row["outcome"] in ("lost", "partial", "accepted", "no_response")
         says = {"count": 1, "won": int(row["outcome"] == "won"), "lost": int(against)}
-        of = [r["at"] for r in past.table("representments") if r["chargeback_id"] == row["chargeback_id"]]
-        contested = any(at < row["at"] for at in of)
-        says |= {f"contested_{name}": says[name] * contested for name in ("won", "lost")}
         yield Fact(row["at"], past.home("chargeback_rulings", row), says)
 
 

@@ -345,16 +345,18 @@ def test_only_the_signals_that_are_named_are_computed() -> None:
 
 
 def test_the_platforms_answers_of_a_quarter_are_drawn_towards_all_of_them() -> None:
-    opened = [dispute(f"d{i}", "o", T - 150 * DAY + i) for i in range(5)] + [dispute("asked", "o", T)]
-    moments = [T - 100 * DAY, T - 90 * DAY - 1, T - 90 * DAY, T - DAY, T]
-    words = ["refused", "refused", "refund_full", "refund_partial", "refused"]
+    """48 refused before the quarter, two granted within it, and one at the moment of asking, which is not known."""
+    moments = [*[T - 100 * DAY] * 47, T - 90 * DAY - 1, T - 90 * DAY, T - DAY, T]
+    words = [*["refused"] * 48, "refund_full", "refund_partial", "refused"]
+    opened = [dispute(f"d{i}", "o", T - 150 * DAY + i) for i in range(len(words))] + [dispute("asked", "o", T - DAY)]
     rulings = [
         {"ruling_id": f"r{i}", "dispute_id": f"d{i}", "at": at, "outcome": word}
         for i, (at, word) in enumerate(zip(moments, words, strict=True))
     ]
     rows = {"orders": [order("o", T - 200 * DAY)], "disputes": opened, "rulings": rulings}
-    rate = (2 + 0.5) / (4 + 1)  # of all before T, the one at T being none; two of the quarter, both granted
+    rate = (2 + 0.5) / (50 + 1)
     expected = np.log((2 + 50 * rate) / (0 + 50 * (1 - rate)))
     found = seen(rows, "dispute_outcome", "asked", T)["platform_answers_log_odds_90d"]
     assert found == pytest.approx(expected, rel=1e-6)
-    assert np.isnan(seen(rows, "dispute_outcome", "d0", T - 120 * DAY)["platform_answers_log_odds_90d"])
+    # a day earlier 49 are known, which are too few
+    assert np.isnan(seen(rows, "dispute_outcome", "asked", T - DAY)["platform_answers_log_odds_90d"])
