@@ -5,7 +5,7 @@ READY := .venv/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SPEAK := redress needs Python 3.11 or newer, $(PYTHON) is %d.%d; name another one: make PYTHON=python3.12
 
-.PHONY: help demo test lint bench docs lock clean
+.PHONY: help demo test cover lint bench docs lock clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1	/p' Makefile
@@ -13,7 +13,10 @@ help: ## say what can be made
 demo: $(READY) ## run the whole job on a simulated marketplace, report in redress-out/demo
 	@$(BIN)/redress demo --out redress-out/demo
 
-test: lint ## check style, types and behaviour, with coverage
+test: lint ## check style, types and behaviour
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal
+
+cover: $(READY) ## check behaviour, and say which lines no test reaches; slower
 	@$(BIN)/python -m pytest -q --cov -n auto --dist worksteal
 
 lint: $(READY) ## check style and types alone
