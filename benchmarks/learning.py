@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from benchmarks.turns import Pace, by_turns
 from benchmarks.workbench import Workbench, markdown
 from features.dictionary import dictionary
+from features.signal import Float
 from models import Model, fit
 from models.explain import summed
 from models.questions import QUESTIONS
 from models.telling import reasons
-from models.trees import Float, blanked, sized
+from models.trees import blanked, sized
 
 ROWS: Final = 1_000_000
 SIGNALS: Final = 200
@@ -71,7 +72,7 @@ def scoring(bench: Workbench) -> str:
 def _chosen(model: Model) -> tuple[int, dict[str, str | int | float | bool]]:
     """The rounds and the parameters that a model of all rows was grown with."""
     rows, rounds = int(str(model.card["rows"])), int(str(model.card["rounds"]))
-    return rounds, sized(rows, len(model.signals), seed=0)
+    return rounds, sized(rows, len(model.signals)) | {"seed": 0}
 
 
 def _first(booster: lgb.Booster, frame: pd.DataFrame) -> Float:

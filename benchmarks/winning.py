@@ -6,12 +6,12 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.workbench import Workbench, markdown
 from features import Ledger
 from features.kernel import DAY
+from features.signal import Float
 from models import fit
 from models.questions import QUESTIONS, Answer
 from pipelines.learning import Learnt, cases, grown
@@ -24,7 +24,6 @@ NEAREST: Final = 0.03
 BELOW: Final = 0.02
 """How far the AUC may lie below that of the true probabilities."""
 QUESTION: Final = "chargeback_win"
-Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def logistic_regression(train: pd.DataFrame, yes: Floats, test: pd.DataFrame, *,
     """
     rows, weight = sampled(yes, seed, ROWS)
     fitted = train.iloc[rows].to_numpy(np.float32)
-    known = _varying(fitted)
+    known = varying(fitted)
     if not known.any():
         return np.full(len(test), yes.mean())
     with warnings.catch_warnings():
@@ -158,13 +158,12 @@ def _signed_log(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(np.isfinite(x), np.sign(x) * np.log1p(np.abs(x)), np.float32(np.nan))
 
 
-def _varying(x: NDArray[np.float32]) -> Bools:
+def varying(x: NDArray[np.float32]) -> Bools:
     """Which columns hold at least two different finite values."""
     finite = np.isfinite(x)
     low = np.where(finite, x, np.inf).min(axis=0)
     high = np.where(finite, x, -np.inf).max(axis=0)
-    varying: Bools = low < high
-    return varying
+    return np.asarray(low < high, np.bool_)
 
 
 def _bins(amount: Floats, edges: Floats) -> NDArray[np.int64]:

@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from scipy.optimize import minimize
 
+from features.signal import Float
 from models.questions import Answer
-from models.trees import Float
 
 _SPREAD: Final = 0.3
 """How far a calibration's slope lies from 1 and its intercept from 0, as a standard deviation before the answers are seen."""

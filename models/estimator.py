@@ -12,10 +12,11 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from features import RedressError
+from features.signal import Float
 from models.fit import PATIENCE, ROUNDS, fit
 from models.model import Model, finite, near
 from models.questions import Answer
-from models.trees import Float, Parameters
+from models.trees import Parameters
 
 Signals = pd.DataFrame | ArrayLike
 """Rows in time order, n rows by m signals of any type that float32 can hold; NaN is unknown."""

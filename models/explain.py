@@ -10,10 +10,9 @@ import pandas as pd
 from features import RedressError
 from features.dictionary import dictionary
 from features.kernel import Int
-from features.signal import PARTS, Signal
+from features.signal import PARTS, Float, Signal
 from models.model import Model
 from models.reasons import REASONS, place
-from models.trees import Float
 
 GROUPS: Final = (*PARTS, "base")
 """The parts of log-odds, the last being what is the same for all at a time."""

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from features import RedressError
+from features.signal import Float
 from models.calibration import calibration
 from models.linear import Linear, linear
 from models.model import Followed, Model, begun, finite
 from models.questions import Answer
 from models.sample import sampled
 from models.terms import Term
-from models.trees import Float, Parameters, Rows, blanked, grown, said
+from models.trees import Parameters, Rows, blanked, grown, said
 
 LATEST: Final = 0.2
 """Share of the training rows, the latest, that decides how many trees there are and how they are calibrated."""

@@ -16,12 +16,12 @@ from scipy.stats import beta
 
 from features.errors import RedressError
 from features.kernel import Code, Flag
-from models.baselines import regression
+from features.signal import Float
+from models.baselines import regression, varying
 from models.calibration import calibration
 from models.fit import fit
 from models.questions import Answer
 from models.sources import SAYING, Source, Votes
-from models.trees import Float
 
 TRUST: Final = (0.95, 20.0)
 """How often an anchor is right, and how many findings that belief is worth."""
@@ -88,9 +88,10 @@ def glimpsed(frame: pd.DataFrame, answer: Answer, *, seed: int) -> Float:
 
 def _straight(learnt: pd.DataFrame, told: Answer, asked: pd.DataFrame) -> Float:
     """Log-odds of the logistic regression."""
-    there = list(learnt.columns[learnt.nunique() > 1])
-    model = regression(STRENGTH).fit(learnt[there].to_numpy(np.float32), told)
-    return np.asarray(model.decision_function(asked[there].to_numpy(np.float32)), np.float64)
+    matrix = learnt.to_numpy(np.float32)
+    there = varying(matrix)
+    model = regression(STRENGTH).fit(matrix[:, there], told)
+    return np.asarray(model.decision_function(asked.to_numpy(np.float32)[:, there]), np.float64)
 
 
 def labels(said: Votes, signals: Float) -> Labels:

@@ -9,9 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from features.signal import Float
 from models.terms import Term
-
-Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from features import RedressError
 from features.credit import Prior
 from features.kernel import DAY
+from features.signal import Float
 from models.linear import Linear
-from models.trees import Booster, Float, booster, said
+from models.trees import Booster, booster, said
 
 FORMAT: Final = 3
 WIDE: Final = 1.645 * 2**0.5
@@ -95,15 +96,24 @@ class Model:
             return np.full(len(frame), np.nan)
         return np.asarray(np.std([bag.logit(frame) for bag in self.bags], axis=0, ddof=1))
 
+    def doubt(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """For each row the ends `low` and `high` of the 90 % interval of its probability, NaN without bags, and `abstain`.
+
+        It abstains where too little is known to say: the standard error is larger than those of nearly all the latest rows.
+        """
+        errors, limit = self.errors(frame), self.card.get("thin_from")
+        ends = self.logit(frame)[:, None] + WIDE * errors[:, None] * [-1.0, 1.0]
+        low, high = (1 / (1 + np.exp(-ends))).T
+        thin = np.zeros(len(frame), np.bool_) if limit is None else errors > float(str(limit))
+        return pd.DataFrame({"low": low, "high": high, "abstain": thin})
+
     def interval(self, frame: pd.DataFrame) -> Float:
         """Lower and upper end (n, 2) of the probability of yes, 90 %; NaN without bags."""
-        away = WIDE * self.errors(frame)[:, None] * [-1.0, 1.0]
-        return np.asarray(1 / (1 + np.exp(-(self.logit(frame)[:, None] + away))))
+        return self.doubt(frame)[["low", "high"]].to_numpy(np.float64)
 
     def abstains(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
-        """Where (n,) too little is known to say: the standard error is larger than those of nearly all the latest rows."""
-        limit = self.card.get("thin_from")
-        return np.zeros(len(frame), np.bool_) if limit is None else self.errors(frame) > float(str(limit))
+        """Where (n,) it abstains."""
+        return self.doubt(frame)["abstain"].to_numpy(np.bool_)
 
     def contributions(self, frame: pd.DataFrame) -> Float:
         """What each signal adds to the log-odds (n, signals + 1), last what is the same for all; rows sum to `logit`."""

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.kernel import Int
-
-Float = NDArray[np.float64]
+from features.signal import Float
 
 MOST: Final = 1_000_000
 """Rows that a model learns from at most."""

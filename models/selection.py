@@ -6,15 +6,13 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features import Ledger
 from features.asking import ASKED, Askings, named_askings
 from features.build import gathered
 from features.kernel import Flag
+from features.signal import Float
 from models.baselines import logistic_regression
-
-Float = NDArray[np.float64]
 
 BOUND: Final = 5.0
 """How many mean cases one stands for at most, and one over that at least."""

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from features.kernel import Int
+from features.signal import Float
 from models.explain import MOST, NONE, SLAB, Weighed, declared, weighed
 from models.model import Model
 from models.questions import asked
 from models.reasons import REASONS, Reason
-from models.trees import Float
 
 TOLD: Final = ("reason_codes", "reasons", "reasons_seller", "reasons_buyer")
 """Names of the columns of reasons: their codes and the reviewer's lines, one for each, then what seller and buyer are told."""

@@ -9,14 +9,12 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.codes import CODES
 from features.evidence import RULES
 from features.priors import COMPELLING
+from features.signal import Float
 from features.tables import EVIDENCE
-
-Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

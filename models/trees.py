@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from features import RedressError
 from features.kernel import Int
+from features.signal import Float
 from models.questions import Answer
 
 # OpenMP's threads spin while they wait for each other, which makes training tens of times slower as soon as the machine
@@ -23,7 +24,6 @@ except OSError as error:
     ) from None
 
 Booster = lgb.Booster
-Float = NDArray[np.float64]
 Parameters = Mapping[str, str | int | float | bool]
 
 PARAMETERS: Final[Parameters] = {
@@ -90,11 +90,11 @@ def blanked(matrix: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     return matrix
 
 
-def sized(rows: int, signals: int, *, seed: int) -> dict[str, str | int | float | bool]:
+def sized(rows: int, signals: int) -> dict[str, str | int | float | bool]:
     """LightGBM's parameters for so many rows of so many signals: their smallest leaf, and the threads that are worth it."""
     threads = 1 if rows * signals < WORTH_THREADS else os.cpu_count() or 1
     leaf = int(np.clip(rows // 1000, *SMALLEST_LEAF))
-    return dict(PARAMETERS) | {"seed": seed, "min_data_in_leaf": leaf, "num_threads": threads}
+    return dict(PARAMETERS) | {"min_data_in_leaf": leaf, "num_threads": threads}
 
 
 def grown(
@@ -111,7 +111,7 @@ def grown(
     With `late` rows growing stops when `patience` trees brought nothing there.
     """
     soft = not np.isin(rows.answers, (0, 1)).all()
-    given = sized(*rows.matrix.shape, seed=0) | dict(chosen) | ({"objective": "cross_entropy"} if soft else {})
+    given = sized(*rows.matrix.shape) | dict(chosen) | ({"objective": "cross_entropy"} if soft else {})
     heard: list[Callable[..., object]] = [] if seen is None else [lambda _: seen(1)]
     if late is None:
         return lgb.train(given, rows.dataset(), rounds, callbacks=heard)

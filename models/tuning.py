@@ -13,10 +13,10 @@ from sklearn.model_selection import ParameterSampler, cross_validate
 
 from features import RedressError
 from features.kernel import Int
+from features.signal import Float
 from models.estimator import DisputeClassifier
 from models.fit import FEWEST
 from models.questions import Answer
-from models.trees import Float
 
 Setting = Mapping[str, int | float]
 Space = Mapping[str, tuple[int | float, ...]]

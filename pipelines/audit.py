@@ -9,13 +9,13 @@ import pandas as pd
 
 from features.asking import ASKED
 from features.kernel import DAY, Int
+from features.signal import Float
 from models.curves import plain
 from models.denominators import NEEDS, states, win_shares
 from models.loss import PRICED, amounts, expected_loss, money, money_error, observed_loss, shares
 from models.maturity import arrivals, cohorts, delays
 from models.questions import Answer
 from models.slices import complaints, reliability, sliced
-from models.trees import Float
 from pipelines import plots
 from pipelines.learning import Cases
 from pipelines.opening import Said

@@ -11,12 +11,12 @@ from features import RedressError
 from features.asking import ASKED
 from features.background import NOT_YET, order_rows
 from features.kernel import DAY, Flag, Int
+from features.signal import Float
 from models.evaluate import METRICS, Evaluation, Metric
 from models.maturity import require_due
 from models.questions import Answer
 from models.sample import sampled
 from models.split import Fold, folds, maturity_age
-from models.trees import Float
 from pipelines import plots
 from pipelines.audit import Judged, audited
 from pipelines.labelling import taught

@@ -8,13 +8,14 @@ import pandas as pd
 
 from features import RedressError
 from features.kernel import Flag, Int
+from features.signal import Float
 from models import Model, fit
 from models.fit import FEWEST
 from models.labels import Labels, Reliability, glimpsed, labels
 from models.questions import Answer
 from models.sample import MOST
 from models.sources import SAYING, VIEW, Votes, votes
-from models.trees import Float, Parameters
+from models.trees import Parameters
 from pipelines.learning import Cases, Learnt, grown
 from pipelines.report import Section, table
 

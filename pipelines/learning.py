@@ -16,6 +16,7 @@ from features.build import gathered
 from features.credit import Prior
 from features.kernel import Int
 from features.prior import prior
+from features.signal import Float
 from models import Model, evaluate, fit
 from models.baselines import baselines, of_evidence
 from models.evaluate import METRICS, Evaluation
@@ -23,7 +24,7 @@ from models.questions import Answer, Answers, Question, answerable, answers
 from models.rules import RULES
 from models.selection import selection
 from models.split import Labelled, labelled
-from models.trees import Float, Parameters
+from models.trees import Parameters
 from pipelines import plots
 from pipelines.opening import Said
 from pipelines.report import Section, ranged, table

@@ -9,11 +9,11 @@ import pandas as pd
 
 from features import RedressError
 from features.kernel import DAY, Flag, Int
+from features.signal import Float
 from models import Model, evaluate
 from models.evaluate import EPOCH
 from models.promotion import HONEST, Check, Draws, Verdict, better, calibrated, gate
 from models.registry import champion, opened
-from models.trees import Float
 from pipelines.audit import Judged
 from pipelines.learning import Cases
 

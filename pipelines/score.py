@@ -94,10 +94,8 @@ def _scored(model: Model, ledger: Ledger, asks: Askings, horizon: int, with_reas
             if prices:
                 some = asks.take(np.arange(done, done + len(frame)))
                 frame_of["expected_loss"] = expected_loss(probability, amounts(ledger, some), some.at, prices)
-            if model.bags:
-                frame_of |= dict(zip(("low", "high"), model.interval(frame).T, strict=True))
-                frame_of["abstain"] = model.abstains(frame)
+            doubt = [model.doubt(frame)] if model.bags else []
             told = [reasons(model, frame, added)] if with_reasons else []
-            yield pd.concat([pd.DataFrame(frame_of), summed(model, added), *told], axis=1)
+            yield pd.concat([pd.DataFrame(frame_of), *doubt, summed(model, added), *told], axis=1)
             done += len(frame)
             bar.update(len(frame))

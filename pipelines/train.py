@@ -146,7 +146,6 @@ def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
         {} if trial.evaluation is None else {m.name: trial.evaluation.numbers(m.name)["estimate"] for m in METRICS}
     )
     return {
-        "question": work.question.name,
         "horizon_days": work.horizon / DAY,
         "trained_until": moment(until),
         "credit_prior": work.prior.to_json(),

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from features import Ledger, signals
 from features.asking import ASKED, askings
 from features.kernel import DAY
+from features.signal import Float
 from models import Model, fit
 from models.explain import COLUMNS, GROUPS, LEAST, MOST, NONE, SLAB, grouped, parts, summed, weighed
 from models.questions import QUESTIONS, answers
 from models.reasons import REASONS, place
 from models.telling import TOLD, reasons
-from models.trees import Float
 from pipelines.marketplace import happen, world
 from pipelines.marketplace.ledger import tables
 

@@ -13,11 +13,11 @@ import pytest
 from features import Ledger, RedressError, signals
 from features.asking import askings
 from features.dictionary import dictionary
+from features.signal import Float
 from features.tables import EVIDENCE
 from models import Model, fit, load
 from models.calibration import calibration
 from models.questions import QUESTIONS, Answer, answers
-from models.trees import Float
 from pipelines.marketplace import happen, world
 from pipelines.marketplace.ledger import tables
 
