@@ -75,7 +75,7 @@ class Scorer:
     def _frame(self, question: str, ask_id: str, at: pd.Timestamp) -> tuple[Model, pd.DataFrame]:
         """The model of a question and the signals of one case; RedressError when it cannot be scored."""
         if question not in self.models:
-            raise RedressError(f"case.question: want one of {', '.join(self.models)}, got {question}; train it")
+            raise RedressError(f"case.question: want one of {', '.join(self.models)}, got {question[:40]}; train it")
         model = self.models[question]
         asks = named_askings(self.ledger, question, pd.DataFrame({"ask_id": [ask_id], "at": pd.DatetimeIndex([at])}))
         if answered(self.ledger, asks, model.horizon)[0]:
