@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 
 from features import RedressError
 from features.signal import Float
@@ -24,7 +25,7 @@ FEWEST: Final = 10
 """Rows of each answer without which a slice decides nothing."""
 ROUNDS: Final = 500
 PATIENCE: Final = 50
-TRIED: Final = 200_000
+TRIED: Final = 125_000
 """Rows on either side of a trial at most, a sample of those there are."""
 BAGS: Final = 10
 """Models of resampled rows that training grows for intervals."""
@@ -74,7 +75,7 @@ def fit(
     blanked(matrix, seed)
     trees = grown(rows, chosen, most, seen).model_to_string() if most else ""
     card = {"rows": len(answers), "yes": round(float(answers.sum())), "rounds": most, "seed": seed}
-    model = Model(trees, tuple(signals), slope, intercept + slope * base, around, card, whole)
+    model = Model(trees, tuple(signals), slope, intercept + base, around, card, whole)
     return model if bags < 2 else _bagged(model, frame, rows, terms, chosen, bags, seen)
 
 
@@ -87,20 +88,24 @@ def _bagged(
     bags: int,
     seen: Callable[[int], object] | None,
 ) -> Model:
-    """The same with bags: each row counts as often as chance has it, the number of trees and the calibration stay."""
-    rng, made = np.random.default_rng(int(chosen["seed"])), list[Model]()
-    rounds = int(str(model.card["rounds"]))
-    around = begun(frame, None, model.follows)
-    for k in range(bags):
-        weight = rows.weights * rng.poisson(1.0, len(rows.weights))
-        some = model.linear and linear(frame, rows.answers, terms, weights=weight, start=around)
-        drawn = rows if some is None else replace(rows, start=begun(frame, some, model.follows))
-        there = np.flatnonzero(weight)
-        drawn = replace(drawn, weights=weight).take(there)
-        named = dict(chosen) | {"seed": int(chosen["seed"]) + k + 1}
-        trees = grown(drawn, named, rounds, seen).model_to_string() if rounds else ""
-        made.append(replace(model, trees=trees, linear=some, card={}))
-    model = replace(model, bags=tuple(made))
+    """The same with bags, grown side by side: each row counts as often as chance has it, the number of trees and the
+    calibration stay."""
+    seed, rounds = int(chosen["seed"]), int(str(model.card["rounds"]))
+    kept, stand = sampled(rows.answers, seed, TRIED)
+    rows, some = rows.take(kept, stand), frame.iloc[kept]
+    around = begun(some, None, model.follows)
+    times = np.random.default_rng(seed).poisson(1.0, (bags, len(kept)))
+
+    def bag(k: int) -> Model:
+        there = np.flatnonzero(times[k])
+        drawn, here = rows.take(there, times[k][there]), some.iloc[there]
+        told = model.linear and linear(here, drawn.answers, terms, weights=drawn.weights, start=around[there])
+        drawn = drawn if told is None else replace(drawn, start=begun(here, told, model.follows))
+        own = dict(chosen) | {"seed": seed + k + 1, "num_threads": 1}
+        trees = grown(drawn, own, rounds, seen).model_to_string() if rounds else ""
+        return replace(model, trees=trees, linear=told, card={})
+
+    model = replace(model, bags=tuple(Parallel(n_jobs=-1, prefer="threads")(delayed(bag)(k) for k in range(bags))))
     latest = frame.tail(max(1, int(LATEST * len(frame)))).tail(TRIED // 10)
     thin = float(np.quantile(model.errors(latest), THIN))
     return replace(model, card=dict(model.card) | {"bags": bags, "thin_from": thin})
@@ -159,10 +164,9 @@ def _trial(
     blanked(early.matrix, seed)
     booster = grown(early, chosen, rounds, seen, late=late, patience=patience)
     raw = said(booster, late.matrix)
-    raw = raw if late.start is None else raw + late.start
-    if alone and late.start is not None and not _better(raw, late.start, late):
+    if alone and late.start is not None and not _better(late.start + raw, late.start, late):
         return 0, 1.0, 0.0
-    return max(1, booster.best_iteration), *calibration(raw, late.answers, late.weights)
+    return max(1, booster.best_iteration), *calibration(raw, late.answers, late.weights, late.start)
 
 
 def _some(rows: Rows, seed: int) -> Rows:

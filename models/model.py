@@ -17,10 +17,11 @@ from features import RedressError
 from features.credit import Prior
 from features.kernel import DAY
 from features.signal import Float
+from models.attributions import Tables, tables
 from models.linear import Linear
 from models.trees import Booster, booster, said
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 WIDE: Final = 1.645 * 2**0.5
 """Standard errors on either side of a 90 % interval: at its best, shrinkage errs as much as chance does, and adds to it."""
 
@@ -42,9 +43,9 @@ class Followed:
 class Model:
     """Trees over named signals, calibrated by a straight line in log-odds, and a card that says where they come from.
 
-    If it `follows` a column of log-odds, the difference of that from its mean in training is added to what the trees say;
-    where declared terms are `linear`, trees say what is beyond these, and there may be none. `bags` are the same of rows
-    drawn with replacement, from which intervals come.
+    The slope is that of the trees alone. If it `follows` a column of log-odds, the difference of that from its mean in
+    training is added to what the trees say; where declared terms are `linear`, trees say what is beyond these, and there may
+    be none. `bags` are the same of rows drawn with replacement, from which intervals come.
     """
 
     trees: str
@@ -61,9 +62,14 @@ class Model:
         """The trees, ready to be run."""
         return booster(self.trees)
 
+    @cached_property
+    def tables(self) -> Tables | None:
+        """What the trees add, tabulated; None where LightGBM itself has to be asked."""
+        return tables(self.trees)
+
     def __getstate__(self) -> dict[str, object]:
         """What a pickle holds: the text of the trees and not again what was made of it to run them."""
-        return {name: value for name, value in vars(self).items() if name != "booster"}
+        return {name: value for name, value in vars(self).items() if name not in ("booster", "tables")}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -83,7 +89,7 @@ class Model:
 
     def logit(self, frame: pd.DataFrame) -> Float:
         """Calibrated log-odds (n,) of yes."""
-        return self.intercept + self.slope * (self._run(frame) + begun(frame, self.linear, self.follows))
+        return self.intercept + self.slope * self._run(frame) + begun(frame, self.linear, self.follows)
 
     def predict_proba(self, frame: pd.DataFrame) -> Float:
         """Calibrated probabilities (n, 2) of no and of yes."""
@@ -117,10 +123,10 @@ class Model:
 
     def contributions(self, frame: pd.DataFrame) -> Float:
         """What each signal adds to the log-odds (n, signals + 1), last what is the same for all; rows sum to `logit`."""
-        raw = self._run(frame, contributions=True)
-        raw = raw if self.linear is None else raw + self.linear.contributions(frame, self.signals)
-        added = self.slope * raw
-        added[:, -1] += self.intercept + self.slope * begun(frame, None, self.follows)
+        added = self.slope * self._run(frame, contributions=True)
+        if self.linear is not None:
+            added += self.linear.contributions(frame, self.signals)
+        added[:, -1] += self.intercept + begun(frame, None, self.follows)
         return added
 
     def save(self, folder: Path) -> None:
@@ -144,6 +150,8 @@ class Model:
         matrix = self._matrix(frame)
         if not self.trees or not len(frame):
             return np.zeros((len(frame), len(self.signals) + 1) if contributions else len(frame))
+        if contributions and self.tables is not None:
+            return self.tables.contributions(matrix)
         return said(self.booster, matrix, contributions=contributions)
 
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import permutations, product
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -227,3 +228,18 @@ def product_limit(days: Sequence[float], came: Sequence[bool]) -> dict[float, fl
         left *= 1 - sum(c and d == age for d, c in zip(days, came, strict=True)) / at_risk
         found[age] = 1 - left
     return found
+
+
+def shapley(passes: Sequence[float], value: float) -> list[list[float]]:
+    """What each of m signals adds to a leaf's value by pattern, by definition: the mean over all orders of being told."""
+    orders = list(permutations(range(len(passes))))
+    found = []
+    for leads in product((0, 1), repeat=len(passes)):
+        added = [0.0] * len(passes)
+        for order in orders:
+            for told, i in enumerate(order):
+                before = value * math.prod(leads[j] for j in order[:told])
+                left = math.prod(passes[j] for j in order[told + 1 :])
+                added[i] += before * left * (leads[i] - passes[i]) / len(orders)
+        found.append(added)
+    return [found[int(f"{pattern:0{len(passes)}b}"[::-1], 2)] for pattern in range(2 ** len(passes))]
