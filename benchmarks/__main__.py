@@ -9,7 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks import check, growth, handbook, kernel, labels, learning, real, signals, simulate, whole, winning
+from benchmarks import (
+    check,
+    growth,
+    handbook,
+    intervals,
+    kernel,
+    labels,
+    learning,
+    real,
+    signals,
+    simulate,
+    whole,
+    winning,
+)
 from benchmarks.command import ROOT
 from benchmarks.workbench import Workbench, machine
 
@@ -49,6 +62,7 @@ BENCHMARKS: Final = {
     "simulate": Benchmark(simulate.simulate, "simulate"),
     "labels": Benchmark(labels.labels, "labels"),
     "winning": Benchmark(winning.winning, "winning"),
+    "intervals": Benchmark(intervals.intervals, "winning"),
 }
 
 

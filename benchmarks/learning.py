@@ -1,5 +1,7 @@
 """What a model costs beside the bare LightGBM that it is made of: training, and scoring."""
 
+from dataclasses import replace
+from operator import eq
 from typing import Final
 
 import lightgbm as lgb
@@ -13,6 +15,7 @@ from features.dictionary import dictionary
 from features.signal import Float
 from models import Model, fit
 from models.explain import summed
+from models.fit import BAGS
 from models.questions import QUESTIONS
 from models.telling import reasons
 from models.trees import blanked, sized
@@ -38,23 +41,29 @@ def made(rows: int, seed: int = 0) -> tuple[pd.DataFrame, NDArray[np.int8]]:
 def training(bench: Workbench) -> str:
     """Seconds to train a calibrated model on 1 M rows of 200 signals, beside the bare fit of the same trees; target 1.3."""
     frame, answers = made(bench.rows or ROWS)
-    rounds, parameters = _chosen(fit(frame, answers))
+    rounds = int(str(fit(frame, answers).card["rounds"]))
+    parameters = sized(*frame.shape) | {"seed": 0}
     matrix = blanked(frame.to_numpy(np.float32, copy=True), 0)
 
     def bare() -> Float:
         data = lgb.Dataset(matrix, answers, feature_name=list(frame.columns))
-        return _first(lgb.train(parameters, data, rounds), frame)
+        trees = lgb.train(parameters, data, rounds).model_to_string()
+        return _first(Model(trees, tuple(frame.columns)), frame)
 
-    paces = by_turns({"redress": lambda: _first(fit(frame, answers).booster, frame), "bare": bare}, bench.runs, _same)
+    paces = by_turns({"redress": lambda: _first(fit(frame, answers), frame), "bare": bare}, bench.runs, _same)
     told = {"redress": "redress: trial, calibration, the same trees", "bare": "bare LightGBM, its trees known before"}
-    return f"{len(frame):,} rows, {rounds} trees.\n\n{_beside(paces, told, 'bare', 'at most 1.3')}"
+    apart = by_turns({"intervals": lambda: fit(frame, answers, bags=BAGS).intercept}, 1, eq)["intervals"]
+    closing = (
+        f"With intervals from {BAGS} more models: {apart.seconds:.0f} seconds, {apart.core_seconds:.0f} core seconds."
+    )
+    return f"{len(frame):,} rows, {rounds} trees.\n\n{_beside(paces, told, 'bare', 'at most 1.3')}\n\n{closing}"
 
 
 def scoring(bench: Workbench) -> str:
     """Rows a second: probabilities beside bare LightGBM, target 0.9 of its pace; with parts and reasons, target 5,000."""
     frame, answers = made(min(bench.rows or ROWS, ROWS))
-    model = fit(frame.head(len(frame) // 5), answers[: len(frame) // 5])
-    matrix, booster = frame.to_numpy(np.float32), model.booster
+    model = fit(frame.head(len(frame) // 5), answers[: len(frame) // 5], bags=BAGS)
+    matrix, booster = frame[list(model.signals)].to_numpy(np.float32), model.booster
 
     def bare() -> Float:
         raw = model.intercept + model.slope * np.asarray(booster.predict(matrix, raw_score=True))
@@ -62,22 +71,18 @@ def scoring(bench: Workbench) -> str:
 
     paces = by_turns({"redress": lambda: model.predict_proba(frame)[:, 1], "bare": bare}, bench.runs, _same)
     some = frame.head(SCORED)
-    whole = by_turns({"with parts and reasons": lambda: _explained(model, some)}, bench.runs, _same)
+    more = {"parts and reasons": lambda: _explained(model, some), "intervals": lambda: model.errors(some)}
+    whole = {name: by_turns({name: way}, bench.runs, _same)[name] for name, way in more.items()}
     rows = [_row("redress, probabilities", len(frame), paces["redress"], "0.9 of bare")]
     rows += [_row("bare LightGBM", len(frame), paces["bare"], "")]
-    rows += [_row("redress, with parts and reasons", len(some), whole["with parts and reasons"], "≥ 5,000")]
+    rows += [_row("redress, with parts and reasons", len(some), whole["parts and reasons"], "≥ 5,000")]
+    rows += [_row(f"redress, with intervals from {BAGS} models", len(some), whole["intervals"], "")]
     return f"{model.card['rounds']} trees.\n\n{markdown(rows)}"
 
 
-def _chosen(model: Model) -> tuple[int, dict[str, str | int | float | bool]]:
-    """The rounds and the parameters that a model of all rows was grown with."""
-    rows, rounds = int(str(model.card["rows"])), int(str(model.card["rounds"]))
-    return rounds, sized(rows, len(model.signals)) | {"seed": 0}
-
-
-def _first(booster: lgb.Booster, frame: pd.DataFrame) -> Float:
-    """What trees say of the first rows, to compare them by."""
-    return np.asarray(booster.predict(frame.head(1000).to_numpy(np.float32), raw_score=True))
+def _first(model: Model, frame: pd.DataFrame) -> Float:
+    """What the trees alone say of the first rows, to compare them by."""
+    return replace(model, slope=1.0, intercept=0.0).logit(frame.head(1000))
 
 
 def _same(one: Float, other: Float) -> bool:

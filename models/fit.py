@@ -17,7 +17,7 @@ from models.model import Followed, Model, begun, finite
 from models.questions import Answer
 from models.sample import sampled
 from models.terms import Term
-from models.trees import Parameters, Rows, blanked, grown, said
+from models.trees import Parameters, Rows, blanked, grown, narrowed, said, split_by
 
 LATEST: Final = 0.2
 """Share of the training rows, the latest, that decides how many trees there are and how they are calibrated."""
@@ -55,8 +55,9 @@ def fit(
     signals by pattern, in which * stands for anything, that more of them never lowers (1) or never raises (-1) the
     probability. The intercept `follows` a column of log-odds, if the frame has it, and no tree sees that. With `terms` a linear
     model of these comes first, and trees beyond it are kept only if they say the latest fifth better than chance would. There
-    are `rounds` trees at most, and growing stops when `patience` of them brought nothing. For intervals, as many `bags`
-    are grown besides. `seen` hears of each tree. Raises RedressError unless both answers are there, and for an infinity.
+    are `rounds` trees at most, and growing stops when `patience` of them brought nothing. The model reads no signal that no
+    tree splits by and no term is made of. For intervals as many `bags` are grown besides, of the signals it reads. `seen` hears
+    of each tree. Raises RedressError unless both answers are there, and for an infinity.
     """
     if not len(answers) or answers.min() == answers.max():
         came = "none" if not len(answers) else f"{len(answers)} of {'yes' if answers[0] else 'no'} alone"
@@ -74,9 +75,14 @@ def fit(
     most, slope, intercept = _trial(tried, chosen, rounds, patience, seen, alone=whole is not None)
     blanked(matrix, seed)
     trees = grown(rows, chosen, most, seen).model_to_string() if most else ""
+    kept = _kept(trees, signals, terms)
+    names = tuple(signals[i] for i in kept)
     card = {"rows": len(answers), "yes": round(float(answers.sum())), "rounds": most, "seed": seed}
-    model = Model(trees, tuple(signals), slope, intercept + base, around, card, whole)
-    return model if bags < 2 else _bagged(model, frame, rows, terms, chosen, bags, seen)
+    model = Model(trees and narrowed(trees, kept), names, slope, intercept + base, around, card, whole)
+    if bags < 2:
+        return model
+    chosen |= _constraints(names, monotone or {})
+    return _bagged(model, frame[list(model.columns)], rows.of(kept), terms, chosen, bags, seen)
 
 
 def _bagged(
@@ -132,6 +138,12 @@ def _around(frame: pd.DataFrame, answers: Answer | Float, weights: Float, follow
 
 def _log_odds(p: float) -> float:
     return float(np.log(p / (1 - p)))
+
+
+def _kept(trees: str, signals: Sequence[str], terms: Sequence[Term]) -> list[int]:
+    """Places of the signals that trees split by or terms are made of; of the first, if there are none."""
+    used, told = split_by(trees), {name for term in terms for name in term.signals}
+    return [i for i, name in enumerate(signals) if i in used or name in told] or [0]
 
 
 def _varying(frame: pd.DataFrame) -> list[str]:

@@ -1,8 +1,8 @@
 """Trees: how they are grown from rows and what they say of others; the only door to LightGBM."""
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -48,6 +48,8 @@ SMALLEST_LEAF: Final = (20, 100)
 WORTH_THREADS: Final = 50_000_000
 """Values of a matrix below which one thread is faster than several that wait for each other."""
 QUIET: Final = {"verbose": -1}
+_OF_COLUMNS: Final = ("feature_names", "feature_infos", "monotone_constraints")
+"""Lines of LightGBM's format that have a word for each column."""
 BLANKED: Final = 0.01
 """Share of the rows that lack a signal in training at least, by chance if need be: what may cease to come is learnt without."""
 
@@ -72,6 +74,10 @@ class Rows:
         weight = self.weights[rows] if weights is None else self.weights[rows] * weights
         start = None if self.start is None else self.start[rows]
         return Rows(self.signals, self.matrix[rows], self.answers[rows], weight, start)
+
+    def of(self, columns: Sequence[int]) -> "Rows":
+        """The same rows with some of the signals."""
+        return replace(self, signals=[self.signals[i] for i in columns], matrix=self.matrix[:, columns])
 
     def dataset(self) -> lgb.Dataset:
         """The rows as LightGBM takes them."""
@@ -122,3 +128,27 @@ def grown(
 def said(trees: Booster, matrix: NDArray[np.float32], *, contributions: bool = False) -> Float:
     """Raw log-odds (n,) of rows, or what each column adds to them (n, columns + 1), the last being the same for all."""
     return np.asarray(trees.predict(matrix, raw_score=not contributions, pred_contrib=contributions), np.float64)
+
+
+def split_by(text: str) -> set[int]:
+    """The columns that any of the trees in LightGBM's own format splits by."""
+    lines = (line.partition("=") for line in text.splitlines())
+    return {int(word) for name, _, words in lines if name == "split_feature" for word in words.split()}
+
+
+def narrowed(text: str, kept: Sequence[int]) -> str:
+    """The same trees, in LightGBM's own format, over some of their columns in order, among which are all they split by."""
+    place = {str(column): str(i) for i, column in enumerate(kept)}
+    lines = []
+    for line in text.split("\n"):
+        name, _, words = line.partition("=")
+        if name in _OF_COLUMNS:
+            told = words.split(" ")
+            line = f"{name}={' '.join(told[column] for column in kept)}"
+        elif name == "split_feature":
+            line = f"{name}={' '.join(place[column] for column in words.split())}"
+        elif name == "max_feature_idx":
+            line = f"{name}={len(kept) - 1}"
+        if name != "tree_sizes":  # they hold no longer, and LightGBM reads trees without
+            lines.append(line)
+    return "\n".join(lines)

@@ -146,7 +146,8 @@ def measured(
     `others` are probabilities to show beside them.
     Baselines know no weights: where rows stand for others, they get a sample in which every row stands for as many.
     """
-    names, question = list(model.signals), work.question
+    question, columns = work.question, train.frame.columns[train.frame.dtypes == np.float32]
+    names = [name for name in columns if name != question.follows]
     fair = np.random.default_rng(seed).random(len(train.answer)) * train.weight.max() < train.weight
     beside = baselines(
         train.frame.loc[fair, names],

@@ -18,6 +18,7 @@ from features.tables import EVIDENCE
 from models import Model, fit, load
 from models.calibration import calibration
 from models.questions import QUESTIONS, Answer, answers
+from models.trees import Rows, booster, grown, narrowed, said, split_by
 from pipelines.marketplace import happen, world
 from pipelines.marketplace.ledger import tables
 
@@ -293,3 +294,33 @@ def test_every_pattern_of_a_question_names_signals_it_has() -> None:
         names = [one.name for one in dictionary(question.name)]
         assert all(matching(names, pattern) for pattern in question.monotone)
         assert {question.amount, *question.history} <= set(names)
+
+
+def test_a_model_reads_only_the_signals_that_it_makes_something_of() -> None:
+    rng = np.random.default_rng(6)
+    frame = pd.DataFrame(rng.normal(size=(3_000, 40)), columns=[f"x{i}" for i in range(40)], dtype=np.float32)
+    answer = np.asarray(frame["x7"] + frame["x30"] > rng.normal(size=3_000), np.int8)
+    model = fit(
+        frame, answer, rounds=3, bags=2, monotone={"x30": 1}, parameters={"feature_fraction": 1.0, "num_leaves": 3}
+    )
+    assert 0 < len(model.signals) < 10
+    assert {"x7", "x30"} <= set(model.signals)
+    few = frame[list(model.signals)]
+    np.testing.assert_array_equal(model.logit(few), model.logit(frame))
+    assert np.isfinite(model.errors(few)).all()
+    assert (model.booster.feature_importance() > 0).all()
+
+
+def test_trees_over_fewer_columns_say_the_same() -> None:
+    rng = np.random.default_rng(7)
+    matrix = rng.normal(size=(500, 12)).astype(np.float32)
+    rows = Rows([f"x{i}" for i in range(12)], matrix, (matrix[:, 3] > matrix[:, 9]).astype(np.int8), np.ones(500), None)
+    ways = ",".join("1" if i == 3 else "0" for i in range(12))
+    text = grown(rows, {"seed": 0, "monotone_constraints": ways}, 3).model_to_string()
+    kept = sorted(split_by(text) | {5})
+    assert 2 < len(kept) < 12
+    few = booster(narrowed(text, kept))
+    assert few.feature_name() == [f"x{i}" for i in kept]
+    np.testing.assert_array_equal(said(few, matrix[:, kept]), said(booster(text), matrix))
+    with pytest.raises(KeyError):
+        narrowed(text, kept[1:])
