@@ -13,7 +13,7 @@ from features import RedressError
 from features.signal import Float
 from models.calibration import calibration
 from models.linear import Linear, linear
-from models.model import Followed, Model, begun, finite
+from models.model import Followed, Model, begun, numbers
 from models.questions import Answer
 from models.sample import sampled
 from models.terms import Term
@@ -59,14 +59,11 @@ def fit(
     tree splits by and no term is made of. For intervals as many `bags` are grown besides, of the signals it reads. `seen` hears
     of each tree. Raises RedressError unless both answers are there, and for an infinity.
     """
-    if not len(answers) or answers.min() == answers.max():
-        came = "none" if not len(answers) else f"{len(answers)} of {'yes' if answers[0] else 'no'} alone"
-        raise RedressError(f"training: want both answers among mature askings, got {came}; train on a longer span")
+    _answered(frame, answers)
     signals = _varying(frame.drop(columns=follows or [], errors="ignore"))
     weight = np.ones(len(answers)) if weights is None else weights
     around = _around(frame, answers, weight, follows)
-    matrix = np.array(frame[signals], np.float32)
-    finite(matrix, signals)
+    matrix = np.array(numbers(frame, signals))
     first, whole = _linears(frame[signals], answers, weight, terms, begun(frame, None, around))
     base = 0.0 if around is None or whole else _log_odds(float(np.average(answers, weights=weight)))
     starts = [base + begun(frame, some, around) if around or some else None for some in (first, whole)]
@@ -140,6 +137,20 @@ def _log_odds(p: float) -> float:
     return float(np.log(p / (1 - p)))
 
 
+def _answered(frame: pd.DataFrame, answers: Answer | Float) -> None:
+    """Raises RedressError unless there is an answer from 0 to 1 for each row, and both are among them."""
+    if len(answers) != len(frame):
+        raise RedressError(f"training: want an answer for each of {len(frame)} rows, got {len(answers)}; give one each")
+    if not ((answers >= 0) & (answers <= 1)).all():
+        odd = answers[~((answers >= 0) & (answers <= 1))]
+        raise RedressError(
+            f"training: want answers from 0, no, to 1, yes, got {len(odd)} such as {odd[0]}; leave out what has none"
+        )
+    if not len(answers) or answers.min() == answers.max():
+        came = "none" if not len(answers) else f"{len(answers)} of {'yes' if answers[0] else 'no'} alone"
+        raise RedressError(f"training: want both answers among mature askings, got {came}; train on a longer span")
+
+
 def _kept(trees: str, signals: Sequence[str], terms: Sequence[Term]) -> list[int]:
     """Places of the signals that trees split by or terms are made of; of the first, if there are none."""
     used, told = split_by(trees), {name for term in terms for name in term.signals}
@@ -148,8 +159,8 @@ def _kept(trees: str, signals: Sequence[str], terms: Sequence[Term]) -> list[int
 
 def _varying(frame: pd.DataFrame) -> list[str]:
     """Names of the signals, those of float32 columns that vary."""
-    numbers = frame.loc[:, frame.dtypes == np.float32]
-    signals = [str(name) for name in numbers.columns[numbers.min() < numbers.max()]]
+    there = frame.loc[:, frame.dtypes == np.float32]
+    signals = [str(name) for name in there.columns[there.min() < there.max()]]
     if not signals:
         raise RedressError("training: want a signal that varies, got none; give the ledger more columns or rows")
     return signals

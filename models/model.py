@@ -12,6 +12,7 @@ from typing import Final, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 from features import RedressError
 from features.credit import Prior
@@ -162,9 +163,7 @@ class Model:
                 f"model: want its {len(self.columns)} signals, got a frame without {few}{near(lost[0], frame)}; "
                 "score a ledger that has the tables it was trained on, or train on this one"
             )
-        matrix = frame[list(self.signals)].to_numpy(np.float32)
-        finite(matrix, self.signals)
-        return matrix
+        return numbers(frame, self.signals)
 
 
 def near(name: str, names: Iterable[object]) -> str:
@@ -175,6 +174,20 @@ def near(name: str, names: Iterable[object]) -> str:
     """
     like = get_close_matches(name, [str(other) for other in names], n=1)
     return f" but with {like[0]}" if like else ""
+
+
+def numbers(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
+    """The columns of a frame as numbers (n, m); RedressError for one that is twice there, holds words, or an infinity."""
+    twice = frame.columns[frame.columns.duplicated()].intersection(list(names))
+    if len(twice):
+        raise RedressError(f"{twice[0]}: want one column of that name, got several; leave the others out")
+    words = next((name for name in names if not is_numeric_dtype(frame[name])), None)
+    if words is not None:
+        raise RedressError(f"{words}: want a column of numbers, got {frame[words].dtype}; give NaN for what is unknown")
+    with np.errstate(over="ignore"):
+        matrix = frame[list(names)].to_numpy(np.float32)
+    finite(matrix, names)
+    return matrix
 
 
 def finite(matrix: NDArray[np.float32], names: Sequence[str]) -> None:

@@ -209,6 +209,31 @@ def test_an_infinity_is_named_when_it_is_learnt_from_and_when_it_is_asked_about(
             use()
 
 
+def test_what_is_no_number_or_there_twice_is_named_when_it_is_asked_about() -> None:
+    frame, answer = drawn()
+    model = fit(frame, answer)
+    with pytest.raises(RedressError, match=r"^amount: want a column of numbers, got "):
+        model.logit(frame.astype({"amount": object}))
+    with pytest.raises(RedressError, match=r"^amount: want one column of that name, got several"):
+        model.logit(pd.concat([frame, frame["amount"]], axis=1))
+    with pytest.raises(RedressError, match=r"^amount: want one column of that name, got several"):
+        fit(pd.concat([frame, frame["amount"]], axis=1), answer)
+
+
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        ([0, 1, 1], "want an answer for each of 400 rows, got 3;"),
+        ([0.0, 1.0, np.nan, 1.0] * 100, "want answers from 0, no, to 1, yes, got 100 such as nan;"),
+        ([0, 1, 2, -1] * 100, "want answers from 0, no, to 1, yes, got 200 such as 2.0;"),
+    ],
+)
+def test_answers_that_are_none_or_too_few_are_one_sentence(odd: list[float], says: str) -> None:
+    frame, _ = drawn()
+    with pytest.raises(RedressError, match=f"^training: {says}"):
+        fit(frame, np.array(odd, np.float64))
+
+
 def test_there_are_as_many_trees_as_asked_for_at_most_and_fewer_where_patience_ends() -> None:
     frame, answer = drawn()
     trees = [
