@@ -29,6 +29,8 @@ TRIED: Final = 125_000
 """Rows on either side of a trial at most, a sample of those there are."""
 BAGS: Final = 10
 """Models of resampled rows that training grows for intervals."""
+SURE: Final = 1.645
+"""Standard errors by which trees must better what can stand without them."""
 THIN: Final = 0.95
 """A case is thinner than most where its standard error is beyond this share of those of the latest rows."""
 
@@ -177,8 +179,8 @@ def _trial(
 ) -> tuple[int, float, float]:
     """Number of trees, and slope and intercept of the calibration, from the latest slice; few trees as they are without one.
 
-    Where what they begin at can stand `alone`, there is none unless trees better it by more than a standard error;
-    likeliest on all rows, it is calibrated as it is.
+    Where what they begin at can stand `alone`, there is none unless trees surely better it; likeliest on all rows, it is
+    calibrated as it is.
     """
     cut, seed = _cut(rows.answers), int(chosen["seed"])
     if cut is None:
@@ -198,10 +200,10 @@ def _some(rows: Rows, seed: int) -> Rows:
 
 
 def _better(raw: Float, plain: Float, late: Rows) -> bool:
-    """Whether log-odds say the answers better than plainer ones by more than a standard error (Breiman et al. 1984)."""
+    """Whether log-odds say the answers better than plainer ones by more than chance would with 95 % confidence."""
     loss = [np.logaddexp(0, z) - late.answers * z for z in (plain, raw)]
     gain = late.weights * (loss[0] - loss[1])
-    return bool(gain.mean() > gain.std() / np.sqrt(len(gain)))
+    return bool(gain.mean() > SURE * gain.std() / np.sqrt(len(gain)))
 
 
 def _cut(answers: Answer | Float) -> int | None:
