@@ -1,4 +1,9 @@
-"""The gate: whether a challenger takes the champion's place, judged on askings that neither has learnt from."""
+"""The gate: whether a challenger takes the champion's place, judged on askings that neither has learnt from.
+
+The champion is asked as it serves, for it is that which would be replaced; a recipe of its grown anew would be another
+model. So that it has no start, the challenger's recipe is tried as of no earlier moment than that which the champion knew
+up to. Where the champion is the older, what the trial learnt since is what retraining brings, and counts for it.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,6 +13,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from features.kernel import DAY
 from models.curves import plain
 from models.evaluate import Evaluation, evaluate
 from models.fit import FEWEST
@@ -17,7 +23,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Groups = Mapping[str, Mask]
 Numbers = Mapping[str, Mapping[str, float]]
-Outcome = Literal["first", "promoted", "not promoted", "not compared", "overridden"]
+Outcome = Literal["first", "promoted", "not promoted", "undecided", "not compared", "overridden"]
 
 EVERYONE: Final = "everyone"
 LARGE: Final = 100
@@ -102,30 +108,57 @@ def gate(
     at: ArrayLike,
     buyer: ArrayLike,
     groups: Groups,
+    knew: tuple[int, int],
     honest: int = NO,
     resamples: int = 500,
     seed: int = 0,
 ) -> Verdict:
     """Promotes the challenger if it is better, calibrated in every large group, and harms no honest group newly.
 
-    `answers` (n,) is 1 for yes; the probabilities (n,) are about the same askings; `buyer` codes, -1 unknown; `groups` masks
-    (n,), which may overlap. With `honest` NO a high probability harms the honest, with YES a low one.
+    `answers` (n,) is 1 for yes; the probabilities (n,) are about the same askings, which neither learnt from; `buyer` codes,
+    -1 unknown; `groups` masks (n,), which may overlap; `knew` are the moments that the champion and the challenger's trial
+    knew up to. With `honest` NO a high probability harms the honest, with YES a low one. Undecided where it is not even.
     """
     yes, old, new = (np.asarray(values, np.float64) for values in (answers, champion, challenger))
-    fewest = int(min(yes.sum(), (1 - yes).sum()))
-    if fewest < FEWEST:
-        came = f"{len(yes):,} of the askings measured are new to the champion, {fewest} of them of one answer"
-        return Verdict("not compared", f"{came}, where {FEWEST} are wanted; train again when more have come")
+    start = even(yes, *knew)
+    if not start.passed:
+        return Verdict("undecided", start.says, (start,))
     beside = {"challenger": new, "champion": old}
     draws = Draws(np.asarray(buyer, np.int64), resamples, seed)
     checks = (
+        start,
         better(evaluate(yes, beside, at=at, buyer=buyer, resamples=resamples, seed=seed)),
         calibrated(yes, new, groups, draws),
         unharmed(yes, old, new, groups, draws, honest=honest),
     )
     failed = [check.says for check in checks if not check.passed]
-    says = "; ".join(failed or [checks[0].says, "calibrated and no honest group newly harmed"])
+    says = "; ".join(failed or [checks[1].says, "calibrated and no honest group newly harmed"])
     return Verdict("not promoted" if failed else "promoted", says, checks)
+
+
+def even(answers: ArrayLike, champion: int, challenger: int) -> Check:
+    """Whether FEWEST of each answer are new to both, and the champion knew up to no later moment than the challenger's trial.
+
+    >>> even([1, 0] * 10, 0, 2 * DAY).numbers
+    {'askings': {'rows': 20.0, 'rarer': 10.0}, 'champion': {'days_ahead': -2.0}}
+    >>> even([1, 0] * 9, 0, 0).says.partition(";")[0]
+    'too few answers since the champion learnt: 18 askings, 9 of one answer, where 10 are wanted'
+    """
+    yes = np.asarray(answers, np.float64)
+    rarer, ahead = float(min(yes.sum(), (1 - yes).sum())), (champion - challenger) / DAY
+    numbers = {"askings": {"rows": float(len(yes)), "rarer": rarer}, "champion": {"days_ahead": ahead}}
+    knew = f"the champion knew until {_moment(champion)}, the challenger's trial until {_moment(challenger)}"
+    if rarer < FEWEST:
+        came = f"{len(yes):,} askings, {rarer:.0f} of one answer, where {FEWEST} are wanted"
+        says = f"too few answers since the champion learnt: {came}; {knew}; train again when more have come"
+    else:
+        came = f"{len(yes):,} askings that neither had learnt"
+        says = f"even: {came}; {knew}" if ahead <= 0 else f"the champion is ahead: {knew}"
+    return Check("even", rarer >= FEWEST and ahead <= 0, numbers, says)
+
+
+def _moment(t: int) -> str:
+    return f"{np.datetime_as_string(np.datetime64(t, 'us'), unit='m').replace('T', ' ')} UTC"
 
 
 def better(found: Evaluation) -> Check:

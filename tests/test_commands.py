@@ -397,10 +397,10 @@ def test_the_first_model_is_champion_the_next_challenger_and_one_told_to_be_cham
     assert shop.ran["dirty"].closing["registered"] == f"models:/{RISK}@challenger, version 2"
     assert shop.ran["bare"].closing["registered"] == f"models:/{RISK}@champion, version 3"
     assert str(shop.ran["full"].closing["champion"]).startswith("no champion before it, so nothing to compare with; ")
-    assert str(shop.ran["dirty"].closing["challenger"]).startswith("0 of the askings measured are new to the champion")
-    assert str(shop.ran["bare"].closing["champion"]).startswith("told to be; the gate: not compared, ")
+    assert str(shop.ran["dirty"].closing["challenger"]).startswith("too few answers since the champion learnt: ")
+    assert str(shop.ran["bare"].closing["champion"]).startswith("told to be; the gate: undecided, ")
     tags = [MlflowClient(shop.tracking).get_model_version(RISK, version).tags["promotion"] for version in "123"]
-    assert tags == ["first", "not compared", "overridden"]
+    assert tags == ["first", "undecided", "overridden"]
 
 
 def test_bad_rows_are_left_out_counted_and_change_nothing(shop: Shop) -> None:
