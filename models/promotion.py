@@ -34,6 +34,8 @@ TOLERATED: Final = 0.01
 """How much more of a group's honest may be among the most suspected, as a share of them."""
 MISS: Final = (0.25, 0.05)
 """How far a predicted share may lie from the observed one: as a share of the rarer answer's, and at most."""
+NAMED: Final = 3
+"""Groups too small to judge that a sentence names; the tables have those that are judged."""
 CONFIDENCE: Final = 0.95
 KEPT: Final = ("difference", "difference_low", "difference_high")
 HONEST: Final[Mapping[str, int]] = {
@@ -278,9 +280,15 @@ def _large(groups: Groups, of: Mask) -> dict[str, Mask]:
 
 
 def _judged(groups: Groups, large: Groups) -> str:
-    """How many groups a sentence is about, and which are too small to be judged."""
+    """How many groups a sentence is about, and which are too small to be judged, of many the first.
+
+    >>> _judged({name: np.ones(1, np.bool_) for name in "abcdef"}, {EVERYONE: np.ones(1, np.bool_)})
+    ' (everyone and 0 groups judged; too small to judge: a, b, c and 3 more)'
+    """
     small = [name for name in groups if name not in large]
-    return f" ({len(large)} groups judged{'; too small to judge: ' if small else ''}{', '.join(small)})"
+    more = f" and {len(small) - NAMED} more" if len(small) > NAMED else ""
+    said = f"; too small to judge: {', '.join(small[:NAMED])}{more}" if small else ""
+    return f" ({EVERYONE} and {len(large) - 1} groups judged{said})"
 
 
 def _tolerance(observed: float) -> float:

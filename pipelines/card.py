@@ -64,7 +64,7 @@ LIMITS: Final = (
     "looks; it wants a reason that is told, and a way to appeal (GDPR, article 22, and its kin).",
     "Not for another question, another horizon or another marketplace: there it is a guess until a back-test says "
     "otherwise.",
-    "Not for groups that the tables below call too small to judge: nothing is known of how it treats them.",
+    "Not for groups that the tables below leave out, being too small to judge: nothing is known of how it treats them.",
     "Not for ever: it was measured on the span below. Markets drift, and so does calibration; train and measure it "
     "again.",
     "If the ledger was simulated (redress simulate, redress demo), all numbers show that the machinery works and "
