@@ -18,6 +18,7 @@ from models.curves import plain
 from models.evaluate import Evaluation, evaluate
 from models.fit import FEWEST
 from models.questions import NO, YES
+from models.resampling import Draws
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -36,7 +37,6 @@ MISS: Final = (0.25, 0.05)
 """How far a predicted share may lie from the observed one: as a share of the rarer answer's, and at most."""
 NAMED: Final = 3
 """Groups too small to judge that a sentence names; the tables have those that are judged."""
-CONFIDENCE: Final = 0.95
 KEPT: Final = ("difference", "difference_low", "difference_high")
 HONEST: Final[Mapping[str, int]] = {
     "chargeback_risk": NO,
@@ -174,7 +174,7 @@ def better(found: Evaluation) -> Check:
     return Check("better", passed, told, f"{'surely' if passed else 'not surely'} better: {says}, {ranks}")
 
 
-def calibrated(answers: ArrayLike, probability: ArrayLike, groups: Groups, draws: "Draws") -> Check:
+def calibrated(answers: ArrayLike, probability: ArrayLike, groups: Groups, draws: Draws) -> Check:
     """Whether in every large group what is predicted may lie within MISS of what is observed.
 
     A group fails where its whole interval of predicted - observed lies beyond; the intervals hold for all groups together.
@@ -197,7 +197,7 @@ def calibrated(answers: ArrayLike, probability: ArrayLike, groups: Groups, draws
 
 
 def unharmed(
-    answers: ArrayLike, champion: ArrayLike, challenger: ArrayLike, groups: Groups, draws: "Draws", *, honest: int = NO
+    answers: ArrayLike, champion: ArrayLike, challenger: ArrayLike, groups: Groups, draws: Draws, *, honest: int = NO
 ) -> Check:
     """Whether no large group has surely, and by more than TOLERATED, more of its honest among the most suspected."""
     old, new = (suspected(np.asarray(p, np.float64) * (1 if honest == NO else -1)) for p in (champion, challenger))
@@ -225,52 +225,6 @@ def suspected(p: Floats, share: float = SUSPECTED) -> Floats:
     above, edge = p > cut, p == cut
     part: Floats = above + edge * (room - above.sum()) / edge.sum()
     return part
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Resamples of buyers, whose askings come together; an asking of a buyer unknown (-1) comes alone."""
-
-    buyer: NDArray[np.int64]
-    resamples: int = 500
-    seed: int = 0
-
-    def means(self, values: Floats, groups: Groups) -> dict[str, dict[str, float]]:
-        """The mean of `values` in each group, as `difference`, and the interval that holds for all groups together."""
-        code = _alone(self.buyer)
-        sums = np.array([np.bincount(code, values * mask) for mask in groups.values()])
-        rows = np.array([np.bincount(code, mask) for mask in groups.values()])
-        mean, rng, n = sums.sum(axis=1) / rows.sum(axis=1), np.random.default_rng(self.seed), sums.shape[1]
-        drawn = [self._mean(sums, rows, np.bincount(rng.integers(0, n, n), minlength=n)) for _ in range(self.resamples)]
-        wide = _together(np.nan_to_num(np.array(drawn).reshape(-1, len(mean)) - mean))
-        found = zip(groups, rows.sum(axis=1), mean, wide, strict=True)
-        return {
-            name: {"rows": float(k), "difference": float(m), "low": float(m - w), "high": float(m + w)}
-            for name, k, m, w in found
-        }
-
-    @staticmethod
-    def _mean(sums: Floats, rows: Floats, weight: NDArray[np.int64]) -> Floats:
-        """Group means of one resample, NaN where it drew none of a group."""
-        n = rows @ weight
-        mean: Floats = np.where(n > 0, sums @ weight, np.nan) / np.maximum(n, 1)
-        return mean
-
-
-def _together(away: Floats) -> Floats:
-    """Half widths (groups,) of intervals which all hold at once in CONFIDENCE of the resamples `away` (resamples, groups)."""
-    if not len(away):
-        return np.full(away.shape[1], np.nan)
-    spread = np.std(away, axis=0)
-    farthest = np.max(np.abs(away) / np.where(spread > 0, spread, np.inf), axis=1)
-    wide: Floats = np.quantile(farthest, CONFIDENCE) * spread
-    return wide
-
-
-def _alone(buyer: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Codes without a gap in which every unknown buyer is one by himself."""
-    lone = buyer.max(initial=-1) + 1 + np.arange(len(buyer))
-    return np.unique(np.where(buyer < 0, lone, buyer), return_inverse=True)[1]
 
 
 def _large(groups: Groups, of: Mask) -> dict[str, Mask]:

@@ -12,8 +12,9 @@ from features.signal import Float
 from models import Model, evaluate
 from models.evaluate import EPOCH
 from models.fit import FEWEST
-from models.promotion import HONEST, Check, Draws, Verdict, better, calibrated, gate
+from models.promotion import HONEST, Check, Verdict, better, calibrated, gate
 from models.registry import champion, opened
+from models.resampling import Draws
 from models.slices import masks, sliced
 from pipelines.audit import Judged
 from pipelines.learning import Cases

@@ -20,9 +20,10 @@ from features import Ledger, RedressError
 from features.kernel import DAY
 from models import Model, fit, load
 from models.model import FORMAT
-from models.promotion import EVERYONE, Draws, Verdict, calibrated, gate, suspected, unharmed
+from models.promotion import EVERYONE, Verdict, calibrated, gate, suspected, unharmed
 from models.questions import QUESTIONS, YES
 from models.registry import register
+from models.resampling import Draws
 from models.slices import slice_name
 from pipelines.__main__ import parser
 from pipelines.audit import Judged, audited
@@ -220,35 +221,6 @@ def test_the_suspected_are_a_share_of_all_whoever_ties(share: float) -> None:
     assert part.sum() == pytest.approx(100 * share)
     assert all(part[i] in (0, 1) or p[i] == p[j] for i in range(100) for j in range(100) if part[j] not in (0, 1))
     assert all(part[i] >= part[j] for i in range(100) for j in range(100) if p[i] > p[j])
-
-
-def test_askings_of_one_buyer_are_drawn_together() -> None:
-    values = np.repeat(np.arange(40) % 2, 10).astype(np.float64)  # 40 buyers with ten askings each, all alike
-    group = {"all": np.ones(400, np.bool_)}
-    alone, together = (Draws(b, 500).means(values, group)["all"] for b in (np.full(400, -1), np.arange(400) // 10))
-    wide = [row["high"] - row["low"] for row in (alone, together)]
-    assert wide[0] == pytest.approx(2 * 1.96 * np.sqrt(0.25 / 400), rel=0.15)
-    assert wide[1] == pytest.approx(2 * 1.96 * np.sqrt(0.25 / 40), rel=0.15)
-
-
-def test_intervals_that_hold_together_are_wider_than_one_alone_and_equal_the_plain_loop() -> None:
-    rng = np.random.default_rng(3)
-    values, buyer = rng.normal(size=400), rng.integers(-1, 60, 400)
-    masks = {"low": np.arange(400) < 150, "high": np.arange(400) >= 120, "odd": HALVES == 1}
-    found = Draws(buyer, 100, seed=5).means(values, masks)
-    clusters = [[i] for i in range(400) if buyer[i] < 0]
-    clusters = [np.flatnonzero(buyer == b).tolist() for b in range(60) if (buyer == b).any()] + clusters
-    away, rng = [], np.random.default_rng(5)
-    for _ in range(100):
-        rows = [i for c in rng.integers(0, len(clusters), len(clusters)) for i in clusters[c]]
-        away.append([values[[i for i in rows if m[i]]].mean() - values[m].mean() for m in masks.values()])
-    spread = np.array(away).std(axis=0)
-    width = np.quantile((np.abs(away) / spread).max(axis=1), 0.95) * spread
-    for k, (name, mask) in enumerate(masks.items()):
-        row = found[name]
-        assert row["difference"] == pytest.approx(values[mask].mean())
-        assert (row["high"] - row["low"]) / 2 == pytest.approx(width[k])
-    assert width[0] > 1.96 * spread[0]
 
 
 def test_a_verdict_told_otherwise_keeps_what_the_gate_said() -> None:
