@@ -5,7 +5,7 @@ the batch job, to the bit.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -14,20 +14,22 @@ from features import Ledger, RedressError
 from features.asking import named_askings
 from features.build import gathered
 from models import Model, load
-from models.explain import scored
+from models.explain import COLUMNS, scored
+from models.model import RIVALS
 from models.questions import answered
 from models.telling import reasons
 
 
 @dataclass(frozen=True)
 class Score:
-    """The answer to one asking: the probability of yes, and its log-odds by part."""
+    """The answer to one asking: the probability of yes, its log-odds by part, and how a no divides where the model tells."""
 
     question: str
     ask_id: str
     at: pd.Timestamp
     probability: float
     parts: Mapping[str, float]
+    rivals: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class Scorer:
         question, ask_id, at = _asked(case)
         model, frame = self._frame(question, ask_id, at)
         row = scored(model, frame).iloc[0]
-        parts = {str(name): float(added) for name, added in row.items() if name != "probability"}
-        return Score(question, ask_id, at, float(row["probability"]), parts)
+        parts, rivals = ({name: float(row[name]) for name in names if name in row} for names in (COLUMNS, RIVALS))
+        return Score(question, ask_id, at, float(row["probability"]), parts, rivals)
 
     def reasons(self, case: Mapping[str, object]) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""

@@ -14,7 +14,7 @@ from features import Ledger
 from features.asking import ASKED, askings, named_askings
 from features.kernel import DAY
 from models.questions import answers, asked
-from pipelines.labelling import FINDINGS, HONEST, RULING, naively, softened
+from pipelines.labelling import FINDINGS, HONEST, RULING, naively, rival, softened
 from pipelines.learning import Cases, Learnt, grown
 
 Floats = NDArray[np.float64]
@@ -45,6 +45,7 @@ class Measured:
     auc: float
     prior: float
     share: float
+    fault: float
 
     def way(self, name: str) -> float:
         """How far from the base rate to the ceiling."""
@@ -74,6 +75,7 @@ def labels(bench: Workbench) -> str:
 
 def _row(seed: str, one: Measured) -> dict[str, object]:
     worth = {"AUC of labels of the unexamined": one.auc, "class prior": one.prior, "true share": one.share}
+    worth |= {"AUC of fault against mistake, of the honest": one.fault}
     return {"seed": seed, "base rate": one.base, **one.precision, "of the way": f"{one.way(MODEL):.0%}", **worth}
 
 
@@ -98,7 +100,9 @@ def _measured(path: Path, seed: int) -> Measured:
     made = {name: grown(work.question, learnt, seed, soft=one) for name, one in told.items()}
     made |= naively(soft, work.question.follows, seed)
     scores = {name: made[name].logit(frame) for name in (MODEL, FINDINGS, RULING, HONEST, CEILING)}
-    unseen = soft.answer < 0
+    unseen, honest = soft.answer < 0, ~yes[tested]
+    apart = rival(soft, work.question.follows, seed)
+    fault = np.full(len(tested), 0.5) if apart is None else apart.logit(frame)
     return Measured(
         {name: float(average_precision_score(yes[tested], s)) for name, s in scores.items()},
         {name: _wronged(s, ~yes[tested] & side[tested]) for name, s in scores.items()},
@@ -106,6 +110,7 @@ def _measured(path: Path, seed: int) -> Measured:
         float(roc_auc_score(yes[rows][unseen], soft.labels.malicious[unseen])),
         soft.labels.prior,
         float(yes[rows].mean()),
+        float(roc_auc_score(side[tested][honest], fault[honest])),
     )
 
 

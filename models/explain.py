@@ -83,8 +83,14 @@ def weighed(model: Model, contributions: Float, most: int = MOST) -> Weighed:
 
 
 def scored(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
-    """`probability` of yes and its log-odds by part for each row of signals."""
-    return pd.concat([pd.DataFrame({"probability": model.predict_proba(frame)[:, 1]}), parts(model, frame)], axis=1)
+    """`probability` of yes, what stands `beside` it, and its log-odds by part for each row of signals."""
+    probability = pd.DataFrame({"probability": model.predict_proba(frame)[:, 1]})
+    return pd.concat([probability, beside(model, frame), parts(model, frame)], axis=1)
+
+
+def beside(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
+    """Beside a probability: `low`, `high` and `abstain` of a model with bags, and of one with a rival how a no divides."""
+    return pd.concat([*([model.doubt(frame)] if model.bags else []), model.rivals(frame)], axis=1)
 
 
 def declared(model: Model) -> list[Signal]:

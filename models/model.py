@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,8 @@ from models.trees import Booster, booster, said
 FORMAT: Final = 4
 WIDE: Final = 1.645 * 2**0.5
 """Standard errors on either side of a 90 % interval: at its best, shrinkage errs as much as chance does, and adds to it."""
+RIVALS: Final = ("fault_probability", "mistake_probability")
+"""Names of the two explanations of a no: a seller's or product's fault, and a carrier's or honest mistake."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Model:
 
     The slope is that of the trees alone. If it `follows` a column of log-odds, the difference of that from its mean in
     training is added to what the trees say; where declared terms are `linear`, trees say what is beyond these, and there may
-    be none. `bags` are the same of rows drawn with replacement, from which intervals come.
+    be none. `bags` are the same of rows drawn with replacement, from which intervals come. A `rival` is a model of how
+    probable the first of RIVALS is where the answer is no.
     """
 
     trees: str
@@ -57,6 +60,7 @@ class Model:
     card: Mapping[str, object] = field(default_factory=dict)
     linear: Linear | None = None
     bags: tuple["Model", ...] = ()
+    rival: "Model | None" = None
 
     @cached_property
     def booster(self) -> Booster:
@@ -122,6 +126,13 @@ class Model:
         """Where (n,) it abstains."""
         return self.doubt(frame)["abstain"].to_numpy(np.bool_)
 
+    def rivals(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """How a no divides for each row, columns RIVALS, which with the probability of yes sum to 1; none without a rival."""
+        if self.rival is None:
+            return pd.DataFrame(index=range(len(frame)))
+        no, first = self.predict_proba(frame)[:, 0], self.rival.predict_proba(frame)[:, 1]
+        return pd.DataFrame(dict(zip(RIVALS, (no * first, no - no * first), strict=True)))
+
     def contributions(self, frame: pd.DataFrame) -> Float:
         """What each signal adds to the log-odds (n, signals + 1), last what is the same for all; rows sum to `logit`."""
         added = self.slope * self._run(frame, contributions=True)
@@ -133,19 +144,22 @@ class Model:
     def save(self, folder: Path) -> None:
         """Writes `model.txt`, LightGBM's own format, and `model.json`, all the rest."""
         folder.mkdir(parents=True, exist_ok=True)
-        bags = [{"trees": bag.trees, "linear": bag.linear and bag.linear.to_json()} for bag in self.bags]
-        rest = {
-            "format": FORMAT,
+        rest = {"format": FORMAT} | self._rest()
+        (folder / "model.txt").write_text(self.trees)
+        (folder / "model.json").write_text(json.dumps(rest | {"digest": _digest(self.trees, rest)}, indent=1) + "\n")
+
+    def _rest(self) -> dict[str, object]:
+        """All but the trees, as plain types."""
+        return {
             "signals": self.signals,
             "slope": self.slope,
             "intercept": self.intercept,
             "follows": self.follows and asdict(self.follows),
             "card": self.card,
             "linear": self.linear and self.linear.to_json(),
-            "bags": bags,
+            "bags": [{"trees": bag.trees, "linear": bag.linear and bag.linear.to_json()} for bag in self.bags],
+            "rival": self.rival and {"trees": self.rival.trees} | self.rival._rest(),
         }
-        (folder / "model.txt").write_text(self.trees)
-        (folder / "model.json").write_text(json.dumps(rest | {"digest": _digest(self.trees, rest)}, indent=1) + "\n")
 
     def _run(self, frame: pd.DataFrame, *, contributions: bool = False) -> Float:
         matrix = self._matrix(frame)
@@ -214,11 +228,18 @@ def load(folder: str | Path) -> Model:
         raise RedressError(f"{folder}: want a model of format {FORMAT}, got {came}; train again with this version")
     if rest.pop("digest", None) != _digest(trees, rest):
         raise RedressError(f"{folder}: want model.txt and model.json as they were saved, got them edited; train again")
+    return _restored(trees, rest)
+
+
+def _restored(trees: str, rest: Mapping[str, Any]) -> Model:
+    """The model of trees and of what `Model.save` wrote beside them."""
     follows = rest["follows"] and Followed(**rest["follows"])
     terms = rest["linear"] and Linear.from_json(rest["linear"])
     whole = Model(trees, tuple(rest["signals"]), rest["slope"], rest["intercept"], follows, rest["card"], terms)
     bags = [(one["trees"], one["linear"] and Linear.from_json(one["linear"])) for one in rest["bags"]]
-    return replace(whole, bags=tuple(replace(whole, trees=text, linear=some, card={}) for text, some in bags))
+    grown = tuple(replace(whole, trees=text, linear=some, card={}) for text, some in bags)
+    rival = rest["rival"] and _restored(rest["rival"]["trees"], rest["rival"])
+    return replace(whole, bags=grown, rival=rival)
 
 
 def _digest(trees: str, rest: Mapping[str, object]) -> str:

@@ -1,4 +1,9 @@
-"""The gate: whether a challenger takes the champion's place, judged on askings that neither has learnt from."""
+"""The gate: whether a challenger takes the champion's place, judged on askings that neither has learnt from.
+
+The champion is asked as it serves, for it is that which would be replaced; a recipe of its grown anew would be another
+model. So that it has no start, the challenger's recipe is tried as of no earlier moment than that which the champion knew
+up to. Where the champion is the older, what the trial learnt since is what retraining brings, and counts for it.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,16 +13,18 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from features.kernel import DAY
 from models.curves import plain
 from models.evaluate import Evaluation, evaluate
 from models.fit import FEWEST
 from models.questions import NO, YES
+from models.resampling import Draws
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Groups = Mapping[str, Mask]
 Numbers = Mapping[str, Mapping[str, float]]
-Outcome = Literal["first", "promoted", "not promoted", "not compared", "overridden"]
+Outcome = Literal["first", "promoted", "not promoted", "undecided", "not compared", "overridden"]
 
 EVERYONE: Final = "everyone"
 LARGE: Final = 100
@@ -28,7 +35,8 @@ TOLERATED: Final = 0.01
 """How much more of a group's honest may be among the most suspected, as a share of them."""
 MISS: Final = (0.25, 0.05)
 """How far a predicted share may lie from the observed one: as a share of the rarer answer's, and at most."""
-CONFIDENCE: Final = 0.95
+NAMED: Final = 3
+"""Groups too small to judge that a sentence names; the tables have those that are judged."""
 KEPT: Final = ("difference", "difference_low", "difference_high")
 HONEST: Final[Mapping[str, int]] = {
     "chargeback_risk": NO,
@@ -102,30 +110,57 @@ def gate(
     at: ArrayLike,
     buyer: ArrayLike,
     groups: Groups,
+    knew: tuple[int, int],
     honest: int = NO,
     resamples: int = 500,
     seed: int = 0,
 ) -> Verdict:
     """Promotes the challenger if it is better, calibrated in every large group, and harms no honest group newly.
 
-    `answers` (n,) is 1 for yes; the probabilities (n,) are about the same askings; `buyer` codes, -1 unknown; `groups` masks
-    (n,), which may overlap. With `honest` NO a high probability harms the honest, with YES a low one.
+    `answers` (n,) is 1 for yes; the probabilities (n,) are about the same askings, which neither learnt from; `buyer` codes,
+    -1 unknown; `groups` masks (n,), which may overlap; `knew` are the moments that the champion and the challenger's trial
+    knew up to. With `honest` NO a high probability harms the honest, with YES a low one. Undecided where it is not even.
     """
     yes, old, new = (np.asarray(values, np.float64) for values in (answers, champion, challenger))
-    fewest = int(min(yes.sum(), (1 - yes).sum()))
-    if fewest < FEWEST:
-        came = f"{len(yes):,} of the askings measured are new to the champion, {fewest} of them of one answer"
-        return Verdict("not compared", f"{came}, where {FEWEST} are wanted; train again when more have come")
+    start = even(yes, *knew)
+    if not start.passed:
+        return Verdict("undecided", start.says, (start,))
     beside = {"challenger": new, "champion": old}
     draws = Draws(np.asarray(buyer, np.int64), resamples, seed)
     checks = (
+        start,
         better(evaluate(yes, beside, at=at, buyer=buyer, resamples=resamples, seed=seed)),
         calibrated(yes, new, groups, draws),
         unharmed(yes, old, new, groups, draws, honest=honest),
     )
     failed = [check.says for check in checks if not check.passed]
-    says = "; ".join(failed or [checks[0].says, "calibrated and no honest group newly harmed"])
+    says = "; ".join(failed or [checks[1].says, "calibrated and no honest group newly harmed"])
     return Verdict("not promoted" if failed else "promoted", says, checks)
+
+
+def even(answers: ArrayLike, champion: int, challenger: int) -> Check:
+    """Whether FEWEST of each answer are new to both, and the champion knew up to no later moment than the challenger's trial.
+
+    >>> even([1, 0] * 10, 0, 2 * DAY).numbers
+    {'askings': {'rows': 20.0, 'rarer': 10.0}, 'champion': {'days_ahead': -2.0}}
+    >>> even([1, 0] * 9, 0, 0).says.partition(";")[0]
+    'too few answers since the champion learnt: 18 askings, 9 of one answer, where 10 are wanted'
+    """
+    yes = np.asarray(answers, np.float64)
+    rarer, ahead = float(min(yes.sum(), (1 - yes).sum())), (champion - challenger) / DAY
+    numbers = {"askings": {"rows": float(len(yes)), "rarer": rarer}, "champion": {"days_ahead": ahead}}
+    knew = f"the champion knew until {_moment(champion)}, the challenger's trial until {_moment(challenger)}"
+    if rarer < FEWEST:
+        came = f"{len(yes):,} askings, {rarer:.0f} of one answer, where {FEWEST} are wanted"
+        says = f"too few answers since the champion learnt: {came}; {knew}; train again when more have come"
+    else:
+        came = f"{len(yes):,} askings that neither had learnt"
+        says = f"even: {came}; {knew}" if ahead <= 0 else f"the champion is ahead: {knew}"
+    return Check("even", rarer >= FEWEST and ahead <= 0, numbers, says)
+
+
+def _moment(t: int) -> str:
+    return f"{np.datetime_as_string(np.datetime64(t, 'us'), unit='m').replace('T', ' ')} UTC"
 
 
 def better(found: Evaluation) -> Check:
@@ -139,7 +174,7 @@ def better(found: Evaluation) -> Check:
     return Check("better", passed, told, f"{'surely' if passed else 'not surely'} better: {says}, {ranks}")
 
 
-def calibrated(answers: ArrayLike, probability: ArrayLike, groups: Groups, draws: "Draws") -> Check:
+def calibrated(answers: ArrayLike, probability: ArrayLike, groups: Groups, draws: Draws) -> Check:
     """Whether in every large group what is predicted may lie within MISS of what is observed.
 
     A group fails where its whole interval of predicted - observed lies beyond; the intervals hold for all groups together.
@@ -162,7 +197,7 @@ def calibrated(answers: ArrayLike, probability: ArrayLike, groups: Groups, draws
 
 
 def unharmed(
-    answers: ArrayLike, champion: ArrayLike, challenger: ArrayLike, groups: Groups, draws: "Draws", *, honest: int = NO
+    answers: ArrayLike, champion: ArrayLike, challenger: ArrayLike, groups: Groups, draws: Draws, *, honest: int = NO
 ) -> Check:
     """Whether no large group has surely, and by more than TOLERATED, more of its honest among the most suspected."""
     old, new = (suspected(np.asarray(p, np.float64) * (1 if honest == NO else -1)) for p in (champion, challenger))
@@ -192,52 +227,6 @@ def suspected(p: Floats, share: float = SUSPECTED) -> Floats:
     return part
 
 
-@dataclass(frozen=True)
-class Draws:
-    """Resamples of buyers, whose askings come together; an asking of a buyer unknown (-1) comes alone."""
-
-    buyer: NDArray[np.int64]
-    resamples: int = 500
-    seed: int = 0
-
-    def means(self, values: Floats, groups: Groups) -> dict[str, dict[str, float]]:
-        """The mean of `values` in each group, as `difference`, and the interval that holds for all groups together."""
-        code = _alone(self.buyer)
-        sums = np.array([np.bincount(code, values * mask) for mask in groups.values()])
-        rows = np.array([np.bincount(code, mask) for mask in groups.values()])
-        mean, rng, n = sums.sum(axis=1) / rows.sum(axis=1), np.random.default_rng(self.seed), sums.shape[1]
-        drawn = [self._mean(sums, rows, np.bincount(rng.integers(0, n, n), minlength=n)) for _ in range(self.resamples)]
-        wide = _together(np.nan_to_num(np.array(drawn).reshape(-1, len(mean)) - mean))
-        found = zip(groups, rows.sum(axis=1), mean, wide, strict=True)
-        return {
-            name: {"rows": float(k), "difference": float(m), "low": float(m - w), "high": float(m + w)}
-            for name, k, m, w in found
-        }
-
-    @staticmethod
-    def _mean(sums: Floats, rows: Floats, weight: NDArray[np.int64]) -> Floats:
-        """Group means of one resample, NaN where it drew none of a group."""
-        n = rows @ weight
-        mean: Floats = np.where(n > 0, sums @ weight, np.nan) / np.maximum(n, 1)
-        return mean
-
-
-def _together(away: Floats) -> Floats:
-    """Half widths (groups,) of intervals which all hold at once in CONFIDENCE of the resamples `away` (resamples, groups)."""
-    if not len(away):
-        return np.full(away.shape[1], np.nan)
-    spread = np.std(away, axis=0)
-    farthest = np.max(np.abs(away) / np.where(spread > 0, spread, np.inf), axis=1)
-    wide: Floats = np.quantile(farthest, CONFIDENCE) * spread
-    return wide
-
-
-def _alone(buyer: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Codes without a gap in which every unknown buyer is one by himself."""
-    lone = buyer.max(initial=-1) + 1 + np.arange(len(buyer))
-    return np.unique(np.where(buyer < 0, lone, buyer), return_inverse=True)[1]
-
-
 def _large(groups: Groups, of: Mask) -> dict[str, Mask]:
     """Everyone, and the groups with at least LARGE of the rows `of`; each without its other rows."""
     held = {name: mask & of for name, mask in groups.items()}
@@ -245,9 +234,15 @@ def _large(groups: Groups, of: Mask) -> dict[str, Mask]:
 
 
 def _judged(groups: Groups, large: Groups) -> str:
-    """How many groups a sentence is about, and which are too small to be judged."""
+    """How many groups a sentence is about, and which are too small to be judged, of many the first.
+
+    >>> _judged({name: np.ones(1, np.bool_) for name in "abcdef"}, {EVERYONE: np.ones(1, np.bool_)})
+    ' (everyone and 0 groups judged; too small to judge: a, b, c and 3 more)'
+    """
     small = [name for name in groups if name not in large]
-    return f" ({len(large)} groups judged{'; too small to judge: ' if small else ''}{', '.join(small)})"
+    more = f" and {len(small) - NAMED} more" if len(small) > NAMED else ""
+    said = f"; too small to judge: {', '.join(small[:NAMED])}{more}" if small else ""
+    return f" ({EVERYONE} and {len(large) - 1} groups judged{said})"
 
 
 def _tolerance(observed: float) -> float:

@@ -32,7 +32,7 @@ UNUSABLE: Final = (MlflowException, SQLAlchemyError, OSError, ImportError)
 """What a tracking server, or its database, that cannot be used raises."""
 RETRIES: Final = "3"
 """How often a tracking server that does not answer is asked again, unless MLflow is told otherwise: seconds, not minutes."""
-CODE: Final = '''"""A redress model as MLflow serves it: frames of signals in, probability and the parts of its log-odds out."""
+CODE: Final = '''"""A redress model as MLflow serves it: signals in, probability, interval and parts of log-odds out."""
 
 import mlflow
 import pandas

@@ -1,4 +1,6 @@
-"""Reliability by slices: whether probabilities mean what they say for new buyers, a country, a reason, a seller's size.
+"""Slices of askings: new buyers, a country, a reason, a seller's size; and whether probabilities mean what they say in each.
+
+The gate of promotion judges the same slices, under the same names.
 
 A slice is off when the interval of observed − predicted leaves out zero by more than a miss that matters. Many slices are
 looked at, so those intervals are wide enough that with a reliable model one evaluation in twenty calls any slice off
@@ -18,7 +20,7 @@ from scipy.stats import beta
 from features import Ledger
 from features.asking import ASKED, Askings
 from features.background import order_rows
-from features.kernel import Int
+from features.kernel import Flag, Int
 from models.curves import Floats, wilson
 from models.questions import QUESTIONS
 
@@ -70,10 +72,11 @@ _SELLER: Final = Slicing(
     ("under 10 orders", "10 to 99 orders", "100 to 999 orders", "1,000 orders or more"),
 )
 _COUNTRY: Final = Slicing("country", "orders.ship_country")
+_SHIPPED: Final = Slicing("shipped", "order_ships_abroad", (1,), ("at home", "abroad"))
 
 
 def _slicings(question: str, own: int, *reasons: Slicing) -> tuple[Slicing, ...]:
-    return _buyer(own), *reasons, _COUNTRY, Slicing("amount", QUESTIONS[question].amount), _SELLER
+    return _buyer(own), *reasons, _COUNTRY, _SHIPPED, Slicing("amount", QUESTIONS[question].amount), _SELLER
 
 
 SLICINGS: Final[Mapping[str, tuple[Slicing, ...]]] = {
@@ -140,6 +143,29 @@ def _bands(cents: Floats) -> tuple[Floats, tuple[str, ...]]:
     return edges, (f"under {said[0]}", *between, f"{said[-1]} and more")
 
 
+def slice_name(slicing: str, value: str) -> str:
+    """The name of a slice wherever it is told of.
+
+    >>> slice_name("country", "BR")
+    'country BR'
+    """
+    return f"{slicing} {value}"
+
+
+def masks(slices: Sequence[Sliced]) -> dict[str, Flag]:
+    """Which askings (n,) are in each slice that has any, by its name.
+
+    >>> {name: mask.tolist() for name, mask in masks([Sliced("country", np.array([1, -1]), ("BR", "US"))]).items()}
+    {'country US': [True, False], 'country unknown': [False, True]}
+    """
+    found = {
+        slice_name(one.name, value): one.place == place
+        for one in slices
+        for place, value in [*enumerate(one.values), (-1, UNKNOWN)]
+    }
+    return {name: mask for name, mask in found.items() if mask.any()}
+
+
 def reliability(answers: ArrayLike, probability: ArrayLike, slices: Sequence[Sliced]) -> pd.DataFrame:
     """Predicted and observed rate of each slice that has askings.
 
@@ -189,8 +215,8 @@ def complaints(found: pd.DataFrame) -> list[str]:
     ['country BR: predicted 2.00 %, observed 5.00 % [3.90 %, 6.40 %] among 1,200 askings']
     """
     return [
-        f"{row['slicing']} {row['slice']}: predicted {_percent(row['predicted'])}, observed {_percent(row['observed'])} "
-        f"[{_percent(row['low'])}, {_percent(row['high'])}] among {row['n']:,} askings"
+        f"{slice_name(row['slicing'], row['slice'])}: predicted {_percent(row['predicted'])}, "
+        f"observed {_percent(row['observed'])} [{_percent(row['low'])}, {_percent(row['high'])}] among {row['n']:,} askings"
         for row in found[found["off"]].to_dict("records")
     ]
 

@@ -15,7 +15,7 @@ from models.denominators import NEEDS, states, win_shares
 from models.loss import PRICED, amounts, expected_loss, money, money_error, observed_loss, shares
 from models.maturity import arrivals, cohorts, delays
 from models.questions import Answer
-from models.slices import complaints, reliability, sliced
+from models.slices import complaints, reliability, slice_name, sliced
 from pipelines import plots
 from pipelines.learning import Cases
 from pipelines.opening import Said
@@ -103,7 +103,7 @@ def _slices(work: Cases, tested: Sequence[Judged]) -> pd.DataFrame:
 def _slices_section(found: pd.DataFrame) -> Section:
     shown = pd.DataFrame(
         {
-            "": found["slicing"] + ": " + found["slice"].astype(str),
+            "": list(map(slice_name, found["slicing"], found["slice"])),
             "askings": found["n"].map("{:,}".format),
             "yes": found["yes"].map("{:,}".format),
             "predicted": found["predicted"].map(_percent),

@@ -64,20 +64,22 @@ LIMITS: Final = (
     "looks; it wants a reason that is told, and a way to appeal (GDPR, article 22, and its kin).",
     "Not for another question, another horizon or another marketplace: there it is a guess until a back-test says "
     "otherwise.",
-    "Not for groups that the tables below call too small to judge: nothing is known of how it treats them.",
+    "Not for groups that the tables below leave out, being too small to judge: nothing is known of how it treats them.",
     "Not for ever: it was measured on the span below. Markets drift, and so does calibration; train and measure it "
     "again.",
     "If the ledger was simulated (redress simulate, redress demo), all numbers show that the machinery works and "
     "nothing about a real marketplace.",
 )
 NAMES: Final[Mapping[str, str]] = {
+    "even": "Did neither have a start?",
     "better": "Is it surely better?",
     "calibrated": "Is it calibrated in every large group?",
     "unharmed": "Is it as fair to the honest of every group?",
 }
 READ: Final[Mapping[str, str]] = {
     "better": (
-        "The challenger is here the same recipe, trained on what was known when the latest mature slice began. "
+        "The challenger is here the same recipe, trained on what was known when the latest mature slice began, or up to "
+        "the moment that the champion knew if that is later. "
         "Its numbers less those of the champion, or of the base rate where there is none, on the same askings, with the "
         "95 % interval of the difference. Less log loss and more average precision are better; the first decides."
     ),
@@ -201,7 +203,7 @@ def _promotion(verdict: Verdict, alias: str, work: Cases) -> Iterator[Section]:
     read = dict(
         READ, unharmed=f"{READ['unharmed']} {harmed}, suspected the {'lowest' if low else 'highest'} probabilities."
     )
-    yield from (_check(check, (read[check.name],)) for check in verdict.checks if check.name != "calibrated")
+    yield from (_check(check, (read[check.name],)) for check in verdict.checks if check.name in ("better", "unharmed"))
 
 
 def _passed(check: Check) -> Cell:
@@ -219,7 +221,7 @@ def _check(check: Check, prose: tuple[str, ...]) -> Section:
 
 def _held(whose: str, row: Mapping[str, float]) -> Cell:
     """A group's name, with a word where its number is beyond bounds: surely, or maybe."""
-    name = _capital(whose.replace("_", " "))
+    name = _capital(whose.replace("_", " ") if whose in FORMS else whose)
     if not row.get("held", 1.0):
         return Cell(name, verdict="▼ beyond bounds", tone="worse")
     doubtful = abs(row["difference"]) > row.get("tolerance", np.inf)

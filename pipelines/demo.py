@@ -1,5 +1,6 @@
 """The demo: the whole job on a small simulated marketplace, told in one report."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ from features.build import HORIZON
 from features.kernel import DAY
 from models.explain import COLUMNS
 from models.questions import QUESTIONS
+from models.slices import complaints
 from pipelines.backtest import backtest
 from pipelines.check import check
 from pipelines.marketplace import world
@@ -201,7 +203,8 @@ def _page(out: Path, held: dict[str, object]) -> Page:
         ("Chargebacks expected of these", f"{scores['probability'].sum():.0f}"),
     )
     title = "A simulated marketplace, from its ledger to the risk of each order"
-    sections = [*_question(RISK, out), *_walks(out), *_question(OUTCOME, out), _riskiest(scores), _ledger(held), _own()]
+    told = [*_question(RISK, out), *_walks(out), *_question(OUTCOME, out), cards(out), _riskiest(scores)]
+    sections = [*told, _ledger(held), _own()]
     return Page(title, lede, facts, tuple(sections))
 
 
@@ -250,6 +253,25 @@ def _walks(out: Path) -> list[Section]:
 def _drawn(folder: Path, heading: str) -> Section:
     figure = plot_path(folder / "plots", heading).read_text(encoding="utf-8")
     return Section(heading, (DRAWN[heading],), figure=figure)
+
+
+def cards(out: Path) -> Section:
+    """The chapter of the models that are registered: where the card of each lies, and which of its slices are off."""
+    says = (
+        "A card says what a model answers, what it learnt from, how it does by groups, and what it must not be used for. A "
+        "slice is off where predicted and observed lie further apart than chance and a small miss allow; of a slice that is, "
+        "probabilities are to be taken with care.",
+    )
+    rows = tuple(_carded(question, out) for question in LEARNT)
+    return Section("The models' cards", says, Table(("model", "slices off", "which"), rows), chapter=True)
+
+
+def _carded(question: str, out: Path) -> tuple[str | Cell, ...]:
+    folder = Path("train") / question
+    found = pd.DataFrame(json.loads((out / folder / "evaluation.json").read_text("utf-8"))["slices"])
+    off = tuple(complaints(found)) or ("none",)
+    name = Cell(question, link=(folder / "card.html").as_posix())
+    return name, f"{int(found['off'].sum())} of {len(found)}", Cell("", lines=off)
 
 
 def _riskiest(scores: pd.DataFrame) -> Section:

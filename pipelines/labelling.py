@@ -1,6 +1,6 @@
 """Models that learn from soft labels where a question has sources for them, beside those that take one source at its word."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from models.fit import FEWEST
 from models.labels import Labels, Reliability, glimpsed, labels
 from models.questions import Answer
 from models.sample import MOST
-from models.sources import SAYING, VIEW, Votes, votes
+from models.sources import FAULTS, OUTCOMES, VIEW, Votes, votes
 from models.trees import Parameters
 from pipelines.learning import Cases, Learnt, grown
 from pipelines.report import Section, table
@@ -22,6 +22,8 @@ from pipelines.report import Section, table
 FINDINGS: Final = "findings = truth"
 RULING: Final = "ruling = truth"
 HONEST: Final = "unlabelled = honest"
+APART: Final = 1e-6
+"""How far apart the least and the most probable fault lie where a source tells any; less is rounding."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def taught(
 ) -> Taught:
     """A model from what was known before `as_of`: of soft labels of all askings of a span, or of the answers in `train`.
 
-    With `naive`, the naive labels beside it. Where findings are too few to learn from, they are all there is.
+    With `naive`, the naive labels beside it; with `bags`, which are for intervals, a model of soft labels has its rival. Where
+    findings are too few to learn from, they are all there is.
     """
     told = train.answer
     if not work.question.sources or min(int(told.sum()), int((1 - told).sum())) < FEWEST:
@@ -70,6 +73,8 @@ def taught(
         soft=soft.labels.malicious,
         bags=bags,
     )
+    if bags:
+        model = replace(model, rival=rival(soft, work.question.follows, seed))
     return Taught(model, naively(soft, work.question.follows, seed) if naive else {}, soft.labels)
 
 
@@ -90,6 +95,19 @@ def softened(work: Cases, rows: Int, as_of: int, seed: int) -> Softened:
     return Softened(frame, answer, said, labels(said, glimpsed(frame, answer, seed=seed)))
 
 
+def rival(soft: Softened, follows: str | None, seed: int) -> Model | None:
+    """A model of how probable a seller's or product's fault is where malice is not; None where no source tells it apart.
+
+    It learns from every asking as far as that is honest.
+    """
+    view = soft.labels.view
+    honest = view[:, 1] + view[:, 2]
+    fault = np.divide(view[:, 1], honest, out=np.full(len(view), 0.5), where=honest > 0)
+    if np.ptp(fault) < APART:
+        return None
+    return fit(soft.frame.drop(columns=follows or [], errors="ignore"), fault, weights=honest, seed=seed)
+
+
 def _rows(work: Cases, stop: int, start: int, seed: int) -> Int:
     """Positions of the askings of a span, of very many a sample."""
     rows = np.flatnonzero((work.asks.at >= start) & (work.asks.at < stop))
@@ -107,10 +125,8 @@ def _found(work: Cases, rows: Int, as_of: int) -> Answer:
 
 def naively(soft: Softened, follows: str | None, seed: int) -> dict[str, Model]:
     """The learner taught by findings alone, by rulings as if they were the truth, and by all that is unlabelled as honest."""
-    officer = next(source for source in SAYING if source.name == "officer")
-    names = [word for word, _ in officer.words]
-    word, answer = soft.said.said["officer"], soft.answer
-    refused, granted = (_begins(names, outcome)[word] for outcome in ("refused", "granted"))
+    answer = soft.answer
+    refused, granted = (ruled(soft.said, outcome) for outcome in ("refused", "granted"))
     told = {
         FINDINGS: (answer >= 0, answer == 1),
         RULING: (refused | granted, refused),
@@ -121,9 +137,10 @@ def naively(soft: Softened, follows: str | None, seed: int) -> dict[str, Model]:
     }
 
 
-def _begins(names: list[str], outcome: str) -> Flag:
-    """Which words begin with an outcome; none does not."""
-    return np.array([*(name.startswith(outcome) for name in names), False])
+def ruled(said: Votes, outcome: str) -> Flag:
+    """Which askings an officer ruled with one of OUTCOMES; his words are declared as each outcome with every fault."""
+    word = said.said["officer"]
+    return np.asarray((word >= 0) & (word // len(FAULTS) == OUTCOMES.index(outcome)), np.bool_)
 
 
 def _fitted(frame: pd.DataFrame, rows: Flag, yes: Flag, follows: str | None, seed: int) -> Model | None:

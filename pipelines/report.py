@@ -42,7 +42,8 @@ WORDS: Final[dict[Tone, str]] = {"better": "▲ better", "worse": "▼ worse", "
 class Cell:
     """One cell of a table: its text, a smaller second line, and a verdict in words with its tone and its interval.
 
-    `lines` are sentences instead, one below the other, which may break where a number may not.
+    `lines` are sentences instead, one below the other, which may break where a number may not; `link` is a file beside the
+    page that the text leads to.
     """
 
     text: str
@@ -51,6 +52,7 @@ class Cell:
     tone: Tone = ""
     interval: str = ""
     lines: tuple[str, ...] = ()
+    link: str = ""
 
 
 @dataclass(frozen=True)

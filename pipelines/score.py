@@ -11,7 +11,7 @@ from features.asking import Askings
 from features.build import blocks
 from features.dictionary import dictionary, lacking
 from models import Model, load
-from models.explain import summed
+from models.explain import beside, summed
 from models.loss import amounts, expected_loss, priced
 from models.questions import answered
 from models.questions import asked as about
@@ -51,7 +51,8 @@ def score(
 ) -> dict[str, object]:
     """Writes `ask_id`, `at`, `probability` and the parts of each asking to `out`, with reasons if wanted.
 
-    Of an order whose model knows how chargebacks end, `expected_loss` in cents follows the probability.
+    Of an order whose model knows how chargebacks end, `expected_loss` in cents follows the probability; of a dispute whose
+    model has a rival, how probable a fault and a mistake are, which with the probability sum to 1.
     """
     about(question)
     loaded = model_at(model, question, tracking)
@@ -94,8 +95,7 @@ def _scored(model: Model, ledger: Ledger, asks: Askings, horizon: int, with_reas
             if prices:
                 some = asks.take(np.arange(done, done + len(frame)))
                 frame_of["expected_loss"] = expected_loss(probability, amounts(ledger, some), some.at, prices)
-            doubt = [model.doubt(frame)] if model.bags else []
             told = [reasons(model, frame, added)] if with_reasons else []
-            yield pd.concat([pd.DataFrame(frame_of), *doubt, summed(model, added), *told], axis=1)
+            yield pd.concat([pd.DataFrame(frame_of), beside(model, frame), summed(model, added), *told], axis=1)
             done += len(frame)
             bar.update(len(frame))

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from features import Ledger, RedressError
 from features.asking import ASKED
-from features.kernel import DAY, Int
+from features.kernel import DAY, Flag, Int
 from models import Model
 from models.evaluate import METRICS, Evaluation
 from models.fit import BAGS, FEWEST
@@ -77,7 +78,9 @@ def train(
     chosen = choose(work, rows, learnt, _latest(work, data), n=tune, seed=seed, out=out, said=said)
     said("measuring on the latest mature slice")
     trial = _trial(work, data, rows, learnt, seed, chosen)
-    verdict = judged(work, trial.tested, tracking, seed)
+    slices = None if trial.tested is None else group_by_group(work, trial.tested, seed)
+    again = partial(retried, work, rows, learnt, seed, chosen)
+    verdict = judged(work, trial.tested, tracking, seed, calibration=slices, again=again)
     verdict = overridden(verdict) if champion else verdict
     said("growing the model on all of them")
     model = taught(work, learnt, until, seed, naive=False, setting=chosen.setting, bags=BAGS).model
@@ -85,7 +88,6 @@ def train(
     model = replace(model, card=dict(model.card) | _card(work, until, trial) | tried)
     model.save(out / question)
     _report(out, work, data, trial, until, said)
-    slices = None if trial.tested is None else group_by_group(work, trial.tested, seed)
     page = card(work, data, model, trial.evaluation, slices, verdict, command(work, ledger, start, until, seed))
     write_card(out, page)
     said(f"registering with {tracking}")
@@ -132,13 +134,25 @@ def _trial(work: Cases, data: Labelled, rows: Int, learnt: Learnt, seed: int, ch
         why = f"Not measured: the latest mature slice begins {moment(begin)}, and it or what was mature by then has "
         why += f"{fewest} of one answer where {FEWEST} are wanted; a longer ledger can be measured."
         return Trial(None, chosen.sections, why)
-    train, test = (Learnt(learnt.frame[m], learnt.answer[m], learnt.weight[m]) for m in (before, after))
+    train, test = (_part(learnt, kept) for kept in (before, after))
     made = taught(work, train, begin, seed, naive=True, setting=chosen.setting)
     others = made.predicted(test.frame)
     evaluation, found = measured(made.model, work, train, test, rows[after], seed, others)
     tested = Judged(rows[after], test.frame, test.answer, found["model"], float(found["constant"][0]), begin)
     sections = (*explained(made.model, test.frame, seed), *made.sections, *chosen.sections)
     return Trial(evaluation, sections, tested=tested)
+
+
+def retried(work: Cases, rows: Int, learnt: Learnt, seed: int, chosen: Chosen, as_of: int, asked: Int) -> Judged:
+    """The same recipe, trained on what was known before a moment, and what it says of the askings `asked`."""
+    train, test = (_part(learnt, np.isin(rows, which)) for which in (work.labelled(as_of).which, asked))
+    model = taught(work, train, as_of, seed, naive=False, setting=chosen.setting).model
+    said = model.predict_proba(test.frame)[:, 1]
+    return Judged(asked, test.frame, test.answer, said, float(train.answer.mean()), as_of)
+
+
+def _part(learnt: Learnt, kept: Flag) -> Learnt:
+    return Learnt(learnt.frame[kept], learnt.answer[kept], learnt.weight[kept])
 
 
 def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:

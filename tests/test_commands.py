@@ -33,6 +33,7 @@ from features.asking import ASKED
 from features.families import FAMILIES
 from features.tables import TABLES
 from models import load
+from models.model import FORMAT
 from models.reasons import REASONS
 from models.telling import TOLD
 from pipelines.__main__ import AWAITED, main
@@ -397,10 +398,10 @@ def test_the_first_model_is_champion_the_next_challenger_and_one_told_to_be_cham
     assert shop.ran["dirty"].closing["registered"] == f"models:/{RISK}@challenger, version 2"
     assert shop.ran["bare"].closing["registered"] == f"models:/{RISK}@champion, version 3"
     assert str(shop.ran["full"].closing["champion"]).startswith("no champion before it, so nothing to compare with; ")
-    assert str(shop.ran["dirty"].closing["challenger"]).startswith("0 of the askings measured are new to the champion")
-    assert str(shop.ran["bare"].closing["champion"]).startswith("told to be; the gate: not compared, ")
+    assert str(shop.ran["dirty"].closing["challenger"]).startswith("too few answers since the champion learnt: ")
+    assert str(shop.ran["bare"].closing["champion"]).startswith("told to be; the gate: undecided, ")
     tags = [MlflowClient(shop.tracking).get_model_version(RISK, version).tags["promotion"] for version in "123"]
-    assert tags == ["first", "not compared", "overridden"]
+    assert tags == ["first", "undecided", "overridden"]
 
 
 def test_bad_rows_are_left_out_counted_and_change_nothing(shop: Shop) -> None:
@@ -482,8 +483,8 @@ def test_model_txt_is_lightgbm_s_own_format(shop: Shop, bare: Path, tmp_path: Pa
     booster = lightgbm.Booster(model_file=str(shop.model("bare") / "model.txt"))
     raw = np.asarray(booster.predict(frame[rest["signals"]].to_numpy(np.float32), raw_score=True))
     told = rest["follows"]
-    raw += told["pull"] * (frame[told["name"]].astype(np.float64) - told["mean"]).fillna(0).to_numpy()
-    odds = rest["intercept"] + rest["slope"] * raw
+    followed = told["pull"] * (frame[told["name"]].astype(np.float64) - told["mean"]).fillna(0).to_numpy()
+    odds = rest["intercept"] + rest["slope"] * raw + followed
     assert np.abs(1 / (1 + np.exp(-odds)) - found["probability"].to_numpy()).max() < 1e-12
 
 
@@ -679,7 +680,7 @@ def test_mlflow_serves_the_same_numbers_where_the_code_is_unknown(shop: Shop, ba
     assert told.returncode == 0, told.stderr
     assert not [line for line in told.stdout.splitlines() if line.startswith(str(ROOT))]
     served = pd.read_parquet(tmp_path / "p.parquet")
-    pd.testing.assert_frame_equal(served, found[["probability", *PARTS]], check_exact=True)
+    pd.testing.assert_frame_equal(served, found[["probability", *DOUBT, *PARTS]], check_exact=True)
 
 
 # Known faults: one sentence, exit 1, nothing half-written
@@ -938,8 +939,11 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "without its trees": (_lost("model.txt"), "want model.txt and model.json, got "),
     "without its card": (_lost("model.json"), "want model.txt and model.json, got "),
     "with other trees": (_added, "want model.txt and model.json as they were saved, got them edited; train again"),
-    "of a newer format": (_edited(format=4), "want a model of format 3, got 4; train again with this version"),
-    "torn": (_overwritten("model.json", b'{"format": 3, "dig'), "want model.txt and model.json, got "),
+    "of a newer format": (
+        _edited(format=FORMAT + 1),
+        f"want a model of format {FORMAT}, got {FORMAT + 1}; train again with this version",
+    ),
+    "torn": (_overwritten("model.json", b'{"format": 4, "dig'), "want model.txt and model.json, got "),
     "with a list for a card": (_overwritten("model.json", b"[]"), "want "),
     "with trees that are no text": (_overwritten("model.txt", b"\xff\xfe\x00"), "want "),
     "without a digest": (_edited(digest=None), "want "),

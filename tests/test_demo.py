@@ -12,7 +12,7 @@ from features import RedressError
 from features.kernel import DAY
 from models.evaluate import evaluate
 from pipelines import demo as demonstration
-from pipelines.demo import MADE, MARK, clear, demo
+from pipelines.demo import LEARNT, MADE, MARK, cards, clear, demo
 from pipelines.report import Cell, Page, Section, Table, evaluation_sections, html, read_evaluation
 
 
@@ -88,6 +88,23 @@ def test_a_review_list_that_everybody_is_on_is_left_out() -> None:
     assert (names[0], names[-1]) == ("AUC", "Calibration error, top 1 %")
 
 
+def test_each_model_s_card_is_linked_and_its_slices_that_are_off_are_told(tmp_path: Path) -> None:
+    place = {"slicing": "country", "slice": "BR", "n": 1_200, "yes": 60, "predicted": 0.02, "observed": 0.05}
+    rows = [place | {"low": 0.039, "high": 0.064, "off": off} for off in (True, False)]
+    for question, some in zip(LEARNT, (rows, rows[1:]), strict=True):
+        (tmp_path / "train" / question).mkdir(parents=True)
+        (tmp_path / "train" / question / "evaluation.json").write_text(json.dumps({"slices": some}))
+    section = cards(tmp_path)
+    assert section.table is not None
+    said = "country BR: predicted 2.00 %, observed 5.00 % [3.90 %, 6.40 %] among 1,200 askings"
+    assert [row[1:] for row in section.table.rows] == [
+        ("1 of 2", Cell("", lines=(said,))),
+        ("0 of 1", Cell("", lines=("none",))),
+    ]
+    page = html(Page("t", (), (), (section,)))
+    assert all(f'<a href="train/{question}/card.html">{question}</a>' in page for question in LEARNT)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::Warning:mlflow")  # of its own code
 @pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops:DeprecationWarning")  # pyarrow
@@ -108,3 +125,5 @@ def test_the_demo_tells_the_whole_job_on_one_page(tmp_path: Path, monkeypatch: p
     assert all(order in page for order in scores["ask_id"].head(10))
     assert page.count("<svg ") == 13
     assert Path("out/train/chargeback_risk/chargeback_risk/model.json").exists()
+    assert all(Path(f"out/train/{question}/card.html").exists() for question in LEARNT)
+    assert all(f'href="train/{question}/card.html"' in page for question in LEARNT)

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,19 @@ from numpy.typing import NDArray
 from features import Ledger, RedressError
 from features.kernel import DAY
 from models import Model, fit, load
-from models.promotion import EVERYONE, Draws, Verdict, calibrated, gate, suspected, unharmed
-from models.questions import YES
+from models.model import FORMAT
+from models.promotion import EVERYONE, Verdict, calibrated, gate, suspected, unharmed
+from models.questions import QUESTIONS, YES
 from models.registry import register
+from models.resampling import Draws
+from models.slices import slice_name
 from pipelines.__main__ import parser
-from pipelines.audit import Judged
-from pipelines.learning import cases
-from pipelines.promotion import groups, judged, overridden
-from pipelines.train import train
+from pipelines.audit import Judged, audited
+from pipelines.learning import Cases, Learnt, cases, grown
+from pipelines.opening import moment
+from pipelines.promotion import groups, judged, level, overridden, unlearnt
+from pipelines.train import retried, train
+from pipelines.tuning import Chosen
 
 Floats = NDArray[np.float64]
 RISK = "chargeback_risk"
@@ -48,7 +54,9 @@ def gated(answers: object, champion: Floats, challenger: Floats, honest: int = 0
     n = len(champion)
     given = {name: mask.astype(np.bool_) for name, mask in masks.items()}
     yes, at, buyer = np.asarray(answers), np.arange(n) * DAY, np.full(n, -1)
-    return gate(yes, champion, challenger, at=at, buyer=buyer, groups=given, honest=honest, resamples=200)
+    return gate(
+        yes, champion, challenger, at=at, buyer=buyer, groups=given, knew=(0, DAY), honest=honest, resamples=200
+    )
 
 
 # The checks
@@ -85,18 +93,29 @@ def test_more_of_the_same_guesses_are_surely_better() -> None:
     right, wrong = np.log(0.5 / 0.7), np.log(0.5 / 0.3)
     for n, promoted in ((1, False), (10, True)):
         verdict = gated(HALVES, said(0.5), _guessed(15 * n, 5 * n))
-        assert verdict.checks[0].numbers["log_loss"]["difference"] == pytest.approx(n * (15 * right + 5 * wrong) / 400)
-        assert verdict.checks[0].passed == promoted
+        assert verdict.checks[1].numbers["log_loss"]["difference"] == pytest.approx(n * (15 * right + 5 * wrong) / 400)
+        assert verdict.checks[1].passed == promoted
 
 
 def test_few_answers_of_one_kind_compare_nothing() -> None:
     verdict = gated(np.arange(400) < 9, said(0.5), said(0.1, 0.9))
-    assert verdict == Verdict(
-        "not compared",
-        "400 of the askings measured are new to the champion, 9 of them of one answer, where 10 are wanted; "
-        "train again when more have come",
+    assert (verdict.outcome, verdict.promoted) == ("undecided", False)
+    assert verdict.says == (
+        "too few answers since the champion learnt: 400 askings, 9 of one answer, where 10 are wanted; "
+        "the champion knew until 1970-01-01 00:00 UTC, the challenger's trial until 1970-01-02 00:00 UTC; "
+        "train again when more have come"
     )
-    assert gated(np.arange(400) < 10, said(0.5), said(0.1, 0.9)).checks
+    told = {"askings_rows": 400, "askings_rarer": 9, "champion_days_ahead": -1}
+    assert verdict.metrics() == {"gate_promoted": 0, "gate_even": 0} | {f"gate_even_{k}": v for k, v in told.items()}
+    assert len(gated(np.arange(400) < 10, said(0.5), said(0.1, 0.9)).checks) == 4
+
+
+@pytest.mark.parametrize(("champion", "decided"), [(DAY - 1, True), (DAY, True), (DAY + 1, False)])
+def test_a_champion_that_knew_later_than_the_challenger_has_a_start(champion: int, decided: bool) -> None:
+    flat, buyer = np.full(400, 0.5), np.full(400, -1)
+    verdict = gate(HALVES, flat, flat, at=np.zeros(400), buyer=buyer, groups={}, knew=(champion, DAY), resamples=20)
+    assert (verdict.outcome != "undecided") == decided
+    assert verdict.says.startswith("the champion is ahead: ") != decided
 
 
 # 200 rows "abroad", a quarter of them yes, and 200 at home, three quarters yes: all are predicted at a half.
@@ -190,7 +209,7 @@ def test_the_dishonest_may_be_suspected_more_and_where_yes_is_honest_a_low_proba
 def test_every_failed_check_is_told() -> None:
     p = np.where(ABROAD, 0.5, 0.74) + np.arange(400) / 1e6
     verdict = gated(QUARTER, said(0.5), p, abroad=ABROAD.astype(np.float64))
-    assert [check.passed for check in verdict.checks] == [True, False, True]
+    assert [check.passed for check in verdict.checks] == [True, True, False, True]
     assert verdict.outcome == "not promoted"
     assert verdict.says.startswith("predicted too far from observed in ")
 
@@ -204,35 +223,6 @@ def test_the_suspected_are_a_share_of_all_whoever_ties(share: float) -> None:
     assert all(part[i] >= part[j] for i in range(100) for j in range(100) if p[i] > p[j])
 
 
-def test_askings_of_one_buyer_are_drawn_together() -> None:
-    values = np.repeat(np.arange(40) % 2, 10).astype(np.float64)  # 40 buyers with ten askings each, all alike
-    group = {"all": np.ones(400, np.bool_)}
-    alone, together = (Draws(b, 500).means(values, group)["all"] for b in (np.full(400, -1), np.arange(400) // 10))
-    wide = [row["high"] - row["low"] for row in (alone, together)]
-    assert wide[0] == pytest.approx(2 * 1.96 * np.sqrt(0.25 / 400), rel=0.15)
-    assert wide[1] == pytest.approx(2 * 1.96 * np.sqrt(0.25 / 40), rel=0.15)
-
-
-def test_intervals_that_hold_together_are_wider_than_one_alone_and_equal_the_plain_loop() -> None:
-    rng = np.random.default_rng(3)
-    values, buyer = rng.normal(size=400), rng.integers(-1, 60, 400)
-    masks = {"low": np.arange(400) < 150, "high": np.arange(400) >= 120, "odd": HALVES == 1}
-    found = Draws(buyer, 100, seed=5).means(values, masks)
-    clusters = [[i] for i in range(400) if buyer[i] < 0]
-    clusters = [np.flatnonzero(buyer == b).tolist() for b in range(60) if (buyer == b).any()] + clusters
-    away, rng = [], np.random.default_rng(5)
-    for _ in range(100):
-        rows = [i for c in rng.integers(0, len(clusters), len(clusters)) for i in clusters[c]]
-        away.append([values[[i for i in rows if m[i]]].mean() - values[m].mean() for m in masks.values()])
-    spread = np.array(away).std(axis=0)
-    width = np.quantile((np.abs(away) / spread).max(axis=1), 0.95) * spread
-    for k, (name, mask) in enumerate(masks.items()):
-        row = found[name]
-        assert row["difference"] == pytest.approx(values[mask].mean())
-        assert (row["high"] - row["low"]) / 2 == pytest.approx(width[k])
-    assert width[0] > 1.96 * spread[0]
-
-
 def test_a_verdict_told_otherwise_keeps_what_the_gate_said() -> None:
     refused = gated(HALVES, said(0.5), said(0.5))
     told = overridden(refused)
@@ -240,25 +230,6 @@ def test_a_verdict_told_otherwise_keeps_what_the_gate_said() -> None:
     assert told.says == f"told to be; the gate: not promoted, {refused.says}"
     first = Verdict("first", "nothing to compare with")
     assert overridden(first) == first
-
-
-def test_groups_are_told_by_signals_and_unknown_values_are_in_none() -> None:
-    frame = pd.DataFrame(
-        {
-            "buyer_orders_count_ever": [0, 1, np.nan, 9],
-            "dispute_claimed": [10.0, 20.0, 30.0, np.nan],
-            "dispute_is_quality": [1, 0, 0, 1],
-        }
-    )
-    found = {name: np.flatnonzero(mask).tolist() for name, mask in groups(frame, "dispute_claimed").items()}
-    assert found == {
-        "new buyers": [0],
-        "returning buyers": [1, 3],
-        "small amounts": [0],
-        "middling amounts": [1],
-        "large amounts": [2],
-        "dispute is quality": [0, 3],
-    }
 
 
 # What training leaves
@@ -397,20 +368,82 @@ def test_the_card_s_command_makes_the_same_model_again(market: Market, tmp_path:
     assert (args.as_of, args.horizon, args.seed, args.ledger) == (LEARNT, HORIZON, 0, market.ledger)
 
 
-def _judged(market: Market, horizon: int = HORIZON, tracking: str = "") -> Verdict:
-    """The verdict on a challenger that knows the answers to the latest of the ledger's orders."""
+def _tried(market: Market, horizon: int = HORIZON) -> tuple[Cases, Judged]:
+    """A challenger that knows the answers to the latest of the ledger's orders, tried as of the first of these."""
     work = cases(Ledger.open(market.ledger), RISK, start=None, stop=None, horizon=horizon)
     data = work.labelled(LATER)
-    which, answer = data.which[-400:], data.answer[-400:]
-    tried = Judged(which, work.frame(which), answer, np.where(answer == 1, 0.95, 0.05), 0.1, LATER)
-    return judged(work, tried, tracking or market.tracking, 0)
+    return work, _sure(work, int(work.asks.at[data.which[-400]]), data.which[-400:])
+
+
+def _sure(work: Cases, as_of: int, rows: NDArray[np.int64]) -> Judged:
+    answer = work.found.answer[rows]
+    return Judged(rows, work.frame(rows), answer, np.where(answer == 1, 0.95, 0.05), 0.1, as_of)
+
+
+def _judged(market: Market, horizon: int = HORIZON, tracking: str = "") -> Verdict:
+    """The verdict on such a challenger."""
+    work, tried = _tried(market, horizon)
+    again = partial(_sure, work)
+    return judged(work, tried, tracking or market.tracking, 0, calibration=None, again=again)
 
 
 def test_a_champion_that_learnt_the_askings_is_not_compared_on_them(market: Market) -> None:
     verdict = _judged(market)
-    assert verdict.outcome == "not compared"
-    assert verdict.says.startswith("0 of the askings measured are new to the champion, 0 of them of one answer, ")
-    assert verdict.champion == "2"
+    assert (verdict.outcome, verdict.champion) == ("undecided", "2")
+    assert verdict.says.startswith("too few answers since the champion learnt: 0 askings, 0 of one answer, ")
+    assert verdict.metrics()["gate_even_champion_days_ahead"] == pytest.approx(45, abs=0.2)  # 40 days of askings, and 5
+
+
+def test_a_champion_that_learnt_half_of_the_slice_meets_a_challenger_that_could_as_well_on_the_other_half(
+    market: Market,
+) -> None:
+    work, tried = _tried(market)
+    halfway = int(work.asks.at[tried.rows[200]]) + HORIZON
+    model, again = _small(until=halfway)[0], partial(_sure, work)
+    fresh = level(model, work, tried, again)
+    assert fresh.rows.tolist() == tried.rows[200:].tolist()  # the first 200 were due by then, and learnt
+    assert fresh.known_by == halfway
+    assert len(fresh.frame) == len(fresh.answer) == len(fresh.probability) == 200
+
+
+def test_an_older_champion_meets_the_trial_as_it_is_and_so_does_one_that_learnt_nearly_all(market: Market) -> None:
+    work, tried = _tried(market)
+    for until, rows in ((tried.known_by, 400), (LATER - DAY, 10)):
+        model, _ = _small(until=until)
+        fresh = level(model, work, tried, partial(_sure, work))
+        assert (len(fresh.rows), fresh.known_by) == (rows, tried.known_by)
+
+
+def test_the_same_recipe_as_of_a_later_moment_learns_what_was_known_by_then(market: Market) -> None:
+    work, tried = _tried(market)
+    which = work.labelled(LATER).which
+    learnt, rows = Learnt(work.frame(which), work.found.answer[which], np.ones(len(which))), tried.rows[300:]
+    found = retried(work, which, learnt, 0, Chosen({}), LEARNT, rows)
+    assert (found.known_by, found.rows.tolist(), found.answer.tolist()) == (
+        LEARNT,
+        rows.tolist(),
+        work.found.answer[rows].tolist(),
+    )
+    early = work.labelled(LEARNT)
+    assert found.rate == early.answer.mean()
+    plain = grown(work.question, Learnt(work.frame(early.which), early.answer, np.ones(len(early.which))), 0)
+    assert found.probability.tolist() == plain.predict_proba(found.frame)[:, 1].tolist()
+
+
+def test_of_soft_labels_all_that_was_asked_before_a_champion_s_moment_is_learnt(market: Market) -> None:
+    work, tried = _tried(market)
+    until = int(work.asks.at[tried.rows[100]])
+    model = _small(until=until)[0]
+    assert np.flatnonzero(unlearnt(model, work, tried.rows)).tolist() == list(range(50, 400))  # of 5 days, not yet due
+    soft = replace(work, question=QUESTIONS["malicious_dispute"])
+    assert np.flatnonzero(unlearnt(model, soft, tried.rows)).tolist() == list(range(100, 400))
+
+
+def test_groups_are_the_slices_that_a_report_shows(market: Market) -> None:
+    work, tried = _tried(market)
+    shown = audited(work, [tried], LATER, lambda line: None).tables["slices"]
+    assert list(groups(work, tried)) == list(map(slice_name, shown["slicing"], shown["slice"]))
+    assert [int(mask.sum()) for mask in groups(work, tried).values()] == shown["n"].tolist()
 
 
 def test_a_champion_of_another_horizon_is_not_compared(market: Market) -> None:
@@ -433,7 +466,11 @@ def _spoilt(path: Path, old: str, new: str) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('"format": 3', '"format": 4', "want a model of format 3, got 4; train again with this version"),
+        (
+            f'"format": {FORMAT}',
+            '"format": 1',
+            f"want a model of format {FORMAT}, got 1; train again with this version",
+        ),
         ('"rounds"', '"trees"', "want model.txt and model.json as they were saved, got them edited; train again"),
     ],
 )
@@ -476,10 +513,10 @@ def _refusing(place: Path, trigger: str) -> Iterator[None]:
             database.execute("DROP TRIGGER full")
 
 
-def _small() -> tuple[Model, pd.DataFrame]:
+def _small(until: int = START + 5 * DAY) -> tuple[Model, pd.DataFrame]:
     frame = pd.DataFrame({"order_quantity": np.arange(100, dtype=np.float32)})
     model = fit(frame, (np.arange(100) > 60).astype(np.int8))
-    card = {"question": RISK, "horizon_days": HORIZON / DAY, "trained_until": "2023-11-20T00:00:00+00:00"}
+    card = {"question": RISK, "horizon_days": HORIZON / DAY, "trained_until": moment(until)}
     return replace(model, card=dict(model.card) | card), frame.head(3)
 
 

@@ -11,10 +11,12 @@ from features import Ledger, RedressError, signals
 from features.asking import askings
 from features.kernel import DAY
 from models import fit
-from models.explain import scored
+from models.explain import COLUMNS, scored
+from models.model import RIVALS
 from models.questions import answers
 from models.telling import reasons
 from pipelines.marketplace import world
+from pipelines.score import score
 from pipelines.simulate import simulate, write_ledger
 from serve import Scorer
 
@@ -25,9 +27,12 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     write_ledger(simulate(world("chargeback_rich", orders=1500, days=200), seed=3), ledger)
     facts = Ledger.open(ledger)
     asks = askings(facts, "chargeback_risk")
-    model = fit(signals(facts, "chargeback_risk", horizon=30 * DAY), answers(facts, asks, 30 * DAY).answer)
-    card = dict(model.card) | {"question": "chargeback_risk", "horizon_days": 30.0}
-    replace(model, card=card).save(models / "chargeback_risk")
+    frame = signals(facts, "chargeback_risk", horizon=30 * DAY)
+    model = fit(frame, answers(facts, asks, 30 * DAY).answer, bags=2)
+    dear = (frame["order_amount"] > frame["order_amount"].median()).to_numpy().astype(np.int8)
+    until = "2030-01-01T00:00:00+00:00"
+    card = dict(model.card) | {"question": "chargeback_risk", "horizon_days": 30.0, "trained_until": until}
+    replace(model, card=card, rival=fit(frame, dear)).save(models / "chargeback_risk")
     return ledger, models
 
 
@@ -39,7 +44,33 @@ def test_one_case_scores_as_the_batch_does_to_the_bit(places: tuple[Path, Path])
         case = {"question": "chargeback_risk", "ask_id": frame["ask_id"].iloc[i], "at": frame["at"].iloc[i].isoformat()}
         found = scorer.score(case)
         assert found.probability == batch["probability"].iloc[i]
-        assert found.parts == batch.drop(columns="probability").iloc[i].to_dict()
+        assert found.parts == batch[list(COLUMNS)].iloc[i].to_dict()
+        assert found.rivals == batch[list(RIVALS)].iloc[i].to_dict()
+
+
+@pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops:DeprecationWarning")  # pyarrow
+def test_the_batch_job_writes_what_stands_beside_a_probability(places: tuple[Path, Path], tmp_path: Path) -> None:
+    ledger, models = places
+    scorer, written = Scorer.open(*places), tmp_path / "scores.parquet"
+    score(
+        "chargeback_risk",
+        ledger,
+        str(models),
+        written,
+        start=None,
+        stop=None,
+        asks=None,
+        with_reasons=False,
+        tracking="",
+        said=lambda line: None,
+    )
+    found = pd.read_parquet(written)
+    frame = signals(scorer.ledger, "chargeback_risk", horizon=30 * DAY)
+    columns = ["probability", "low", "high", "abstain", *RIVALS, *COLUMNS]
+    assert [name for name in found if name in columns] == columns
+    batch = scored(scorer.models["chargeback_risk"], frame)
+    pd.testing.assert_frame_equal(found[columns], batch, check_exact=True)
+    assert found[["probability", *RIVALS]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-15)
 
 
 def test_one_case_is_told_what_the_batch_tells(places: tuple[Path, Path]) -> None:

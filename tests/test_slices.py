@@ -20,7 +20,9 @@ from models.slices import (
     by_code,
     by_edge,
     complaints,
+    masks,
     reliability,
+    slice_name,
     sliced,
 )
 
@@ -155,6 +157,18 @@ def test_the_unknown_is_a_slice_and_the_empty_is_none() -> None:
     assert found["n"].tolist() == [1, 2]
     assert found["predicted"].tolist() == pytest.approx([0.5, 0.2])
     assert reliability([1, 0], [0.5, 0.5], []).empty
+
+
+def test_a_slice_has_one_name_in_tables_and_masks_and_those_without_askings_have_no_mask() -> None:
+    one = Sliced("seller", np.array([2, -1, 2, 0]), ("small", "middling", "large"))
+    found = masks([one])
+    assert {name: mask.tolist() for name, mask in found.items()} == {
+        "seller small": [False, False, False, True],
+        "seller large": [True, False, True, False],
+        "seller unknown": [False, True, False, False],
+    }
+    shown = reliability([1, 0, 0, 1], [0.5] * 4, [one])
+    assert [slice_name(*row) for row in shown[["slicing", "slice"]].to_numpy().tolist()] == list(found)
 
 
 def test_only_what_is_off_is_complained_of() -> None:

@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from numpy.typing import ArrayLike
 
 from features.kernel import Int
+from models.slices import slice_name
 from pipelines.plots.drawing import (
     ACCENT,
     EDGE,
@@ -39,7 +40,7 @@ def slices(found: pd.DataFrame) -> str:
         y = np.arange(len(found)) + (found["slicing"] != found["slicing"].shift()).cumsum().to_numpy() - 1
         numbers = found[["predicted", "observed", "low", "high"]].to_numpy(np.float64).T
         _pairs(axes, y, numbers, found["off"].to_numpy(np.bool_))
-        names = [f"{row['slicing']}: {short(str(row['slice']), 24)}" for row in found.to_dict("records")]
+        names = [slice_name(row["slicing"], short(str(row["slice"]), 24)) for row in found.to_dict("records")]
         _rows(axes, y, names)
         _scale(axes, numbers)
         percent(axes.xaxis)

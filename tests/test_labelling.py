@@ -1,0 +1,55 @@
+"""The rival of a model of soft labels, and what an officer's words are declared to rule, by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.signal import Float
+from models.labels import Labels
+from models.sources import SAYING, Votes
+from pipelines.labelling import Softened, rival, ruled
+
+N = 400
+FOLLOWED = "platform_answers_log_odds_365d"
+
+
+def softened(malice: Float, fault: Float) -> Softened:
+    """Askings with a signal of their own, `x`, and soft labels: malice, and how probable a fault is of the honest."""
+    view = np.column_stack([malice, (1 - malice) * fault, (1 - malice) * (1 - fault)])
+    frame = pd.DataFrame({"x": np.arange(N) % 10, FOLLOWED: np.arange(N) / N}).astype(np.float32)
+    nothing = Votes({source.name: np.full(N, -1, np.int32) for source in SAYING}, np.full(N, -1, np.int32))
+    return Softened(frame, np.full(N, -1, np.int8), nothing, Labels(view, 0.5, (0, 0), (), {}))
+
+
+HIGH = np.arange(N) % 10 > 4
+
+
+def test_a_rival_says_how_probable_a_fault_is_where_there_is_no_malice() -> None:
+    soft = softened(np.full(N, 0.5), np.where(HIGH, 0.9, 0.2))
+    found = rival(soft, FOLLOWED, 0)
+    assert found is not None
+    assert found.signals == ("x",)  # what the model follows is no signal of its rival
+    said = found.predict_proba(soft.frame)[:, 1]
+    assert said[HIGH] == pytest.approx(0.9, abs=0.05)
+    assert said[~HIGH] == pytest.approx(0.2, abs=0.05)
+
+
+def test_a_rival_learns_from_disputes_as_far_as_they_are_honest() -> None:
+    sure = np.arange(N) % 20 < 10  # of every x as many are sure to be malicious, and blamed on the seller
+    soft = softened(np.where(sure, 1 - 1e-9, 0.1), np.where(sure, 0.95, np.where(HIGH, 0.6, 0.3)))
+    found = rival(soft, None, 0)
+    assert found is not None
+    said = found.predict_proba(soft.frame)[:, 1]
+    assert said[HIGH].mean() == pytest.approx(0.6, abs=0.05)
+    assert said[~HIGH].mean() == pytest.approx(0.3, abs=0.05)
+
+
+def test_certain_malice_tells_nothing_and_neither_do_faults_that_are_all_as_probable() -> None:
+    assert rival(softened(np.linspace(0, 1, N), np.full(N, 0.5)), None, 0) is None
+
+
+def test_an_officer_s_words_rule_what_they_are_declared_to() -> None:
+    words = [word for word, _ in next(source for source in SAYING if source.name == "officer").words]
+    said = Votes({"officer": np.arange(-1, len(words), dtype=np.int32)}, np.full(len(words) + 1, -1, np.int32))
+    for outcome in ("granted", "refused", "settled or withdrawn"):
+        assert ruled(said, outcome).tolist() == [False, *(word.startswith(f"{outcome}, ") for word in words)]
