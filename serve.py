@@ -6,6 +6,7 @@ the batch job, to the bit.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import nan
 from pathlib import Path
 
 import pandas as pd
@@ -14,15 +15,17 @@ from features import Ledger, RedressError
 from features.asking import named_askings
 from features.build import gathered
 from models import Model, load
-from models.explain import COLUMNS, scored
+from models.explain import COLUMNS
 from models.model import RIVALS
 from models.questions import answered
-from models.telling import reasons
 
 
 @dataclass(frozen=True)
 class Score:
-    """The answer to one asking: the probability of yes, its log-odds by part, and how a no divides where the model tells."""
+    """The answer to one asking: the probability of yes, its log-odds by part, and how a no divides where the model tells.
+
+    `low` and `high` are the ends of its 90 % interval, NaN from a model without; `abstain` where too little is known to say.
+    """
 
     question: str
     ask_id: str
@@ -30,6 +33,9 @@ class Score:
     probability: float
     parts: Mapping[str, float]
     rivals: Mapping[str, float] = field(default_factory=dict)
+    low: float = nan
+    high: float = nan
+    abstain: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,14 +70,15 @@ class Scorer:
         """
         question, ask_id, at = _asked(case)
         model, frame = self._frame(question, ask_id, at)
-        row = scored(model, frame).iloc[0]
-        parts, rivals = ({name: float(row[name]) for name in names if name in row} for names in (COLUMNS, RIVALS))
-        return Score(question, ask_id, at, float(row["probability"]), parts, rivals)
+        told = model.scored(frame).iloc[0].to_dict()
+        parts, rivals = ({name: float(told[name]) for name in names if name in told} for names in (COLUMNS, RIVALS))
+        low, high, abstain = float(told.get("low", nan)), float(told.get("high", nan)), bool(told.get("abstain", False))
+        return Score(question, ask_id, at, float(told["probability"]), parts, rivals, low, high, abstain)
 
     def reasons(self, case: Mapping[str, object]) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
         model, frame = self._frame(*_asked(case))
-        row = reasons(model, frame, model.contributions(frame)).iloc[0]
+        row = model.reasons(frame).iloc[0]
         return Told(*(tuple(words) for words in row.to_list()))
 
     def _frame(self, question: str, ask_id: str, at: pd.Timestamp) -> tuple[Model, pd.DataFrame]:

@@ -14,10 +14,9 @@ from benchmarks.workbench import Workbench, markdown
 from features.dictionary import dictionary
 from features.signal import Float
 from models import Model, fit
-from models.explain import summed
+from models.explain import COLUMNS
 from models.fit import BAGS
 from models.questions import QUESTIONS
-from models.telling import reasons
 from models.trees import blanked, sized
 
 ROWS: Final = 1_000_000
@@ -91,11 +90,8 @@ def _same(one: Float, other: Float) -> bool:
 
 def _explained(model: Model, frame: pd.DataFrame) -> Float:
     """Scores with parts and reasons; the probability's log-odds, which the parts sum to."""
-    carded = Model(model.trees, model.signals, model.slope, model.intercept, None, {"question": RISK.name})
-    added = model.contributions(frame)
-    parts = summed(carded, added)
-    reasons(carded, frame, added)
-    return parts.sum(axis=1).to_numpy()
+    told = replace(model, bags=(), card={"question": RISK.name}).scored(frame, with_reasons=True)
+    return told[list(COLUMNS)].sum(axis=1).to_numpy()
 
 
 def _beside(paces: dict[str, Pace], told: dict[str, str], peer: str, target: str) -> str:

@@ -7,11 +7,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features import RedressError
 from features.dictionary import dictionary
 from features.kernel import Int
 from features.signal import PARTS, Float, Signal
-from models.model import Model
 from models.reasons import REASONS, place
 
 GROUPS: Final = (*PARTS, "base")
@@ -33,7 +31,7 @@ _WAYS: Final = (1, -1)
 class Weighed:
     """The reasons of rows that weigh most, k each way, those that raise first; NONE past the last.
 
-    `reason` and `weight` are (n, 2 k), a place in REASONS and its log-odds; `signal` is (n, 2 k, k), columns of the model.
+    `reason` and `weight` are (n, 2 k), a place in REASONS and its log-odds; `signal` is (n, 2 k, k), their columns.
     """
 
     reason: Int
@@ -41,14 +39,9 @@ class Weighed:
     signal: Int
 
 
-def parts(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
-    """Log-odds of each row by part, one column for each of COLUMNS; they sum to the log-odds of its probability."""
-    return summed(model, model.contributions(frame))
-
-
-def summed(model: Model, contributions: Float) -> pd.DataFrame:
-    """Contributions of signals (n, signals + 1) summed into parts; the last is the base."""
-    group = [GROUPS.index(part) for part in (*(signal.part for signal in declared(model)), "base")]
+def summed(question: str, signals: Sequence[str], contributions: Float) -> pd.DataFrame:
+    """Contributions (n, signals + 1) to a question's log-odds summed into parts, one column for each of COLUMNS."""
+    group = [GROUPS.index(part) for part in (*(signal.part for signal in declared(question, signals)), "base")]
     return pd.DataFrame(dict(zip(COLUMNS, grouped(contributions, group, len(COLUMNS)).T, strict=True)))
 
 
@@ -66,9 +59,9 @@ def grouped(added: Float, group: Sequence[int], groups: int) -> Float:
     return found.T
 
 
-def weighed(model: Model, contributions: Float, most: int = MOST) -> Weighed:
+def weighed(signals: Sequence[str], contributions: Float, most: int = MOST) -> Weighed:
     """The reasons that raise and that lower each row's log-odds most, and the signals that weigh most in each."""
-    group = np.array([place(name) for name in model.signals])
+    group = np.array([place(name) for name in signals])
     added = contributions[:, :-1]
     weights = grouped(added, group.tolist(), len(REASONS))
     reason = np.concatenate([_largest(way * weights, most, above=LEAST) for way in _WAYS], axis=1)
@@ -82,23 +75,10 @@ def weighed(model: Model, contributions: Float, most: int = MOST) -> Weighed:
     return Weighed(reason, weight, signal)
 
 
-def scored(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
-    """`probability` of yes, what stands `beside` it, and its log-odds by part for each row of signals."""
-    probability = pd.DataFrame({"probability": model.predict_proba(frame)[:, 1]})
-    return pd.concat([probability, beside(model, frame), parts(model, frame)], axis=1)
-
-
-def beside(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
-    """Beside a probability: `low`, `high` and `abstain` of a model with bags, and of one with a rival how a no divides."""
-    return pd.concat([*([model.doubt(frame)] if model.bags else []), model.rivals(frame)], axis=1)
-
-
-def declared(model: Model) -> list[Signal]:
-    """The declarations of a model's signals, in its order; RedressError where its card names no question."""
-    if "question" not in model.card:
-        raise RedressError("model.card: want the question it answers, got none; add it, as training does")
-    known = {signal.name: signal for signal in dictionary(str(model.card["question"]))}
-    return [known[name] for name in model.signals]
+def declared(question: str, signals: Sequence[str]) -> list[Signal]:
+    """The declarations of some signals of a question, in order."""
+    known = {signal.name: signal for signal in dictionary(question)}
+    return [known[name] for name in signals]
 
 
 def _largest(values: Float, most: int, above: float = 0) -> Int:

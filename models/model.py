@@ -19,7 +19,9 @@ from features.credit import Prior
 from features.kernel import DAY
 from features.signal import Float
 from models.attributions import Tables, tables
+from models.explain import summed
 from models.linear import Linear
+from models.telling import reasons
 from models.trees import Booster, booster, said
 
 FORMAT: Final = 4
@@ -79,7 +81,15 @@ class Model:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column of a frame that it reads."""
-        return self.signals if self.follows is None else (*self.signals, self.follows.name)
+        rival = () if self.rival is None else self.rival.columns
+        return tuple(dict.fromkeys((*self.signals, *(() if self.follows is None else (self.follows.name,)), *rival)))
+
+    @property
+    def question(self) -> str:
+        """The question it answers; RedressError where its card names none."""
+        if "question" not in self.card:
+            raise RedressError("model.card: want the question it answers, got none; add it, as training does")
+        return str(self.card["question"])
 
     @property
     def horizon(self) -> int:
@@ -140,6 +150,28 @@ class Model:
             added += self.linear.contributions(frame, self.signals)
         added[:, -1] += self.intercept + begun(frame, None, self.follows)
         return added
+
+    def parts(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Log-odds of each row by part, one column for each of explain.COLUMNS; they sum to those of its probability."""
+        return summed(self.question, self.signals, self.contributions(frame))
+
+    def reasons(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Why each row's probability is what it is: codes and lines for reviewer, seller and buyer, under telling.TOLD."""
+        return reasons(self.question, self.signals, frame, self.contributions(frame))
+
+    def scored(self, frame: pd.DataFrame, *, with_reasons: bool = False) -> pd.DataFrame:
+        """All that it says of each row.
+
+        `probability`; with bags `low`, `high` and `abstain`; with a rival how a no divides; the parts; the reasons if wanted.
+        """
+        added = self.contributions(frame)
+        found = [pd.DataFrame({"probability": self.predict_proba(frame)[:, 1]}), self.rivals(frame)]
+        if self.bags:
+            found.insert(1, self.doubt(frame))
+        found.append(summed(self.question, self.signals, added))
+        if with_reasons:
+            found.append(reasons(self.question, self.signals, frame, added))
+        return pd.concat(found, axis=1)
 
     def save(self, folder: Path) -> None:
         """Writes `model.txt`, LightGBM's own format, and `model.json`, all the rest."""

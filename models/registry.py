@@ -22,7 +22,6 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from features import RedressError
-from models.explain import scored
 from models.model import Model, load
 from models.promotion import Verdict
 
@@ -36,7 +35,6 @@ CODE: Final = '''"""A redress model as MLflow serves it: signals in, probability
 
 import mlflow
 import pandas
-from models.explain import scored
 from models.model import load
 
 
@@ -45,7 +43,7 @@ class Served(mlflow.pyfunc.PythonModel):
         self.model = load(context.artifacts["model"])
 
     def predict(self, context, model_input: pandas.DataFrame, params=None):
-        return scored(self.model, model_input)
+        return self.model.scored(model_input)
 
 
 mlflow.models.set_model(Served())
@@ -102,7 +100,7 @@ def register(
     A promoted one becomes the champion and the one before it the challenger; any other the challenger. `says` describes the
     version. Raises RedressError when the tracking server cannot be used; then neither version nor alias is left.
     """
-    question = str(model.card["question"])
+    question = model.question
     _quiet()
     try:
         mlflow.set_tracking_uri(tracking)
@@ -129,7 +127,7 @@ def _logged(model: Model, question: str, example: pd.DataFrame, scratch: Path) -
         python_model=str(_written(scratch / "served.py", CODE)),
         artifacts={"model": str(_saved(model, scratch / "model"))},
         code_paths=[str(_copied(package, scratch)) for package in ("features", "models")],
-        signature=infer_signature(example, scored(model, example)),
+        signature=infer_signature(example, model.scored(example)),
         input_example=example,
         pip_requirements=[f"{name}=={version(name)}" for name in REQUIRED],
     )

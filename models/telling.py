@@ -12,7 +12,6 @@ import pandas as pd
 from features.kernel import Int
 from features.signal import Float
 from models.explain import MOST, NONE, SLAB, Weighed, declared, weighed
-from models.model import Model
 from models.questions import asked
 from models.reasons import REASONS, Reason
 
@@ -88,39 +87,51 @@ def heard(question: str, voice: str, reason: Reason, sign: int) -> str:
     return hearing.instead or told.format(supply=SUPPLY[question])
 
 
-def reasons(model: Model, frame: pd.DataFrame, contributions: Float, most: int = MOST) -> pd.DataFrame:
-    """What is told of each row, lists of words under the names of TOLD: up to `most` reasons that raise, then that lower."""
-    slabs = (slice(lo, lo + SLAB) for lo in range(0, max(1, len(frame)), SLAB))
-    told = [_told(model, frame.iloc[rows], contributions[rows], most) for rows in slabs]
+def reasons(
+    question: str, signals: Sequence[str], frame: pd.DataFrame, contributions: Float, most: int = MOST
+) -> pd.DataFrame:
+    """What is told of each row, lists of words under the names of TOLD: up to `most` reasons that raise, then that lower.
+
+    `contributions` (n, signals + 1) are what the signals, columns of the frame, add to the log-odds of the question.
+    """
+    told = []
+    for lo in range(0, max(1, len(frame)), SLAB):
+        added, values = contributions[lo : lo + SLAB], frame.iloc[lo : lo + SLAB][list(signals)]
+        found = weighed(signals, added, most)
+        lines = _lines(question, values, added, found)
+        told.append(_told(question, found, lines))
     return pd.concat(told, ignore_index=True)
 
 
-def _told(model: Model, frame: pd.DataFrame, contributions: Float, most: int) -> pd.DataFrame:
-    found = weighed(model, contributions, most)
+def _told(question: str, found: Weighed, lines: list[str]) -> pd.DataFrame:
     there = found.reason != NONE
     codes = [REASONS[of].code for of in found.reason[there].tolist()]
-    ours = [_split(words, there.sum(axis=1)) for words in (codes, _lines(model, frame, contributions, found))]
-    told = ours + [_voiced(str(model.card["question"]), party, found) for party in PARTIES]
+    ours = [_split(words, there.sum(axis=1)) for words in (codes, lines)]
+    told = ours + [_voiced(question, party, found) for party in PARTIES]
     return pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in zip(TOLD, told, strict=True)})
 
 
-def _lines(model: Model, frame: pd.DataFrame, contributions: Float, found: Weighed) -> list[str]:
+def _lines(question: str, values: pd.DataFrame, contributions: Float, found: Weighed) -> list[str]:
     """The reviewer's lines of all rows: what a reason is about, which answer it speaks for, and its signals with values."""
-    question, there = asked(str(model.card["question"])), found.reason != NONE
-    said = _split(_said(model, frame, contributions, found.signal), (found.signal != NONE).sum(axis=2)[there])
+    about, there = asked(question), found.reason != NONE
+    said = _split(_said(question, values, contributions, found.signal), (found.signal != NONE).sum(axis=2)[there])
     chosen = zip(found.reason[there].tolist(), found.weight[there].tolist(), said, strict=True)
     return [
-        f"{REASONS[of].says}: speaks for {question.yes if weight > 0 else question.no}, {weight:+.2f} | {' | '.join(some)}"
+        f"{REASONS[of].says}: speaks for {about.yes if weight > 0 else about.no}, {weight:+.2f} | {' | '.join(some)}"
         for of, weight, some in chosen
     ]
 
 
-def _said(model: Model, frame: pd.DataFrame, contributions: Float, signal: Int) -> list[str]:
+def _said(question: str, values: pd.DataFrame, contributions: Float, signal: Int) -> list[str]:
     """Meaning, value, unit and contribution of each signal that is told."""
     row, column = np.nonzero(signal != NONE)[0], signal[signal != NONE]
-    values = frame[list(model.signals)].to_numpy(np.float32)[row, column]
-    words = [(one.meaning, one.unit) for one in declared(model)]
-    told = zip(column.tolist(), values.tolist(), contributions[row, column].tolist(), strict=True)
+    words = [(one.meaning, one.unit) for one in declared(question, list(values.columns))]
+    told = zip(
+        column.tolist(),
+        values.to_numpy(np.float32)[row, column].tolist(),
+        contributions[row, column].tolist(),
+        strict=True,
+    )
     return [f"{words[of][0]} = {_valued(value, words[of][1])} ({added:+.2f})" for of, value, added in told]
 
 

@@ -11,11 +11,9 @@ from features.asking import Askings
 from features.build import blocks
 from features.dictionary import dictionary, lacking
 from models import Model, load
-from models.explain import beside, summed
 from models.loss import amounts, expected_loss, priced
 from models.questions import answered
 from models.questions import asked as about
-from models.telling import reasons
 from pipelines.opening import Said, moment, opened
 from pipelines.signals import chosen, progress, write_frames
 
@@ -89,13 +87,10 @@ def _scored(model: Model, ledger: Ledger, asks: Askings, horizon: int, with_reas
     done, prices = 0, priced(model.card)
     with progress(len(asks), "scores") as bar:
         for frame in blocks(ledger, asks, horizon=horizon, prior=model.prior, only=model.columns):
-            added = model.contributions(frame)
-            probability = model.predict_proba(frame)[:, 1]
-            frame_of = {"ask_id": frame["ask_id"], "at": frame["at"], "probability": probability}
+            told = model.scored(frame, with_reasons=with_reasons)
             if prices:
-                some = asks.take(np.arange(done, done + len(frame)))
-                frame_of["expected_loss"] = expected_loss(probability, amounts(ledger, some), some.at, prices)
-            told = [reasons(model, frame, added)] if with_reasons else []
-            yield pd.concat([pd.DataFrame(frame_of), beside(model, frame), summed(model, added), *told], axis=1)
+                some, probability = asks.take(np.arange(done, done + len(frame))), told["probability"].to_numpy()
+                told.insert(1, "expected_loss", expected_loss(probability, amounts(ledger, some), some.at, prices))
+            yield pd.concat([frame[["ask_id", "at"]], told], axis=1)
             done += len(frame)
             bar.update(len(frame))

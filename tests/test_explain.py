@@ -13,7 +13,7 @@ from features.asking import ASKED, askings
 from features.kernel import DAY
 from features.signal import Float
 from models import Model, fit
-from models.explain import COLUMNS, GROUPS, LEAST, MOST, NONE, SLAB, grouped, parts, summed, weighed
+from models.explain import COLUMNS, GROUPS, LEAST, MOST, NONE, SLAB, grouped, summed, weighed
 from models.questions import QUESTIONS, answers
 from models.reasons import REASONS, place
 from models.telling import TOLD, reasons
@@ -75,7 +75,7 @@ def bare() -> Model:
 def off(model: Model, frame: pd.DataFrame, contributions: Float) -> float:
     """How far the sums of the parts lie from the log-odds of the calibrated probability."""
     p = model.predict_proba(frame)
-    sums = summed(model, contributions).to_numpy().sum(axis=1)
+    sums = summed(model.question, model.signals, contributions).to_numpy().sum(axis=1)
     return float(np.abs(sums - np.log(p[:, 1] / p[:, 0])).max())
 
 
@@ -86,9 +86,9 @@ def test_parts_and_base_sum_to_the_log_odds_of_the_calibrated_probability(
     model, frame = trained[question].model, trained[question].frame
     assert frame[list(model.signals)].isna().to_numpy().any()
     added = model.contributions(frame)
-    assert parts(model, frame).columns.tolist() == list(COLUMNS)
+    assert model.parts(frame).columns.tolist() == list(COLUMNS)
     assert off(model, frame, added) < 1e-9
-    assert parts(model, frame).drop(columns="base_part").to_numpy().any()
+    assert model.parts(frame).drop(columns="base_part").to_numpy().any()
 
 
 @pytest.mark.parametrize("question", ASKED)
@@ -116,7 +116,7 @@ def test_a_part_is_the_sum_of_its_reasons(question: str, trained: dict[str, Trai
     weights = grouped(added[:, :-1], [place(name) for name in model.signals], len(REASONS))
     by_part = grouped(weights, [GROUPS.index(reason.part) for reason in REASONS], len(GROUPS))
     by_part[:, -1] += added[:, -1]
-    assert np.abs(by_part - parts(model, frame).to_numpy()).max() < 1e-12
+    assert np.abs(by_part - model.parts(frame).to_numpy()).max() < 1e-12
 
 
 def test_sums_are_those_of_the_row_alone_to_the_bit() -> None:
@@ -151,7 +151,7 @@ def naive(row: list[float], names: tuple[str, ...], most: int) -> list[tuple[int
 )
 def test_what_weighs_most_is_what_a_look_at_each_finds(eighths: list[list[int]], most: int) -> None:
     added = np.array(eighths) / 8
-    found = weighed(bare(), np.column_stack([added, np.ones(len(added))]), most)
+    found = weighed(bare().signals, np.column_stack([added, np.ones(len(added))]), most)
     for i, row in enumerate(added.tolist()):
         slots = [slot for slot in range(2 * most) if found.reason[i, slot] != NONE]
         told = [
@@ -183,7 +183,7 @@ def test_a_case_is_told_in_three_voices() -> None:
         order_amount=0.5,
         order_quantity=-0.125,
     )
-    (told,) = reasons(bare(), FRAME, added).to_dict("records")
+    (told,) = reasons(bare().question, bare().signals, FRAME, added).to_dict("records")
     assert told["reason_codes"] == [
         "buyer_found_malicious",
         "order_itself",
@@ -219,23 +219,23 @@ def test_a_case_is_told_in_three_voices() -> None:
 
 @pytest.mark.parametrize("added", [0.0, LEAST, -LEAST])
 def test_where_nothing_weighs_nothing_is_told(added: float) -> None:
-    (told,) = reasons(bare(), FRAME, row_of(order_amount=added)).to_dict("records")
+    (told,) = reasons(bare().question, bare().signals, FRAME, row_of(order_amount=added)).to_dict("records")
     assert told == {name: [] for name in TOLD}
 
 
 def test_of_no_rows_nothing_is_told() -> None:
-    none = reasons(bare(), FRAME[:0], row_of()[:0])
+    none = reasons(bare().question, bare().signals, FRAME[:0], row_of()[:0])
     assert (none.columns.tolist(), len(none)) == (list(TOLD), 0)
 
 
 @pytest.mark.parametrize("question", ASKED)
 def test_words_of_a_row_are_the_same_alone_and_among_others(question: str, trained: dict[str, Trained]) -> None:
     model, frame = trained[question].model, trained[question].frame
-    whole = reasons(model, frame, model.contributions(frame))
+    whole = reasons(model.question, model.signals, frame, model.contributions(frame))
     assert 1 < whole["reasons"].map(len).max() <= 2 * MOST
     for i in (0, 150, len(frame) - 1):
         one = frame.iloc[[i]]
-        alone = reasons(model, one, model.contributions(one))
+        alone = reasons(model.question, model.signals, one, model.contributions(one))
         assert alone.iloc[0].to_dict() == whole.iloc[i].to_dict()
 
 
@@ -248,7 +248,7 @@ def test_what_a_faulty_product_explains_lies_in_its_part_and_not_in_its_buyers()
     fitted = fit(frame, malicious, parameters={"num_leaves": 8})
     model = replace(fitted, card=dict(fitted.card) | {"question": "malicious_dispute"})
     sound, faulty = (
-        parts(model, pd.DataFrame([[often, 0.5]], columns=list(names), dtype=np.float32)) for often in (0.1, 0.9)
+        model.parts(pd.DataFrame([[often, 0.5]], columns=list(names), dtype=np.float32)) for often in (0.1, 0.9)
     )
     moved = (faulty - sound).iloc[0]
     assert moved["product_part"] < -0.5

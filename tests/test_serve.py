@@ -11,10 +11,9 @@ from features import Ledger, RedressError, signals
 from features.asking import askings
 from features.kernel import DAY
 from models import fit
-from models.explain import COLUMNS, scored
+from models.explain import COLUMNS
 from models.model import RIVALS
 from models.questions import answers
-from models.telling import reasons
 from pipelines.marketplace import world
 from pipelines.score import score
 from pipelines.simulate import simulate, write_ledger
@@ -39,13 +38,14 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_one_case_scores_as_the_batch_does_to_the_bit(places: tuple[Path, Path]) -> None:
     scorer = Scorer.open(*places)
     frame = signals(scorer.ledger, "chargeback_risk", horizon=30 * DAY)
-    batch = scored(scorer.models["chargeback_risk"], frame)
+    batch = scorer.models["chargeback_risk"].scored(frame)
     for i in np.random.default_rng(0).integers(0, len(frame), 10):
         case = {"question": "chargeback_risk", "ask_id": frame["ask_id"].iloc[i], "at": frame["at"].iloc[i].isoformat()}
         found = scorer.score(case)
         assert found.probability == batch["probability"].iloc[i]
         assert found.parts == batch[list(COLUMNS)].iloc[i].to_dict()
         assert found.rivals == batch[list(RIVALS)].iloc[i].to_dict()
+        assert [found.low, found.high, found.abstain] == batch[["low", "high", "abstain"]].iloc[i].to_list()
 
 
 @pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops:DeprecationWarning")  # pyarrow
@@ -68,7 +68,7 @@ def test_the_batch_job_writes_what_stands_beside_a_probability(places: tuple[Pat
     frame = signals(scorer.ledger, "chargeback_risk", horizon=30 * DAY)
     columns = ["probability", "low", "high", "abstain", *RIVALS, *COLUMNS]
     assert [name for name in found if name in columns] == columns
-    batch = scored(scorer.models["chargeback_risk"], frame)
+    batch = scorer.models["chargeback_risk"].scored(frame)
     pd.testing.assert_frame_equal(found[columns], batch, check_exact=True)
     assert found[["probability", *RIVALS]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-15)
 
@@ -77,7 +77,7 @@ def test_one_case_is_told_what_the_batch_tells(places: tuple[Path, Path]) -> Non
     scorer = Scorer.open(*places)
     model = scorer.models["chargeback_risk"]
     frame = signals(scorer.ledger, "chargeback_risk", horizon=30 * DAY)
-    batch = reasons(model, frame, model.contributions(frame))
+    batch = model.reasons(frame)
     for i in np.random.default_rng(1).integers(0, len(frame), 2):
         case = {"question": "chargeback_risk", "ask_id": frame["ask_id"].iloc[i], "at": frame["at"].iloc[i].isoformat()}
         found = scorer.reasons(case)
