@@ -7,14 +7,17 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.workbench import Workbench, markdown
 from features import Ledger
 from features.asking import ASKED, askings, named_askings
 from features.kernel import DAY
+from models.glimpse import glimpsed
+from models.labels import given
 from models.questions import answers, asked
-from pipelines.labelling import FINDINGS, HONEST, RULING, naively, rival, softened
+from pipelines.labelling import AGAIN, FINDINGS, HONEST, RULING, Softened, naively, rival, softened
 from pipelines.learning import Cases, Learnt, grown
 
 Floats = NDArray[np.float64]
@@ -32,6 +35,8 @@ SUSPECT: Final = 0.05
 """Share of the disputes, the most suspected, among which honest buyers of faulty sellers are counted."""
 MODEL: Final = "label model"
 CEILING: Final = "true labels of the same disputes"
+ORACLE: Final = "signals and votes weighed by true labels"
+"""Soft labels as good as what was said allows: what is between these and the truth no label model can tell."""
 WAY: Final = 0.9
 
 
@@ -95,11 +100,11 @@ def _measured(path: Path, seed: int) -> Measured:
     yes, side = hidden["malicious"].to_numpy(np.bool_), hidden["side"].isin(("seller", "product")).to_numpy(np.bool_)
     work = work.known_by(cut)
     soft, frame = softened(work, rows, cut, seed), work.frame(tested)
-    told = {MODEL: soft.labels.malicious, CEILING: yes[rows].astype(np.float64)}
+    told = {MODEL: soft.labels.malicious, ORACLE: _oracle(soft, yes[rows], seed), CEILING: yes[rows].astype(np.float64)}
     learnt = Learnt(soft.frame, soft.answer, np.ones(len(rows)))
     made = {name: grown(work.question, learnt, seed, soft=one) for name, one in told.items()}
     made |= naively(soft, work.question.follows, seed)
-    scores = {name: made[name].logit(frame) for name in (MODEL, FINDINGS, RULING, HONEST, CEILING)}
+    scores = {name: made[name].logit(frame) for name in (MODEL, FINDINGS, RULING, HONEST, ORACLE, CEILING)}
     unseen, honest = soft.answer < 0, ~yes[tested]
     apart = rival(soft, work.question.follows, seed)
     fault = np.full(len(tested), 0.5) if apart is None else apart.logit(frame)
@@ -112,6 +117,12 @@ def _measured(path: Path, seed: int) -> Measured:
         float(yes[rows].mean()),
         float(roc_auc_score(side[tested][honest], fault[honest])),
     )
+
+
+def _oracle(soft: Softened, yes: Flags, seed: int) -> Floats:
+    """Soft labels where what signals and votes are worth is learnt from the truth of the other disputes."""
+    answer = yes.astype(np.int8)
+    return np.asarray(expit(given(soft.said, glimpsed(soft.frame, answer, seed=seed, folds=AGAIN), answer)), np.float64)
 
 
 def _cases(path: Path) -> Cases:

@@ -1,8 +1,10 @@
 """The label model: what each source is worth, and how probable each dispute's hypotheses are, where few were looked into.
 
-Anchored Dawid-Skene (Dawid and Skene 1979): what the signals say is the prior of each dispute, every vote multiplies its odds
-by what it is worth, and the two are learnt from each other in turn. Whether a dispute was looked into may depend on
-signals and votes, so "not looked into" says nothing by itself; the class prior is held to audits, which are random.
+What signals say is the prior of each dispute, and every vote moves its odds by what it is worth, as findings show. Whether a
+dispute was looked into may depend on signals and votes. What these say of malice does not change with that, but how often a
+vote is heard of the malicious does (Rubin 1976): so malice is learnt given votes, and not votes given malice as Dawid and
+Skene (1979) do. A finding is believed as far as its kind is found to be right, and the class prior is held to audits, which
+are random.
 """
 
 from dataclasses import dataclass
@@ -17,11 +19,11 @@ from scipy.stats import beta
 from features.errors import RedressError
 from features.kernel import Code, Flag
 from features.signal import Float
-from models.baselines import regression, varying
 from models.calibration import calibration
-from models.fit import fit
+from models.linear import linear
 from models.questions import Answer
 from models.sources import SAYING, Source, Votes
+from models.terms import Term
 
 TRUST: Final = (0.95, 20.0)
 """How often an anchor is right, and how many findings that belief is worth."""
@@ -34,10 +36,9 @@ REPORTS: Final = 10.0
 SPEAKS: Final = 0.8
 """How often a word that names a fault is right, before its share is counted."""
 ROUNDS: Final = 5
-"""Rounds of learning. Sources are not quite independent of each other, and more rounds let them agree ever more."""
-FOLDS: Final = 5
-STRENGTH: Final = 1e-3
-"""Of the logistic regression that sees more signals than there are findings."""
+"""Rounds in which findings and the share of faults are learnt."""
+USUAL: Final = 1.0
+"""What a word moves the log-odds by, as a standard deviation before findings are seen."""
 
 
 @dataclass(frozen=True)
@@ -70,30 +71,6 @@ class Labels:
         return np.asarray(self.view[:, 0], np.float64)
 
 
-def glimpsed(frame: pd.DataFrame, answer: Answer, *, seed: int) -> Float:
-    """Log-odds (n,) of malice from signals alone, each from models that never saw its finding; `answer` is -1 without one.
-
-    The mean of the project's trees and of a strongly held logistic regression.
-    """
-    fold = np.random.default_rng(seed).permutation(len(answer)) % FOLDS
-    names = frame.columns[frame.dtypes == np.float32]
-    found = np.zeros(len(answer))
-    for k in range(FOLDS):
-        train, test = (answer >= 0) & (fold != k), fold == k
-        learnt, told = frame.loc[train, names], answer[train]
-        trees = fit(learnt, told, seed=seed).logit(frame.loc[test, names])
-        found[test] = (trees + _straight(learnt, told, frame.loc[test, names])) / 2
-    return found
-
-
-def _straight(learnt: pd.DataFrame, told: Answer, asked: pd.DataFrame) -> Float:
-    """Log-odds of the logistic regression."""
-    matrix = learnt.to_numpy(np.float32)
-    there = varying(matrix)
-    model = regression(STRENGTH).fit(matrix[:, there], told)
-    return np.asarray(model.decision_function(asked.to_numpy(np.float32)[:, there]), np.float64)
-
-
 def labels(said: Votes, signals: Float) -> Labels:
     """Soft labels of askings from votes and from the log-odds that signals give.
 
@@ -111,19 +88,36 @@ def labels(said: Votes, signals: Float) -> Labels:
     audited = int((audits >= 0).sum()), int((audits == 1).sum())
     trust = dict.fromkeys(anchors, (TRUST[0], TRUST[0]))
     looked = _anchored(said, anchors, trust)
-    if not (looked > 0).any() or not (looked < 0).any():
+    answer = np.where(looked != 0, looked > 0, -1).astype(np.int8)
+    if {0, 1} - set(answer.tolist()):
         raise RedressError("labels: want findings of both kinds, got one or none; train on a longer span")
-    malice, weight, odds = expit(looked), (looked != 0).astype(np.float64), signals
+    odds, prior = held(given(said, signals, answer), audited)
     for _ in range(ROUNDS):
-        odds = _line(signals, malice, weight) + _votes_worth(said, malice, weight)
-        malice, weight = expit(odds + _anchored(said, anchors, trust)), np.ones(len(signals))
+        malice = expit(odds + _anchored(said, anchors, trust))
         trust = {name: _right(said.said[name], anchors[name], malice) for name in anchors}
-    odds, prior = held(odds, audited)
     malice = expit(odds + _anchored(said, anchors, trust))
     honest = 1 - malice
     fault = _fault(said, honest)
     view = np.column_stack([malice, honest * fault, honest * (1 - fault)])
     return Labels(view, prior, audited, reliabilities(said, malice), _reporters(said.reporter, malice))
+
+
+def given(said: Votes, signals: Float, answer: Answer) -> Float:
+    """Log-odds (n,) of malice given signals and votes, learnt where `answer` (n,) is 1 or 0; it is negative where unknown.
+
+    Of those the officer refused three in four were found malicious, of the others one in four.
+
+    >>> word, answer = np.repeat([5, 1], 400).astype(np.int32), np.tile([1, 1, 1, 0], 200).astype(np.int8)
+    >>> said = {source.name: np.full(800, -1, np.int32) for source in SAYING} | {"officer": word}
+    >>> odds = given(Votes(said, np.full(800, -1, np.int32)), np.zeros(800), np.where(word == 5, answer, 1 - answer))
+    >>> expit(odds[[0, 799]]).round(2).tolist()
+    [0.75, 0.25]
+    """
+    rows, yes = answer >= 0, answer[answer >= 0]
+    slope, intercept = calibration(signals[rows], yes)
+    start, words = intercept + slope * signals, _words(said)
+    terms = [Term((str(name),), usual=USUAL) for name in words]
+    return start + linear(words[rows], yes, terms, start=start[rows]).logit(words)
 
 
 def held(odds: Float, audited: tuple[int, int]) -> tuple[Float, float]:
@@ -192,29 +186,17 @@ def _right(word: Code, source: Source, malice: Float) -> tuple[float, float]:
     return float(np.clip(sure, 0.5, 0.99)), float(np.clip(clears, 0.5, 0.99))
 
 
-def _line(signals: Float, malice: Float, weight: Float) -> Float:
-    """The signals' log-odds on the scale of the labels."""
-    slope, intercept = calibration(signals, malice, weight)
-    return np.asarray(intercept + slope * signals, np.float64)
-
-
-def _votes_worth(said: Votes, malice: Float, weight: Float) -> Float:
-    """What votes add to the log-odds: of each word its share under malice over that under honesty, silence being a word."""
-    added = np.zeros(len(malice))
-    for name, source in _part(said, "vote").items():
-        added += _worth(said.said[name], len(source.words), malice * weight, (1 - malice) * weight)
-    return added + _reporters_worth(said.reporter, malice)
-
-
-def _reporters_worth(reporter: Code, malice: Float) -> Float:
-    """What it adds who reported: the share of malice among his other reports, over that of all reports."""
-    filed = reporter >= 0
-    added = np.zeros(len(malice))
-    if filed.any():
-        who, of_all = reporter[filed], float(malice[filed].mean())
-        total, n = np.bincount(who, malice[filed])[who], np.bincount(who)[who]
-        added[filed] = logit((total - malice[filed] + REPORTS * of_all) / (n - 1 + REPORTS)) - logit(of_all)
-    return added
+def _words(said: Votes) -> pd.DataFrame:
+    """Which word each source that votes has said, a column for every word, silence being one."""
+    votes = _part(said, "vote").items()
+    return pd.DataFrame(
+        {
+            f"{name} {word}": (said.said[name] == word).astype(np.float64)
+            for name, source in votes
+            for word in range(-1, len(source.words))
+        },
+        index=range(len(said.reporter)),
+    )
 
 
 def _reporters(reporter: Code, malice: Float) -> dict[int, float]:

@@ -11,7 +11,8 @@ from features.kernel import Flag, Int
 from features.signal import Float
 from models import Model, fit
 from models.fit import FEWEST
-from models.labels import Labels, Reliability, glimpsed, labels
+from models.glimpse import glimpsed
+from models.labels import Labels, Reliability, labels
 from models.questions import Answer
 from models.sample import MOST
 from models.sources import FAULTS, OUTCOMES, VIEW, Votes, votes
@@ -24,6 +25,8 @@ RULING: Final = "ruling = truth"
 HONEST: Final = "unlabelled = honest"
 APART: Final = 1e-6
 """How far apart the least and the most probable fault lie where a source tells any; less is rounding."""
+AGAIN: Final = 5
+"""Folds in which signals are weighed by soft labels, of which there are many."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,16 @@ class Softened:
 
 
 def softened(work: Cases, rows: Int, as_of: int, seed: int) -> Softened:
-    """Soft labels of the askings `rows` from what was known before a moment."""
+    """Soft labels of the askings `rows` from what was known before a moment.
+
+    Signals are first weighed by findings, then by the soft labels of all askings that came of these, as a classifier and what
+    its labellers are worth are learnt together (Raykar et al. 2010). Once: more rounds would let them agree ever more.
+    """
     said = votes(work.ledger, work.asks.take(rows), as_of)
     frame, answer = work.frame(rows), _found(work, rows, as_of)
-    return Softened(frame, answer, said, labels(said, glimpsed(frame, answer, seed=seed)))
+    first = labels(said, glimpsed(frame, answer, seed=seed))
+    again = glimpsed(frame, first.malicious, seed=seed + 1, folds=AGAIN)
+    return Softened(frame, answer, said, labels(said, again))
 
 
 def rival(soft: Softened, follows: str | None, seed: int) -> Model | None:

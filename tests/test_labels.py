@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import naive
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.special import expit
 
 from features import Ledger, RedressError
 from features.asking import Askings, askings
-from models.labels import AUDITED, REPORTS, glimpsed, held, labels, reliabilities
+from models.labels import AUDITED, REPORTS, held, labels, reliabilities
 from models.questions import QUESTIONS
 from models.sources import SAYING, Votes, votes
 
@@ -188,18 +187,24 @@ def test_without_findings_of_both_kinds_there_are_no_labels() -> None:
         labels(silent(3, by_officer=[1, 1, -1]), np.zeros(3))
 
 
-def test_what_signals_say_of_a_dispute_is_said_without_its_own_finding() -> None:
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {"told": rng.normal(size=300).astype(np.float32), "noise": rng.normal(size=300).astype(np.float32)}
-    )
-    answer = (frame["told"] > 0).to_numpy().astype(np.int8)
-    seen = glimpsed(frame, answer, seed=0)
-    turned = answer.copy()
-    turned[0] = 1 - turned[0]
-    assert glimpsed(frame, turned, seed=0)[0] == seen[0]
-    assert np.mean(expit(seen) > 0.5) == pytest.approx(0.5, abs=0.1)
-    assert np.mean((seen > 0) == (answer == 1)) > 0.9
+def test_what_is_looked_into_may_depend_on_votes() -> None:
+    """Half of the refused are malicious and a tenth of the granted; of the first all were looked into, of these a fifth."""
+    n = np.arange(2_000)
+    refused = n < 1_000
+    malicious = np.where(refused, n % 2 == 0, n % 10 == 0)
+    looked = np.where(refused | (n % 50 < 10), malicious, -1)
+    said = silent(2_000, by_officer=looked.tolist(), officer=np.where(refused, REFUSED, GRANTED).tolist())
+    found = labels(said, np.zeros(2_000))
+    assert found.malicious[looked < 0] == pytest.approx(0.1, abs=0.02)
+    assert found.prior == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_silent_ledger_has_the_signals_and_findings_alone() -> None:
+    signals = np.tile([-2.0, 2.0], 500)
+    looked = np.where(np.arange(1_000) < 500, np.arange(1_000) % 2, -1)
+    malicious = labels(silent(1_000, by_officer=looked.tolist()), signals).malicious
+    assert malicious[500::2] == pytest.approx(malicious[500])
+    assert malicious[500] < 0.1 < 0.9 < malicious[501]
 
 
 def test_only_malice_is_learnt_from_soft_labels() -> None:
