@@ -91,7 +91,8 @@ def labels(said: Votes, signals: Float) -> Labels:
     answer = np.where(looked != 0, looked > 0, -1).astype(np.int8)
     if {0, 1} - set(answer.tolist()):
         raise RedressError("labels: want findings of both kinds, got one or none; train on a longer span")
-    odds, prior = held(given(said, signals, answer), audited)
+    odds = given(said, signals, answer)
+    odds, prior = held(odds + _reporters_worth(said.reporter, expit(odds + looked)), audited)
     for _ in range(ROUNDS):
         malice = expit(odds + _anchored(said, anchors, trust))
         trust = {name: _right(said.said[name], anchors[name], malice) for name in anchors}
@@ -197,6 +198,17 @@ def _words(said: Votes) -> pd.DataFrame:
         },
         index=range(len(said.reporter)),
     )
+
+
+def _reporters_worth(reporter: Code, malice: Float) -> Float:
+    """What it adds who reported: the share of malice among his other reports, over that of all reports."""
+    filed = reporter >= 0
+    added = np.zeros(len(malice))
+    if filed.any():
+        who, of_all = reporter[filed], float(malice[filed].mean())
+        total, n = np.bincount(who, malice[filed])[who], np.bincount(who)[who]
+        added[filed] = logit((total - malice[filed] + REPORTS * of_all) / (n - 1 + REPORTS)) - logit(of_all)
+    return added
 
 
 def _reporters(reporter: Code, malice: Float) -> dict[int, float]:

@@ -166,6 +166,17 @@ def test_reliabilities_are_counted_over_soft_labels() -> None:
     assert officer.sensitivity[1] < officer.sensitivity[0] < officer.sensitivity[2]
 
 
+def test_a_report_counts_by_what_the_reporters_other_reports_were_found_to_be() -> None:
+    finding = np.tile([1, 0], 40)
+    finding[:2] = -1
+    reporter = np.tile([7, 8], 40).astype(np.int32)  # 7 reports the malicious, 8 the honest
+    said = silent(80, by_officer=finding.tolist(), report=[FILED] * 80)
+    found = labels(Votes(said.said, reporter), np.zeros(80))
+    assert found.malicious[0] > 0.7 > 0.3 > found.malicious[1]
+    unknown = labels(Votes(said.said, np.full(80, -1, np.int32)), np.zeros(80))
+    assert unknown.malicious[0] == pytest.approx(unknown.malicious[1])
+
+
 def test_a_reporter_is_drawn_towards_all_reporters() -> None:
     said = known(2_000)
     malicious = np.arange(2_000) % 2 == 1
