@@ -18,6 +18,7 @@ from models.questions import Answer
 from models.sample import sampled
 from models.split import Fold, folds, maturity_age
 from pipelines import plots
+from pipelines.achievable import achievable
 from pipelines.audit import Judged, audited
 from pipelines.labelling import taught
 from pipelines.learning import Cases, Learnt, cases, explained, judged, ledger_section, measured
@@ -126,7 +127,8 @@ def _walk(work: Cases, fold: Fold, exclude: str | None, seed: int, said: Said) -
     test = Learnt(work.frame(rows), expected, np.ones(len(rows)))
     span = fold.train_from, fold.train_to
     made = taught(work, train, fold.test_from, seed, naive=True, span=span)
-    evaluation, probabilities = measured(made.model, work, train, test, rows, seed, made.predicted(test.frame))
+    beside = made.predicted(test.frame) | achievable(work, test, rows, span, seed)
+    evaluation, probabilities = measured(made.model, work, train, test, rows, seed, beside)
     sections = (*explained(made.model, test.frame, seed), *made.sections)
     return Walk(fold, evaluation, rows, test, probabilities, sections)
 

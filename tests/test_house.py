@@ -29,8 +29,8 @@ DOORS = {
     "psycopg": {"features/store.py"},
     "pyspark": {"features/spark.py"},
 }
-TRUTHFUL = {"pipelines/backtest.py", "pipelines/refunds.py", "pipelines/simulate.py"}
-"""Jobs that may open the truth beside a simulated ledger: the one that writes it, and the back-tests."""
+TRUTHFUL = {f"pipelines/{name}.py" for name in ("achievable", "backtest", "refunds", "simulate")}
+"""Jobs that may open the truth beside a simulated ledger: the one that writes it, the back-tests, and what these show of it."""
 LEARNING = {f"pipelines/{name}.py" for name in ("audit", "learning", "score", "train")}
 """Jobs that learn, measure or score for real, which know no more of a truth than the floors below."""
 NAMELESS = {"base", "common", "config", "constant", "constants", "helper", "helpers", "util", "utils"}
