@@ -129,7 +129,7 @@ def _linears(
 
 def _around(frame: pd.DataFrame, answers: Answer | Float, weights: Float, follows: str | None) -> Followed | None:
     """The column to follow with its mean, and how far answers went with it; None where nothing is known of it."""
-    if follows is None or follows not in frame or not frame[follows].notna().any():
+    if follows is None or follows not in frame or np.isnan(numbers(frame, [follows])).all():
         return None
     alone = Followed(follows, float(frame[follows].mean()))
     return replace(alone, pull=min(1.0, calibration(alone.of_frame(frame), answers, weights)[0]))

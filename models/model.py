@@ -115,7 +115,9 @@ class Model:
         """Standard error (n,) of the log-odds by chance alone: how far the bags are apart, NaN without any."""
         if len(self.bags) < 2:
             return np.full(len(frame), np.nan)
-        return np.asarray(np.std([bag.logit(frame) for bag in self.bags], axis=0, ddof=1))
+        told, none = [bag.logit(frame) for bag in self.bags], np.zeros(len(frame))
+        mean = sum(told, none) / len(told)  # bag by bag: NumPy's own order of adding depends on how many rows there are
+        return np.sqrt(sum(((one - mean) ** 2 for one in told), none) / (len(told) - 1))
 
     def doubt(self, frame: pd.DataFrame) -> pd.DataFrame:
         """For each row the ends `low` and `high` of the 90 % interval of its probability, NaN without bags, and `abstain`.
@@ -209,6 +211,8 @@ class Model:
                 f"model: want its {len(self.columns)} signals, got a frame without {few}{near(lost[0], frame)}; "
                 "score a ledger that has the tables it was trained on, or train on this one"
             )
+        if self.follows is not None:
+            numbers(frame, [self.follows.name])
         return numbers(frame, self.signals)
 
 

@@ -63,3 +63,36 @@ def test_a_rival_that_was_edited_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(told), "utf-8")
     with pytest.raises(RedressError, match="as they were saved, got them edited"):
         load(tmp_path)
+
+
+def test_an_interval_of_one_row_is_that_of_the_batch_to_the_bit() -> None:
+    rng = np.random.default_rng(0)
+    some = pd.DataFrame(rng.normal(size=(400, 3)).astype(np.float32), columns=list("xyz"))
+    model = fit(some, (some["x"] > rng.normal(size=400)).to_numpy().astype(np.int8), bags=10, rounds=20)
+    alone = np.concatenate([model.interval(some.iloc[[i]]) for i in range(200)])
+    np.testing.assert_array_equal(alone, model.interval(some)[:200])
+
+
+@pytest.mark.parametrize(
+    ("came", "says"),
+    [
+        (np.inf, "late: want numbers that float32 can hold"),
+        (1e300, "late: want numbers"),
+        ("a", "late: want a column of"),
+    ],
+)
+def test_what_a_model_follows_is_a_number_as_its_signals_are(came: float | str, says: str) -> None:
+    given = frame().assign(late=np.linspace(-1, 1, 400, dtype=np.float32))
+    yes = (given["x"] > 9).to_numpy().astype(np.int8)
+    model = fit(given, yes, follows="late", rounds=5)
+    with pytest.raises(RedressError, match=says):
+        model.predict_proba(given.assign(late=came))
+    with pytest.raises(RedressError, match="late: want"):
+        fit(given.assign(late=came), yes, follows="late", rounds=5)
+
+
+def test_what_a_model_follows_is_there_once() -> None:
+    given = frame().assign(late=np.linspace(-1, 1, 400, dtype=np.float32))
+    model = fit(given, (given["x"] > 9).to_numpy().astype(np.int8), follows="late", rounds=5)
+    with pytest.raises(RedressError, match="late: want one column of that name"):
+        model.contributions(pd.concat([given, given[["late"]]], axis=1))
