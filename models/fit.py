@@ -29,6 +29,9 @@ TRIED: Final = 125_000
 """Rows on either side of a trial at most, a sample of those there are."""
 BAGS: Final = 10
 """Models of resampled rows that training grows for intervals."""
+UNKNOWN: Final = 0.5
+"""Share of the rows of which a column is not known, beyond which it is not followed: the few that it is known of are the
+latest, and what they were like is no place to start from."""
 SURE: Final = 1.645
 """Standard errors by which trees must better what can stand without them."""
 THIN: Final = 0.95
@@ -128,8 +131,8 @@ def _linears(
 
 
 def _around(frame: pd.DataFrame, answers: Answer | Float, weights: Float, follows: str | None) -> Followed | None:
-    """The column to follow with its mean, and how far answers went with it; None where nothing is known of it."""
-    if follows is None or follows not in frame or np.isnan(numbers(frame, [follows])).all():
+    """The column to follow with its mean, and how far answers went with it; None where it is not known of most rows."""
+    if follows is None or follows not in frame or np.isnan(numbers(frame, [follows])).mean() > UNKNOWN:
         return None
     alone = Followed(follows, float(frame[follows].mean()))
     return replace(alone, pull=min(1.0, calibration(alone.of_frame(frame), answers, weights)[0]))

@@ -67,5 +67,5 @@ def selection(ledger: Ledger, asks: Askings, choice: Choice, as_of: int, *, hori
     if chosen.min(initial=1) == chosen.max(initial=0) or not len(asks):
         return Selection(float(chosen.mean()) if len(chosen) else 1.0, np.ones(len(asks)))
     propensity = np.zeros(len(facts))
-    propensity[every.row] = logistic_regression(frame, chosen, frame, seed=seed)
+    propensity[every.row] = logistic_regression(frame, chosen, frame, c=1.0, seed=seed)
     return Selection(float(chosen.mean()), stood_for(propensity[asks.row], float(chosen.mean())))

@@ -97,6 +97,18 @@ def test_where_nothing_was_answered_lately_the_intercept_is_the_usual_one() -> N
     assert never.follows is None
 
 
+@pytest.mark.parametrize(("known", "followed"), [(0.04, False), (0.6, True)])
+def test_what_is_known_of_few_rows_is_not_followed(known: float, followed: bool) -> None:
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"x": rng.normal(size=3_000), "lately": np.nan}, dtype=np.float32)
+    frame.loc[int(3_000 * (1 - known)) :, "lately"] = np.float32(-4.2)  # answered by few as yet, the quick ones
+    answer = (rng.random(3_000) < 0.05).astype(np.int8)
+    model = fit(frame, answer, follows="lately")
+    assert (model.follows is not None) == followed
+    if not followed:
+        assert model.predict_proba(frame.assign(lately=np.float32(-2.8)))[:, 1].mean() == pytest.approx(0.05, abs=0.02)
+
+
 def test_what_signals_add_sums_to_the_calibrated_log_odds_that_follow() -> None:
     frame, answer = drifting(2_000, 2)
     model = fit(frame, answer, follows="lately")
