@@ -1,13 +1,21 @@
-"""The rival of a model of soft labels, and what an officer's words are declared to rule, by hand."""
+"""The rival of a model of soft labels and what an officer's words are declared to rule, by hand; soft labels know no future."""
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
+from features import Ledger
+from features.kernel import DAY
 from features.signal import Float
 from models.labels import Labels
-from models.sources import SAYING, Votes
+from models.sources import SAYING, Votes, votes
 from pipelines.labelling import Softened, rival, ruled
+from pipelines.labelling import softened as soft_labels
+from pipelines.learning import Cases, cases
+from pipelines.marketplace import world
+from pipelines.simulate import simulate
 
 N = 400
 FOLLOWED = "platform_answers_log_odds_365d"
@@ -53,3 +61,30 @@ def test_an_officer_s_words_rule_what_they_are_declared_to() -> None:
     said = Votes({"officer": np.arange(-1, len(words), dtype=np.int32)}, np.full(len(words) + 1, -1, np.int32))
     for outcome in ("granted", "refused", "settled or withdrawn"):
         assert ruled(said, outcome).tolist() == [False, *(word.startswith(f"{outcome}, ") for word in words)]
+
+
+TOLD = ("orders", "disputes", "rulings", "findings", "reports", "report_rulings", "chargebacks", "chargeback_rulings")
+
+
+def disputes(before: int) -> Cases:
+    """The disputes of a simulated ledger that has only the rows before a moment, with what sources said of them."""
+    made = simulate(world("chargeback_rich", orders=4_000, days=300), seed=5)
+    moment = pa.scalar(before, pa.timestamp("us", "UTC"))
+    ledger = Ledger.of({name: made[name].filter(pc.field("at") < moment) for name in TOLD})
+    return cases(ledger, "malicious_dispute", start=None, stop=None, horizon=120 * DAY)
+
+
+def test_what_came_after_a_moment_moves_no_soft_label_of_it() -> None:
+    whole = disputes(2**52)
+    moment = int(np.median(whole.asks.at))
+    rows, end = np.flatnonzero(whole.asks.at < moment), whole.ledger.last_at + 1
+    before, after = (votes(whole.ledger, whole.asks.take(rows), t).said for t in (moment, end))
+    for source in ("finding by officer", "officer", "report", "bank"):
+        assert (before[source] != after[source]).any()  # much was said later
+    found, early = (soft_labels(work.known_by(moment), rows, moment, 0) for work in (whole, disputes(moment)))
+    assert {name: word.tolist() for name, word in found.said.said.items()} == {
+        name: word.tolist() for name, word in early.said.said.items()
+    }
+    assert found.answer.tolist() == early.answer.tolist()
+    np.testing.assert_array_equal(found.labels.view, early.labels.view)
+    assert found.labels.audits == early.labels.audits

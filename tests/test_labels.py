@@ -177,6 +177,20 @@ def test_a_report_counts_by_what_the_reporters_other_reports_were_found_to_be() 
     assert unknown.malicious[0] == pytest.approx(unknown.malicious[1])
 
 
+def test_one_who_reported_once_adds_nothing_since_his_other_reports_are_none() -> None:
+    said = Votes(known(2_000).said | {"report": np.full(2_000, FILED, np.int32)}, np.arange(2_000, dtype=np.int32))
+    nobody = Votes(said.said, np.full(2_000, -1, np.int32))
+    alone, plain = (labels(one, np.zeros(2_000)).malicious for one in (said, nobody))
+    assert alone == pytest.approx(plain, abs=1e-12)  # logit(p) - logit(p), rounded
+
+
+def test_a_finder_who_repeats_another_adds_nothing() -> None:
+    said = known(2_000)
+    again = Votes(said.said | {"finding by ring": said.said["finding by officer"]}, said.reporter)
+    both, one = (labels(votes, np.zeros(2_000)).malicious for votes in (again, said))
+    assert both.tolist() == one.tolist()
+
+
 def test_a_reporter_is_drawn_towards_all_reporters() -> None:
     said = known(2_000)
     malicious = np.arange(2_000) % 2 == 1

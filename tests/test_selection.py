@@ -1,6 +1,8 @@
 """Which cases were chosen: those like many that were not stand for more, within bounds."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from features import Ledger
@@ -13,12 +15,21 @@ from pipelines.marketplace import happen, world
 from pipelines.marketplace.ledger import tables
 
 WIN = QUESTIONS["chargeback_win"]
+WORLD = world("chargeback_rich", orders=4_000, contested=0.5)
+TABLES = ("orders", "chargebacks", "representments", "disputes")
+US = pa.timestamp("us", "UTC")
 
 
 @pytest.fixture(scope="module")
 def ledger() -> Ledger:
-    made = tables(happen(world("chargeback_rich", orders=4_000, contested=0.5), seed=4))
-    return Ledger.of({name: made[name] for name in ("orders", "chargebacks", "representments", "disputes")})
+    made = tables(happen(WORLD, seed=4))
+    return Ledger.of({name: made[name] for name in TABLES})
+
+
+def until(moment: int) -> Ledger:
+    """The same ledger without the rows of a moment and later."""
+    made = tables(happen(WORLD, seed=4))
+    return Ledger.of({name: made[name].filter(pc.field("at") < pa.scalar(moment, US)) for name in TABLES})
 
 
 def test_the_contested_stand_for_all_chargebacks(ledger: Ledger) -> None:
@@ -43,3 +54,25 @@ def test_where_all_are_contested_each_stands_for_itself(ledger: Ledger) -> None:
     found = selection(ledger, asks, every, NOT_YET, horizon=120 * DAY)
     assert found.share == 1
     assert (found.weight == 1).all()
+
+
+def test_what_came_after_a_moment_chose_nothing_by_then(ledger: Ledger) -> None:
+    assert WIN.choice is not None
+    asks = askings(ledger, WIN.name)
+    moment = int(np.median(asks.at))
+    found, early = (
+        selection(facts, askings(facts, WIN.name, stop=moment), WIN.choice, moment, horizon=120 * DAY)
+        for facts in (ledger, until(moment))
+    )
+    assert found.share == early.share
+    assert found.weight.tolist() == early.weight.tolist()
+
+
+def test_the_share_is_of_the_chargebacks_that_came_no_later_than_the_last_asked_about(ledger: Ledger) -> None:
+    assert WIN.choice is not None
+    asks = askings(ledger, WIN.name)
+    at, moment = ledger.facts["chargebacks"].at, int(np.median(asks.at))
+    some = asks.take(np.arange(len(asks) // 4))  # asked about long before the moment
+    defended = asks.row[(asks.at < moment) & (at[asks.row] <= at[some.row].max())]
+    found = selection(ledger, some, WIN.choice, moment, horizon=120 * DAY)
+    assert found.share == len(defended) / (at <= at[some.row].max()).sum()
