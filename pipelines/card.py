@@ -270,12 +270,13 @@ def _made(model: Model, command: str) -> Section:
     )
 
 
-def command(work: Cases, ledger: Path, start: int | None, until: int, seed: int) -> str:
+def command(work: Cases, ledger: Path, start: int | None, until: int, seed: int, tune: int) -> str:
     """The command that trains the same model again."""
     words = ["redress", "train", work.question.name, "--ledger", str(ledger), "--as-of", moment(until)]
     words += [] if start is None else ["--from", moment(start)]
     days, hours = work.horizon // DAY, work.horizon // HOUR
     words += ["--horizon", f"{hours}h" if work.horizon % DAY else f"{days}d"] if work.question.horizon else []
+    words += ["--tune", str(tune)] if tune else []
     return shlex.join([*words, "--seed", str(seed)])
 
 
