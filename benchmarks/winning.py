@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import Final
 
 import numpy as np
@@ -52,9 +53,9 @@ def world(bench: Workbench, seed: int) -> World:
     ledger = Ledger.open(path)
     work = cases(ledger, QUESTION, start=None, stop=None, horizon=120 * DAY)
     answered = np.flatnonzero(work.found.answer >= 0)[:CASES]
-    return World(
-        work.frame(answered), work.found.answer[answered], _true(path, work.asks.ids.take(answered).to_pylist())
-    )
+    frame, true = work.frame(answered), _true(path, work.asks.ids.take(answered).to_pylist())
+    rmtree(path)
+    return World(frame, work.found.answer[answered], true)
 
 
 def _true(ledger: Path, chargebacks: list[str]) -> Float:

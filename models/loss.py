@@ -168,6 +168,27 @@ def _band(cents: Floats, totals: Floats, rows: int) -> dict[str, object]:
     return told | {"gap_low": gap_low, "gap_high": gap_high, "off": bool(gap_low > 0 or gap_high < 0)}
 
 
+def shortfall(found: pd.DataFrame) -> list[str]:
+    """A sentence, if the expected loss of all orders surely differs from what they lost; in whole currency.
+
+    >>> row = {"n": 900, "predicted": 120_000.0, "observed": 250_000.0, "gap_low": 5_000.0, "gap_high": 240_000.0}
+    >>> shortfall(pd.DataFrame([row | {"off": True}]))
+    ['expected loss of all: predicted 1,200, lost 2,500, more by 50 to 2,400, among 900 orders']
+    """
+    row = found.iloc[-1]
+    if not row["off"]:
+        return []
+    way, ends = (
+        ("more", (row["gap_low"], row["gap_high"]))
+        if row["gap_low"] > 0
+        else ("less", (-row["gap_high"], -row["gap_low"]))
+    )
+    low, high, predicted, lost = (f"{cents / 100:,.0f}" for cents in (*ends, row["predicted"], row["observed"]))
+    return [
+        f"expected loss of all: predicted {predicted}, lost {lost}, {way} by {low} to {high}, among {row['n']:,} orders"
+    ]
+
+
 def money_error(found: pd.DataFrame) -> float:
     """The sum over bands of |observed − predicted|, as a share of what was observed; NaN where nothing was lost.
 

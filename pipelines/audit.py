@@ -12,8 +12,9 @@ from features.kernel import DAY, Int
 from features.signal import Float
 from models.curves import plain
 from models.denominators import NEEDS, states, win_shares
-from models.loss import PRICED, amounts, expected_loss, money, money_error, observed_loss, shares
+from models.loss import PRICED, amounts, expected_loss, money, money_error, observed_loss, shares, shortfall
 from models.maturity import arrivals, cohorts, delays
+from models.promotion import LARGE
 from models.questions import Answer
 from models.slices import complaints, reliability, slice_name, sliced
 from pipelines import plots
@@ -69,9 +70,10 @@ def audited(work: Cases, tested: Sequence[Judged], as_of: int, said: Said) -> Au
         if lost is not None:
             tables["expected_loss"] = lost[0]
             sections.append(_money_section(*lost))
-    warnings = tuple(complaints(tables["slices"])) if tested else ()
+    warnings = tuple(f"the slice {told}" for told in complaints(tables["slices"])) if tested else ()
+    warnings += tuple(f"the {told}" for told in shortfall(tables["expected_loss"])) if "expected_loss" in tables else ()
     for warning in warnings:
-        said(f"warning: the slice {warning}")
+        said(f"warning: {warning}")
     return Audit(tables, tuple(sections), tuple(known), warnings)
 
 
@@ -108,13 +110,14 @@ def _slices_section(found: pd.DataFrame) -> Section:
             "yes": found["yes"].map("{:,}".format),
             "predicted": found["predicted"].map(_percent),
             "observed": [_ranged(*row) for row in found[["observed", "low", "high"]].to_numpy(np.float64).tolist()],
-            "standing": np.where(found["off"], "◆ off", "within chance"),
+            "standing": np.select([found["off"], found["n"] < LARGE], ["◆ off", "too few to say"], "within chance"),
         }
     )
     says = (
         "The model's mean probability and the rate observed, for askings that are alike. A slice is off when observed − "
         f"predicted leaves out zero by more than a miss of 0.1 in log-odds, allowing for {len(found)} slices being looked "
-        "at; the brackets are the 95 % interval of one slice by itself (Wilson).",
+        "at; the brackets are the 95 % interval of one slice by itself (Wilson). Where fewer than "
+        f"{LARGE} askings are not surely off, they are too few to say.",
         *(f"Off: {warning}." for warning in complaints(found)),
     )
     return Section("Slice by slice", says, table(shown), plots.slices(found) if len(found) else None)
@@ -157,6 +160,7 @@ def _money_section(found: pd.DataFrame, unended: int) -> Section:
         if np.isfinite(error)
         else "Nothing was lost.",
         f"{unended:,} orders have a chargeback that has not ended, which is counted at those shares.",
+        *(f"Off: {told}." for told in shortfall(found)),
     )
     return Section("Expected loss", says, table(shown), plots.losses(found))
 

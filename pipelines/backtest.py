@@ -34,6 +34,7 @@ from pipelines.report import (
     write_report,
 )
 from pipelines.signals import written
+from pipelines.teaching import looked_into
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,7 @@ def _told(out: Path, work: Cases, walks: list[Walk], pooled: Evaluation, said: S
     lede = (
         f"{len(walks)} walks forward over {first} to {end} UTC. Each trained before its gap on the answers known when its test "
         "began; signals at each asking know what was known just before it, answers that came during the test among them.",
+        *looked_into(work.question),
     )
     sections = [
         _means_section(walks),

@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.asking import ASKED
+from features.asking import ASKED, DEFENDED
 from features.kernel import DAY, HOUR
 from models import Model
 from models.evaluate import Evaluation
 from models.promotion import HONEST, Check, Verdict
-from models.questions import YES
+from models.questions import YES, Question
 from models.split import Labelled
 from pipelines.learning import Cases
 from pipelines.opening import moment
@@ -31,6 +31,7 @@ from pipelines.report import (
     table,
     write_report,
 )
+from pipelines.teaching import blind, counted, facts_of, looked_into, softly, taught_by
 
 USES: Final[Mapping[str, str]] = {
     "chargeback_risk": (
@@ -38,7 +39,10 @@ USES: Final[Mapping[str, str]] = {
     ),
     "dispute_outcome": "For ranking disputes by how clear they are, and for weighing an early refund against a ruling.",
     "malicious_dispute": "For ranking disputes that a person looks at, beside signals that confirm or clear the suspicion.",
-    "chargeback_win": "For choosing which chargebacks to contest, and which evidence is worth obtaining first.",
+    "chargeback_win": (
+        "For choosing which chargebacks to contest, and which evidence is worth obtaining first. By itself it is asked about "
+        "those contested; for one that is not, ask with --asks at a time of your choosing."
+    ),
 }
 SELECTED: Final[Mapping[str, str]] = {
     "chargeback_risk": (
@@ -50,12 +54,12 @@ SELECTED: Final[Mapping[str, str]] = {
         " it nothing, and may differ."
     ),
     "malicious_dispute": (
-        "It learnt from disputes that somebody suspected and examined. What was not examined is unknown and not "
-        "honest, so the probability is that of a finding if the dispute is examined as those were."
+        "Findings were too few to weigh what others say by, so it learnt from disputes that were looked into alone. These"
+        " are suspected first, and the probability is that of a finding if a dispute is looked into as they were."
     ),
     "chargeback_win": (
-        "It learnt from chargebacks that were contested. Those never contested show neither win nor loss, and may"
-        " be weaker than the ones that were."
+        "It learnt from chargebacks that were contested, weighted by what the bank's notice says to stand for all. Those "
+        "never contested show neither win nor loss, and may be weaker by what no notice says."
     ),
 }
 LIMITS: Final = (
@@ -110,43 +114,50 @@ def card(
     """The card of a model as a page; its first sentence alone describes the model in the registry."""
     alias = "champion" if verdict.promoted else "challenger"
     measured = () if evaluation is None else evaluation_facts(evaluation)[3:]
-    learnt, yes = (f"{data.counts[name]:,}" for name in ("learnt from", "yes"))
-    facts = (("Alias", alias), ("Askings learnt from", learnt), ("Of them yes", yes))
+    facts = (("Alias", alias), *facts_of(work.question, model, data))
+    selected = blind(work.question, model) if softly(model) else SELECTED[work.question.name]
     sections = (
         _purpose(work),
-        Section("What it must not be used for", (LIMITS[0], SELECTED[work.question.name], *LIMITS[1:])),
-        *_numbers(evaluation, ASKED[work.question.name]),
+        Section("What it must not be used for", (LIMITS[0], selected, *LIMITS[1:])),
+        *_numbers(evaluation, work.question),
         *([] if slices is None else [_check(slices, (READ["calibrated"], f"{_capital(slices.says)}."))]),
         *_promotion(verdict, alias, work),
         _learnt_from(work),
         _maturity(work, data),
         _made(model, command),
     )
-    lede = (_lede(work, data), f"It is the {alias}. {_capital(verdict.says)}.")
+    lede = (_lede(work, data, model), f"It is the {alias}. {_capital(verdict.says)}.")
     return Page(f"Model card: {work.question.name}", lede, (*facts, *measured), sections)
 
 
-def _lede(work: Cases, data: Labelled) -> str:
-    first, last = (moment(int(work.asks.at[data.which[i]]))[:10] for i in (0, -1))
-    return (
-        f"The probability that the answer is yes: {work.question.says} Learnt from {data.counts['learnt from']:,} "
-        f"askings of {first} to {last}, {data.counts['yes']:,} of them yes, known by {moment(data.as_of)[:16]} UTC."
-    )
+def _lede(work: Cases, data: Labelled, model: Model) -> str:
+    at = work.asks.at if softly(model) else work.asks.at[data.which]
+    first, last = (moment(int(at[i]))[:10] for i in (0, -1))
+    learnt = taught_by(work.question, model, data, f" of {first} to {last}")
+    says = f"The probability that the answer is yes: {work.question.says}"
+    return f"{says} {learnt}, known by {moment(data.as_of)[:16]} UTC."
 
 
 def _purpose(work: Cases) -> Section:
     about = work.question
+    when = "when a defence is first filed" if about.name in DEFENDED else "at the moment they are known"
     rows = [
         ("asked", about.says),
-        ("asked about", f"rows of {ASKED[about.name]}, at the moment they are known, or at any later one"),
+        ("asked about", f"rows of {ASKED[about.name]}, {when}, or with --asks at any moment since they are known"),
         *([("horizon", f"{work.horizon / DAY:g} days after the order")] if about.horizon else []),
         ("yes", about.yes),
         ("no", about.no),
         ("answer", "a calibrated probability, its log-odds by part (order, product, buyer, seller, …), and reasons"),
         ("answers come from", ", ".join(about.needs)),
+        *([("soft labels come from", ", ".join(_tables(about)))] if about.sources else []),
     ]
     cells = tuple((name, Cell("", lines=(says,))) for name, says in rows)
     return Section("What it answers", (USES[about.name],), Table(("", ""), cells))
+
+
+def _tables(about: Question) -> list[str]:
+    """The tables that the sources of soft labels speak in."""
+    return list(dict.fromkeys(table for source in about.sources for table in source.needs))
 
 
 def _learnt_from(work: Cases) -> Section:
@@ -173,18 +184,18 @@ def _maturity(work: Cases, data: Labelled) -> Section:
         f"An asking is mature after {why}. {young:,} younger ones, {share} of all, are "
         "left out whatever became of them, so that fast answers don't crowd out slow ones."
     )
-    rows = [(name, f"{n:,}", _printed(n / asked, ".1%")) for name, n in data.counts.items()]
+    rows = [(name, f"{n:,}", _printed(n / asked, ".1%")) for name, n in counted(work.question, data.counts).items()]
     return Section("Span and maturity", (says,), table(pd.DataFrame(rows, columns=["", "askings", "of all"])))
 
 
-def _numbers(evaluation: Evaluation | None, asked: str) -> list[Section]:
+def _numbers(evaluation: Evaluation | None, about: Question) -> list[Section]:
     """The numbers beside the baselines, and the picture of calibration."""
     if evaluation is None:
         return [Section("How well it does", ("Not measured: the latest mature slice has too few of one answer.",))]
-    numbers, *drawn = evaluation_sections(evaluation, asked)
+    numbers, *drawn = evaluation_sections(evaluation, ASKED[about.name])
     says = "These are the numbers of the same recipe, trained on what was known when the latest mature slice began."
     return [
-        replace(numbers, heading="How well it does", prose=(says, *numbers.prose)),
+        replace(numbers, heading="How well it does", prose=(says, *looked_into(about), *numbers.prose)),
         *(section for section in drawn if section.heading == "Calibration"),
     ]
 
@@ -259,12 +270,13 @@ def _made(model: Model, command: str) -> Section:
     )
 
 
-def command(work: Cases, ledger: Path, start: int | None, until: int, seed: int) -> str:
+def command(work: Cases, ledger: Path, start: int | None, until: int, seed: int, tune: int) -> str:
     """The command that trains the same model again."""
     words = ["redress", "train", work.question.name, "--ledger", str(ledger), "--as-of", moment(until)]
     words += [] if start is None else ["--from", moment(start)]
     days, hours = work.horizon // DAY, work.horizon // HOUR
     words += ["--horizon", f"{hours}h" if work.horizon % DAY else f"{days}d"] if work.question.horizon else []
+    words += ["--tune", str(tune)] if tune else []
     return shlex.join([*words, "--seed", str(seed)])
 
 

@@ -78,6 +78,7 @@ def taught(
     )
     if bags:
         model = replace(model, rival=rival(soft, work.question.follows, seed))
+    model = replace(model, card=dict(model.card) | rested(soft))
     return Taught(model, naively(soft, work.question.follows, seed) if naive else {}, soft.labels)
 
 
@@ -102,6 +103,16 @@ def softened(work: Cases, rows: Int, as_of: int, seed: int) -> Softened:
     first = labels(said, glimpsed(frame, answer, seed=seed))
     again = glimpsed(frame, first.malicious, seed=seed + 1, folds=AGAIN)
     return Softened(frame, answer, said, labels(said, again))
+
+
+def rested(soft: Softened) -> dict[str, object]:
+    """What soft labels rest on: how many were looked into and found to be so, the class prior, and who spoke."""
+    return {
+        "looked_into": int((soft.answer >= 0).sum()),
+        "found": int((soft.answer == 1).sum()),
+        "class_prior": round(soft.labels.prior, 6),
+        "sources": [name for name, word in soft.said.said.items() if (word >= 0).any()],
+    }
 
 
 def rival(soft: Softened, follows: str | None, seed: int) -> Model | None:

@@ -29,6 +29,7 @@ from pipelines import plots
 from pipelines.opening import Said
 from pipelines.report import Section, ranged, table
 from pipelines.signals import progress
+from pipelines.teaching import counted
 
 EXPLAINED: Final = 5_000
 """Rows that the importance and the effect of signals are measured on at most."""
@@ -217,7 +218,7 @@ def ledger_section(work: Cases, data: Labelled) -> Section:
     """What the figures rest on: rows read and left out, and where the askings went."""
     rows = [(f"{name}, rows read", f"{len(facts):,}") for name, facts in work.ledger.facts.items()]
     rows += [(f"{name}, bad rows left out", f"{len(bad):,}") for name, bad in work.ledger.bad.items() if len(bad)]
-    rows += [(f"askings, {name}", f"{count:,}") for name, count in data.counts.items()]
+    rows += [(f"askings, {name}", f"{count:,}") for name, count in counted(work.question, data.counts).items()]
     return Section(
         "What this rests on",
         (f"{work.question.says} Yes: {work.question.yes}; no: {work.question.no}.",),

@@ -28,6 +28,7 @@ from pipelines.opening import Said, moment, opened
 from pipelines.promotion import group_by_group, judged, overridden
 from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, write_plots, write_report
 from pipelines.signals import written
+from pipelines.teaching import counted, looked_into, taught_by
 from pipelines.tuning import Chosen, choose
 
 SLICE: Final = 0.2
@@ -71,9 +72,8 @@ def train(
     both(data, question)
     work = work.known_by(_latest(work, data))
     reach(tracking)
-    said(
-        f"learning from {data.counts['learnt from']:,} askings known by {moment(until)}, {data.counts['yes']:,} of them yes"
-    )
+    known = "looked into:" if work.question.sources else "learning from"
+    said(f"{known} {data.counts['learnt from']:,} askings known by {moment(until)}, {data.counts['yes']:,} of them yes")
     rows, learnt = _learnt(work, data, seed, said)
     chosen = choose(work, rows, learnt, _latest(work, data), n=tune, seed=seed, out=out, said=said)
     said("measuring on the latest mature slice")
@@ -87,8 +87,9 @@ def train(
     tried = {"settings_tried": tune, "setting": dict(chosen.setting)} if tune else {}
     model = replace(model, card=dict(model.card) | _card(work, until, trial) | tried)
     model.save(out / question)
-    _report(out, work, data, trial, until, said)
-    page = card(work, data, model, trial.evaluation, slices, verdict, command(work, ledger, start, until, seed))
+    _report(out, work, data, model, trial, until, said)
+    again_by = command(work, ledger, start, until, seed, tune)
+    page = card(work, data, model, trial.evaluation, slices, verdict, again_by)
     write_card(out, page)
     said(f"registering with {tracking}")
     made = _registered(model, verdict, learnt, out, tracking, page.lede[0])
@@ -168,10 +169,10 @@ def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
     } | kept(work.question.name, work.ledger, until)
 
 
-def _report(out: Path, work: Cases, data: Labelled, trial: Trial, until: int, said: Said) -> None:
+def _report(out: Path, work: Cases, data: Labelled, model: Model, trial: Trial, until: int, said: Said) -> None:
     audit = audited(work, () if trial.tested is None else (trial.tested,), until, said)
-    learnt = f"{data.counts['learnt from']:,} askings, {data.counts['yes']:,} yes"
-    lede = [f"Trained on the answers known by {moment(until)[:16]} UTC: {learnt}."]
+    learnt = taught_by(work.question, model, data, "")
+    lede = [f"Trained as of {moment(until)[:16]} UTC. {learnt}.", *looked_into(work.question)]
     sections, facts = list[Section](), tuple[tuple[str, str], ...]()
     if trial.evaluation is None:
         lede.append(trial.why)
@@ -217,7 +218,7 @@ def _registered(model: Model, verdict: Verdict, learnt: Learnt, out: Path, track
 
 def _closing(work: Cases, data: Labelled, model: Model, trial: Trial, out: Path) -> dict[str, object]:
     closing: dict[str, object] = {"question": work.question.name}
-    closing |= {f"askings, {name}": count for name, count in data.counts.items()}
+    closing |= {f"askings, {name}": count for name, count in counted(work.question, data.counts).items()}
     closing |= {"signals": len(model.signals), "trees": model.card["rounds"]}
     if trial.evaluation is None:
         closing["measured"] = trial.why

@@ -64,10 +64,29 @@ def test_a_slice_that_is_off_is_said_by_the_job_and_in_the_report() -> None:
         " the slice buyer first order",
         " the slice buyer 5 or more before",
     ]
-    assert [f"warning: the slice {warning}" for warning in audit.warnings] == said
+    assert [f"warning: {warning}" for warning in audit.warnings] == said
     page = html(Page("t", (), (), audit.tested))
-    assert all(f"Off: {warning}." in page.replace("\N{NO-BREAK SPACE}", " ") for warning in audit.warnings)
+    told = [warning.removeprefix("the slice ") for warning in audit.warnings]
+    assert all(f"Off: {warning}." in page.replace("\N{NO-BREAK SPACE}", " ") for warning in told)
     assert "2 of 7 slices are off" in page
+
+
+def test_expected_loss_that_surely_differs_from_what_was_lost_is_said() -> None:
+    audit, said = found(0.9, 0.9)
+    (line,) = (line for line in said if "expected loss of all" in line)
+    assert "less by" in line
+    assert f"Off: {audit.warnings[-1].removeprefix('the ')}." in html(Page("t", (), (), audit.tested))
+
+
+def test_few_askings_that_are_not_surely_off_are_too_few_to_say() -> None:
+    audit, _ = found(1 / 3, 0.001)
+    rows = audit.tested[0].table
+    assert rows is not None
+    standing = {row[1]: row[-1] for row in rows.rows}
+    assert {int(str(n)): says for n, says in standing.items()} == {
+        int(str(n)): "within chance" if int(str(n)) >= 100 else "too few to say" for n in standing
+    }
+    assert set(standing.values()) == {"within chance", "too few to say"}
 
 
 def test_a_reliable_model_leaves_nothing_to_say() -> None:

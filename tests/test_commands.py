@@ -379,6 +379,8 @@ def test_a_setting_that_was_chosen_by_trying_is_in_the_trees_the_card_the_report
     assert float(client.get_run(run_id).data.params["learning_rate"]) == rate
     assert "tuning.csv" in {artifact.path for artifact in client.list_artifacts(run_id)}
     assert "settings_tried" not in load(shop.model("full")).card
+    assert " --tune 1 --seed " in (folder / "card.md").read_text("utf-8")
+    assert "--tune" not in (shop.place / "full" / "card.md").read_text("utf-8")
 
 
 def test_a_model_is_two_files_of_text(shop: Shop) -> None:

@@ -1,5 +1,7 @@
 """The rival of a model of soft labels and what an officer's words are declared to rule, by hand; soft labels know no future."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -11,7 +13,7 @@ from features.kernel import DAY
 from features.signal import Float
 from models.labels import Labels
 from models.sources import SAYING, Votes, votes
-from pipelines.labelling import Softened, rival, ruled
+from pipelines.labelling import Softened, rested, rival, ruled
 from pipelines.labelling import softened as soft_labels
 from pipelines.learning import Cases, cases
 from pipelines.marketplace import world
@@ -27,6 +29,14 @@ def softened(malice: Float, fault: Float) -> Softened:
     frame = pd.DataFrame({"x": np.arange(N) % 10, FOLLOWED: np.arange(N) / N}).astype(np.float32)
     nothing = Votes({source.name: np.full(N, -1, np.int32) for source in SAYING}, np.full(N, -1, np.int32))
     return Softened(frame, np.full(N, -1, np.int8), nothing, Labels(view, 0.5, (0, 0), (), {}))
+
+
+def test_soft_labels_rest_on_those_looked_into_and_on_who_spoke() -> None:
+    soft = softened(np.full(N, 0.5), np.full(N, 0.5))
+    answer, word = soft.answer.copy(), soft.said.said["officer"].copy()
+    answer[:3], word[7] = [1, 0, 1], 2
+    soft = replace(soft, answer=answer, said=replace(soft.said, said=soft.said.said | {"officer": word}))
+    assert rested(soft) == {"looked_into": 3, "found": 2, "class_prior": 0.5, "sources": ["officer"]}
 
 
 HIGH = np.arange(N) % 10 > 4
