@@ -43,9 +43,6 @@ PARAMETERS: Final[Parameters] = {
 
 Deeper ones foretell no better on what was tried, and take several times as long to explain.
 """
-BINS: Final = (255, 1023)
-"""Bins of a signal's values, one for every 50 rows, within these bounds: the last holds all of the largest, where rare events
-are, and with 255 that would be the largest 0.4 % of however many rows."""
 SMALLEST_LEAF: Final = (20, 100)
 """Rows in a leaf: a thousandth of all, within these bounds."""
 WORTH_THREADS: Final = 50_000_000
@@ -100,10 +97,10 @@ def blanked(matrix: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
 
 
 def sized(rows: int, signals: int) -> dict[str, str | int | float | bool]:
-    """LightGBM's parameters for so many rows of so many signals: bins, their smallest leaf, and the threads worth it."""
+    """LightGBM's parameters for so many rows of so many signals: their smallest leaf, and the threads that are worth it."""
     threads = 1 if rows * signals < WORTH_THREADS else os.cpu_count() or 1
-    leaf, bins = int(np.clip(rows // 1000, *SMALLEST_LEAF)), int(np.clip(rows // 50, *BINS))
-    return dict(PARAMETERS) | {"max_bin": bins, "min_data_in_leaf": leaf, "num_threads": threads}
+    leaf = int(np.clip(rows // 1000, *SMALLEST_LEAF))
+    return dict(PARAMETERS) | {"min_data_in_leaf": leaf, "num_threads": threads}
 
 
 def grown(

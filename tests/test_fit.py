@@ -58,15 +58,6 @@ def test_a_calibration_never_turns_the_order_of_scores_around() -> None:
     assert slope == 0
 
 
-def test_what_only_the_largest_values_foretell_is_learnt() -> None:
-    rank = np.random.default_rng(0).permutation(40_000)
-    answer = (rank >= 39_920).astype(np.int8)  # yes for the largest 0.2 %
-    model = fit(pd.DataFrame({"amount": rank}, dtype=np.float32), answer, parameters={"learning_rate": 0.3}, rounds=30)
-    below, among = model.predict_proba(pd.DataFrame({"amount": [39_860, 39_960]}, dtype=np.float32))[:, 1]
-    assert below < 0.1
-    assert among > 0.9
-
-
 def drifting(n: int, seed: int) -> tuple[pd.DataFrame, Answer]:
     """Rows whose answers become more often yes as time passes, which `lately` tells, and which `x` raises besides."""
     rng = np.random.default_rng(seed)
