@@ -172,7 +172,7 @@ def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
 def _report(out: Path, work: Cases, data: Labelled, model: Model, trial: Trial, until: int, said: Said) -> None:
     audit = audited(work, () if trial.tested is None else (trial.tested,), until, said)
     learnt = taught_by(work.question, model, data, "")
-    lede = [f"Trained as of {moment(until)[:16]} UTC. {learnt}.", *looked_into(work.question)]
+    lede = [f"Trained as of {moment(until)[:16]} UTC. {learnt}."]
     sections, facts = list[Section](), tuple[tuple[str, str], ...]()
     if trial.evaluation is None:
         lede.append(trial.why)
@@ -181,6 +181,7 @@ def _report(out: Path, work: Cases, data: Labelled, model: Model, trial: Trial, 
             "The numbers are those of the same recipe, trained on what was known when the latest mature slice began and "
             "asked about that slice; the model that is registered has learnt from the slice as well."
         )
+        lede += looked_into(work.question)
         facts, sections = (
             evaluation_facts(trial.evaluation),
             evaluation_sections(trial.evaluation, ASKED[work.question.name]),
