@@ -116,7 +116,7 @@ def _stacked(text: str) -> str | Cell:
     """A number with its interval as two lines.
 
     >>> _stacked("0.7 [0.6, 0.8]")
-    Cell(text='0.7', note='[0.6, 0.8]', verdict='', tone='', interval='', lines=())
+    Cell(text='0.7', note='[0.6, 0.8]', verdict='', tone='', interval='', lines=(), link='')
     """
     found = re.fullmatch(r"([^\[]+) (\[[^]]+\])", text)
     return Cell(found[1], found[2]) if found else text
