@@ -17,6 +17,7 @@ from features.kernel import DAY
 from models.glimpse import glimpsed
 from models.labels import given
 from models.questions import answers, asked
+from pipelines.achievable import hidden
 from pipelines.labelling import AGAIN, FINDINGS, HONEST, RULING, Softened, naively, rival, softened
 from pipelines.learning import Cases, Learnt, grown
 
@@ -92,12 +93,11 @@ def _market(bench: Workbench, seed: int) -> Path:
 
 def _measured(path: Path, seed: int) -> Measured:
     """Learns from the earliest disputes, by what was known when the others began, and looks at all the others."""
-    work, hidden = _cases(path), pd.read_parquet(path / "truth" / "disputes.parquet").set_index("dispute_id")
-    asks = work.asks
+    work = _cases(path)
+    asks, truth = work.asks, hidden(work, np.arange(len(work.asks)))
     cut = int(np.quantile(work.asked_at, LEARNT))
     rows, tested = np.flatnonzero(asks.at < cut), np.flatnonzero(work.asked_at >= cut)
-    hidden = hidden.loc[asks.ids.to_pylist()]
-    yes, side = hidden["malicious"].to_numpy(np.bool_), hidden["side"].isin(("seller", "product")).to_numpy(np.bool_)
+    yes, side = truth["malicious"].to_numpy(np.bool_), truth["side"].isin(("seller", "product")).to_numpy(np.bool_)
     work = work.known_by(cut)
     soft, frame = softened(work, rows, cut, seed), work.frame(tested)
     told = {MODEL: soft.labels.malicious, ORACLE: _oracle(soft, yes[rows], seed), CEILING: yes[rows].astype(np.float64)}

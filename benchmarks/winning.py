@@ -1,7 +1,6 @@
 """How near the model's chances of winning come to those by which a simulated world's chargebacks were decided."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from shutil import rmtree
 from typing import Final
 
@@ -15,8 +14,8 @@ from features.kernel import DAY
 from features.signal import Float
 from models import fit
 from models.questions import QUESTIONS, Answer
+from pipelines.achievable import hidden
 from pipelines.learning import Learnt, cases, grown
-from pipelines.marketplace.truth import Truth
 
 ORDERS: Final = 400_000
 CASES: Final = 20_000
@@ -53,14 +52,9 @@ def world(bench: Workbench, seed: int) -> World:
     ledger = Ledger.open(path)
     work = cases(ledger, QUESTION, start=None, stop=None, horizon=120 * DAY)
     answered = np.flatnonzero(work.found.answer >= 0)[:CASES]
-    frame, true = work.frame(answered), _true(path, work.asks.ids.take(answered).to_pylist())
+    frame, true = work.frame(answered), hidden(work, answered)["win_probability"].to_numpy(np.float64)
     rmtree(path)
     return World(frame, work.found.answer[answered], true)
-
-
-def _true(ledger: Path, chargebacks: list[str]) -> Float:
-    rows = Truth.of(ledger).tables["chargebacks"].set_index("chargeback_id")
-    return rows.loc[chargebacks, "win_probability"].to_numpy(np.float64)
 
 
 def told(seeds: str, here: World, there: World) -> list[dict[str, object]]:

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from features.asking import ASKED
 from features.kernel import Int
 from features.signal import Float
 from pipelines.learning import Cases, Learnt, grown
@@ -21,20 +22,25 @@ def achievable(work: Cases, test: Learnt, rows: Int, span: tuple[int, int], seed
     Of chargebacks those by which their issuers decided, of malice those of the same learner had it been told the truth of
     every dispute of the span that it learns from.
     """
-    folder = Path(work.ledger.name) / FOLDER
-    if work.question.name == "chargeback_win" and (folder / "chargebacks.parquet").is_file():
-        return {CHANCES: _told(work, folder / "chargebacks.parquet", "win_probability", rows)}
-    if work.question.name == "malicious_dispute" and (folder / "disputes.parquet").is_file():
+    if not _truth(work).is_file():
+        return {}
+    if work.question.name == "chargeback_win":
+        return {CHANCES: hidden(work, rows)["win_probability"].to_numpy(np.float64)}
+    if work.question.name == "malicious_dispute":
         learnt = np.flatnonzero((work.asks.at >= span[0]) & (work.asks.at < span[1]))
-        answer = _told(work, folder / "disputes.parquet", "malicious", learnt).astype(np.int8)
+        answer = hidden(work, learnt)["malicious"].to_numpy(np.int8)
         if 0 < answer.sum() < len(answer):
             model = grown(work.question, Learnt(work.frame(learnt), answer, np.ones(len(answer))), seed)
             return {LABELS: model.predict_proba(test.frame)[:, 1]}
     return {}
 
 
-def _told(work: Cases, table: Path, column: str, rows: Int) -> Float:
-    """What a table of the truth says of the askings `rows`; its first column is their id."""
-    told = pd.read_parquet(table)
-    asked = told.set_index(told.columns[0]).loc[work.asks.ids.take(rows).to_pylist()]
-    return np.asarray(asked[column], np.float64)
+def hidden(work: Cases, rows: Int) -> pd.DataFrame:
+    """What the truth beside a simulated ledger says of the askings `rows`, in their order."""
+    told = pd.read_parquet(_truth(work))
+    asked: pd.DataFrame = told.set_index(told.columns[0]).loc[work.asks.ids.take(rows).to_pylist()]
+    return asked
+
+
+def _truth(work: Cases) -> Path:
+    return Path(work.ledger.name) / FOLDER / f"{ASKED[work.question.name]}.parquet"
