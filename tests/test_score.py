@@ -1,5 +1,6 @@
 """Scores of more askings than one block holds are those of one whole."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import pytest
 from features.build import BLOCK
 from models import fit
 from models.loss import expected_loss
-from pipelines.score import score
 from pipelines.simulate import write_ledger
 
 NAME = "chargeback_risk"
@@ -28,25 +28,15 @@ def orders(n: int) -> pa.Table:
 
 
 @pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops:DeprecationWarning")  # pyarrow
-def test_every_order_of_a_later_block_is_priced_by_its_own_amount(tmp_path: Path) -> None:
-    ledger, out, n = tmp_path / "ledger", tmp_path / "scores.parquet", BLOCK + 10
+def test_every_order_of_a_later_block_is_priced_by_its_own_amount(
+    tmp_path: Path, job: Callable[[str, Path, Path], pd.DataFrame]
+) -> None:
+    ledger, n = tmp_path / "ledger", BLOCK + 10
     write_ledger({"orders": orders(n)}, ledger)
     few = pd.DataFrame({"order_amount": np.arange(200, dtype=np.float32)})
     model = fit(few, (np.arange(200) % 3 == 0).astype(np.int8))
     replace(model, card=dict(model.card) | CARD).save(tmp_path / "model")
-    score(
-        NAME,
-        ledger,
-        str(tmp_path / "model"),
-        out,
-        start=None,
-        stop=None,
-        asks=None,
-        with_reasons=False,
-        tracking="",
-        said=lambda line: None,
-    )
-    found = pd.read_parquet(out)
+    found = job(NAME, ledger, tmp_path / "model")
     assert found["ask_id"].tolist() == [str(i) for i in range(n)]
     at = found["at"].dt.as_unit("us").astype("int64").to_numpy()
     whole = expected_loss(

@@ -1,5 +1,6 @@
 """One case at a time gives what the batch gives, and errors name the field."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from models.explain import COLUMNS
 from models.model import RIVALS
 from models.questions import answers
 from pipelines.marketplace import world
-from pipelines.score import score
 from pipelines.simulate import simulate, write_ledger
 from serve import Scorer
 
@@ -49,22 +49,12 @@ def test_one_case_scores_as_the_batch_does_to_the_bit(places: tuple[Path, Path])
 
 
 @pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops:DeprecationWarning")  # pyarrow
-def test_the_batch_job_writes_what_stands_beside_a_probability(places: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_batch_job_writes_what_stands_beside_a_probability(
+    places: tuple[Path, Path], job: Callable[[str, Path, Path], pd.DataFrame]
+) -> None:
     ledger, models = places
-    scorer, written = Scorer.open(*places), tmp_path / "scores.parquet"
-    score(
-        "chargeback_risk",
-        ledger,
-        str(models),
-        written,
-        start=None,
-        stop=None,
-        asks=None,
-        with_reasons=False,
-        tracking="",
-        said=lambda line: None,
-    )
-    found = pd.read_parquet(written)
+    scorer = Scorer.open(*places)
+    found = job("chargeback_risk", ledger, models)
     frame = signals(scorer.ledger, "chargeback_risk", horizon=30 * DAY)
     columns = ["probability", "low", "high", "abstain", *RIVALS, *COLUMNS]
     assert [name for name in found if name in columns] == columns
