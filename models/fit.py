@@ -69,7 +69,7 @@ def fit(
     weight = np.ones(len(answers)) if weights is None else weights
     around = _around(frame, answers, weight, follows)
     matrix = np.array(numbers(frame, signals))
-    first, whole = _linears(frame[signals], answers, weight, terms, begun(frame, None, around))
+    first, whole = _linears(frame, signals, answers, weight, terms, begun(frame, None, around))
     base = 0.0 if around is None or whole else _log_odds(float(np.average(answers, weights=weight)))
     starts = [base + begun(frame, some, around) if around or some else None for some in (first, whole)]
     tried, rows = (Rows(signals, matrix, answers, weight, start) for start in starts)
@@ -84,7 +84,7 @@ def fit(
     if bags < 2:
         return model
     chosen |= _constraints(names, monotone or {})
-    return _bagged(model, frame[list(model.columns)], rows.of(kept), terms, chosen, bags, seen)
+    return _bagged(model, frame, rows, terms, chosen, bags, seen)
 
 
 def _bagged(
@@ -100,7 +100,8 @@ def _bagged(
     calibration stay."""
     seed, rounds = int(chosen["seed"]), int(str(model.card["rounds"]))
     kept, stand = sampled(rows.answers, seed, TRIED)
-    rows, some = rows.take(kept, stand), frame.iloc[kept]
+    rows = rows.take(kept, stand).of([rows.signals.index(name) for name in model.signals])
+    some = frame.iloc[kept][list(model.columns)]
     around = begun(some, None, model.follows)
     times = np.random.default_rng(seed).poisson(1.0, (bags, len(kept)))
 
@@ -120,9 +121,17 @@ def _bagged(
 
 
 def _linears(
-    frame: pd.DataFrame, answers: Answer | Float, weights: Float, terms: Sequence[Term], start: Float
+    frame: pd.DataFrame,
+    signals: Sequence[str],
+    answers: Answer | Float,
+    weights: Float,
+    terms: Sequence[Term],
+    start: Float,
 ) -> tuple[Linear | None, Linear | None]:
     """Linear models of the terms, on all rows but the latest slice and on all; none without terms that vary."""
+    if not terms:
+        return None, None
+    frame = frame[list(signals)]
     whole = linear(frame, answers, terms, weights=weights, start=start)
     cut = _cut(answers) or len(answers)
     if not whole.terms:

@@ -104,31 +104,24 @@ class Model:
 
     def logit(self, frame: pd.DataFrame) -> Float:
         """Calibrated log-odds (n,) of yes."""
-        return self.intercept + self.slope * self._run(frame) + begun(frame, self.linear, self.follows)
+        return self._odds(frame, self._matrix(frame))
 
     def predict_proba(self, frame: pd.DataFrame) -> Float:
         """Calibrated probabilities (n, 2) of no and of yes."""
-        yes = 1 / (1 + np.exp(-self.logit(frame)))
+        yes = _probability(self.logit(frame))
         return np.column_stack([1 - yes, yes])
 
     def errors(self, frame: pd.DataFrame) -> Float:
         """Standard error (n,) of the log-odds by chance alone: how far the bags are apart, NaN without any."""
-        if len(self.bags) < 2:
-            return np.full(len(frame), np.nan)
-        told, none = [bag.logit(frame) for bag in self.bags], np.zeros(len(frame))
-        mean = sum(told, none) / len(told)  # bag by bag: NumPy's own order of adding depends on how many rows there are
-        return np.sqrt(sum(((one - mean) ** 2 for one in told), none) / (len(told) - 1))
+        return self._errors(frame, self._matrix(frame))
 
     def doubt(self, frame: pd.DataFrame) -> pd.DataFrame:
         """For each row the ends `low` and `high` of the 90 % interval of its probability, NaN without bags, and `abstain`.
 
         It abstains where too little is known to say: the standard error is larger than those of nearly all the latest rows.
         """
-        errors, limit = self.errors(frame), self.card.get("thin_from")
-        ends = self.logit(frame)[:, None] + WIDE * errors[:, None] * [-1.0, 1.0]
-        low, high = (1 / (1 + np.exp(-ends))).T
-        thin = np.zeros(len(frame), np.bool_) if limit is None else errors > float(str(limit))
-        return pd.DataFrame({"low": low, "high": high, "abstain": thin})
+        matrix = self._matrix(frame)
+        return self._doubt(self._odds(frame, matrix), self._errors(frame, matrix))
 
     def interval(self, frame: pd.DataFrame) -> Float:
         """Lower and upper end (n, 2) of the probability of yes, 90 %; NaN without bags."""
@@ -142,16 +135,11 @@ class Model:
         """How a no divides for each row, columns RIVALS, which with the probability of yes sum to 1; none without a rival."""
         if self.rival is None:
             return pd.DataFrame(index=range(len(frame)))
-        no, first = self.predict_proba(frame)[:, 0], self.rival.predict_proba(frame)[:, 1]
-        return pd.DataFrame(dict(zip(RIVALS, (no * first, no - no * first), strict=True)))
+        return _divided(_probability(self.logit(frame)), self.rival.predict_proba(frame)[:, 1])
 
     def contributions(self, frame: pd.DataFrame) -> Float:
         """What each signal adds to the log-odds (n, signals + 1), last what is the same for all; rows sum to `logit`."""
-        added = self.slope * self._run(frame, contributions=True)
-        if self.linear is not None:
-            added += self.linear.contributions(frame, self.signals)
-        added[:, -1] += self.intercept + begun(frame, None, self.follows)
-        return added
+        return self._added(frame, self._matrix(frame))
 
     def parts(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Log-odds of each row by part, one column for each of explain.COLUMNS; they sum to those of its probability."""
@@ -166,10 +154,14 @@ class Model:
 
         `probability`; with bags `low`, `high` and `abstain`; with a rival how a no divides; the parts; the reasons if wanted.
         """
-        added = self.contributions(frame)
-        found = [pd.DataFrame({"probability": self.predict_proba(frame)[:, 1]}), self.rivals(frame)]
+        matrix = self._matrix(frame)
+        odds, added = self._odds(frame, matrix), self._added(frame, matrix)
+        yes = _probability(odds)
+        found = [pd.DataFrame({"probability": yes})]
         if self.bags:
-            found.insert(1, self.doubt(frame))
+            found.append(self._doubt(odds, self._errors(frame, matrix)))
+        if self.rival is not None:
+            found.append(_divided(yes, self.rival.predict_proba(frame)[:, 1]))
         found.append(summed(self.question, self.signals, added))
         if with_reasons:
             found.append(reasons(self.question, self.signals, frame, added))
@@ -195,10 +187,32 @@ class Model:
             "rival": self.rival and {"trees": self.rival.trees} | self.rival._rest(),
         }
 
-    def _run(self, frame: pd.DataFrame, *, contributions: bool = False) -> Float:
-        matrix = self._matrix(frame)
-        if not self.trees or not len(frame):
-            return np.zeros((len(frame), len(self.signals) + 1) if contributions else len(frame))
+    def _odds(self, frame: pd.DataFrame, matrix: NDArray[np.float32]) -> Float:
+        return self.intercept + self.slope * self._run(matrix) + begun(frame, self.linear, self.follows)
+
+    def _errors(self, frame: pd.DataFrame, matrix: NDArray[np.float32]) -> Float:
+        if len(self.bags) < 2:
+            return np.full(len(frame), np.nan)
+        told, none = [bag._odds(frame, matrix) for bag in self.bags], np.zeros(len(frame))
+        mean = sum(told, none) / len(told)  # bag by bag: NumPy's own order of adding depends on how many rows there are
+        return np.sqrt(sum(((one - mean) ** 2 for one in told), none) / (len(told) - 1))
+
+    def _doubt(self, odds: Float, errors: Float) -> pd.DataFrame:
+        limit = self.card.get("thin_from")
+        low, high = _probability(odds[:, None] + WIDE * errors[:, None] * [-1.0, 1.0]).T
+        thin = np.zeros(len(odds), np.bool_) if limit is None else errors > float(str(limit))
+        return pd.DataFrame({"low": low, "high": high, "abstain": thin})
+
+    def _added(self, frame: pd.DataFrame, matrix: NDArray[np.float32]) -> Float:
+        added = self.slope * self._run(matrix, contributions=True)
+        if self.linear is not None:
+            added += self.linear.contributions(frame, self.signals)
+        added[:, -1] += self.intercept + begun(frame, None, self.follows)
+        return added
+
+    def _run(self, matrix: NDArray[np.float32], *, contributions: bool = False) -> Float:
+        if not self.trees or not len(matrix):
+            return np.zeros((len(matrix), len(self.signals) + 1) if contributions else len(matrix))
         if contributions and self.tables is not None:
             return self.tables.contributions(matrix)
         return said(self.booster, matrix, contributions=contributions)
@@ -214,6 +228,16 @@ class Model:
         if self.follows is not None:
             numbers(frame, [self.follows.name])
         return numbers(frame, self.signals)
+
+
+def _probability(odds: Float) -> Float:
+    return np.asarray(1 / (1 + np.exp(-odds)), np.float64)
+
+
+def _divided(yes: Float, first: Float) -> pd.DataFrame:
+    """How the rest of a probability divides, columns RIVALS, where `first` is the share of the first."""
+    no = 1 - yes
+    return pd.DataFrame(dict(zip(RIVALS, (no * first, no - no * first), strict=True)))
 
 
 def near(name: str, names: Iterable[object]) -> str:
