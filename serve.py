@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from math import nan
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from features import Ledger, RedressError
-from features.asking import named_askings
+from features.asking import Askings, named_askings
 from features.build import gathered
 from models import Model, load
 from models.explain import COLUMNS
+from models.loss import expected_losses, priced
 from models.model import RIVALS
 from models.questions import answered
 
@@ -24,7 +26,8 @@ from models.questions import answered
 class Score:
     """The answer to one asking: the probability of yes, its log-odds by part, and how a no divides where the model tells.
 
-    `low` and `high` are the ends of its 90 % interval, NaN from a model without; `abstain` where too little is known to say.
+    `low` and `high` are the ends of its 90 % interval, NaN from a model without; `abstain` where too little is known to say;
+    `expected_loss` of an order in cents, NaN where the question has none or the model does not know how chargebacks end.
     """
 
     question: str
@@ -36,6 +39,7 @@ class Score:
     low: float = nan
     high: float = nan
     abstain: bool = False
+    expected_loss: float = nan
 
 
 @dataclass(frozen=True)
@@ -69,20 +73,22 @@ class Scorer:
         Raises RedressError that names the field when one is missing or wrong.
         """
         question, ask_id, at = _asked(case)
-        model, frame = self._frame(question, ask_id, at)
+        model, asks, frame = self._frame(question, ask_id, at)
         told = model.scored(frame).iloc[0].to_dict()
         parts, rivals = ({name: float(told[name]) for name in names if name in told} for names in (COLUMNS, RIVALS))
         low, high, abstain = float(told.get("low", nan)), float(told.get("high", nan)), bool(told.get("abstain", False))
-        return Score(question, ask_id, at, float(told["probability"]), parts, rivals, low, high, abstain)
+        probability, prices = float(told["probability"]), priced(model.card)
+        loss = float(expected_losses(self.ledger, asks, np.array([probability]), prices)[0]) if prices else nan
+        return Score(question, ask_id, at, probability, parts, rivals, low, high, abstain, loss)
 
     def reasons(self, case: Mapping[str, object]) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
-        model, frame = self._frame(*_asked(case))
+        model, _, frame = self._frame(*_asked(case))
         row = model.reasons(frame).iloc[0]
         return Told(*(tuple(words) for words in row.to_list()))
 
-    def _frame(self, question: str, ask_id: str, at: pd.Timestamp) -> tuple[Model, pd.DataFrame]:
-        """The model of a question and the signals of one case; RedressError when it cannot be scored."""
+    def _frame(self, question: str, ask_id: str, at: pd.Timestamp) -> tuple[Model, Askings, pd.DataFrame]:
+        """The model of a question, the asking, and the signals of one case; RedressError when it cannot be scored."""
         if question not in self.models:
             raise RedressError(f"case.question: want one of {', '.join(self.models)}, got {question[:40]}; train it")
         model = self.models[question]
@@ -91,7 +97,7 @@ class Scorer:
             raise RedressError(
                 f"case.at: want a time before the answer was known, got {at.isoformat()}; it needs no score"
             )
-        return model, gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=model.columns)
+        return model, asks, gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=model.columns)
 
 
 def _asked(case: Mapping[str, object]) -> tuple[str, str, pd.Timestamp]:

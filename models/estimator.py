@@ -33,8 +33,8 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "patience": (1, np.inf),
 }
 """The least and the largest value of each parameter."""
-RESERVED: Final = ',:[]{}"'
-"""Characters that LightGBM takes in no name."""
+WHOLE: Final = ("num_leaves", "max_depth", "min_data_in_leaf", "rounds", "patience")
+"""Parameters that are whole numbers."""
 
 
 class DisputeClassifier(ClassifierMixin, BaseEstimator):
@@ -94,7 +94,6 @@ class DisputeClassifier(ClassifierMixin, BaseEstimator):
         with np.errstate(over="ignore"):
             matrix, given = validate_data(self, X, y, dtype=np.float32, ensure_all_finite=False)
         names = self._names()
-        _named(names)
         finite(matrix, names)
         weight = _check_sample_weight(sample_weight, matrix, dtype=np.float64, ensure_non_negative=True)
         kept = weight > 0
@@ -173,13 +172,10 @@ def _bounded(parameters: Mapping[str, object]) -> None:
             continue
         if not isinstance(came, int | float | np.number) or not low <= came <= high:
             raise RedressError(f"{name}: want a number from {low:g} to {high:g}, got {came!r}; set_params({name}=…)")
-
-
-def _named(names: list[str]) -> None:
-    """Raises RedressError for a column name that LightGBM can't take."""
-    odd = next((name for name in names if set(name) & set(RESERVED)), None)
-    if odd is not None:
-        raise RedressError(f"X: want column names without any of {RESERVED}, got {odd}; rename it")
+        if name in WHOLE and came != int(came):
+            raise RedressError(f"{name}: want a whole number, got {came!r}; set_params({name}=…)")
+    if not isinstance(ways := parameters["monotone"] or {}, Mapping) or not set(ways.values()) <= {-1, 0, 1}:
+        raise RedressError(f"monotone: want names of signals with 1, 0 or -1, got {ways!r}; set_params(monotone=…)")
 
 
 def _coded(given: NDArray[np.generic], kept: NDArray[np.bool_]) -> tuple[NDArray[np.generic], Answer]:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
 
 from features import RedressError
 from features.signal import Float
@@ -17,7 +18,7 @@ from models.model import Followed, Model, begun, numbers
 from models.questions import Answer
 from models.sample import sampled
 from models.terms import Term
-from models.trees import Parameters, Rows, blanked, grown, narrowed, said, split_by
+from models.trees import RESERVED, Parameters, Rows, blanked, grown, narrowed, said, split_by
 
 LATEST: Final = 0.2
 """Share of the training rows, the latest, that decides how many trees there are and how they are calibrated."""
@@ -25,7 +26,7 @@ FEWEST: Final = 10
 """Rows of each answer without which a slice decides nothing."""
 ROUNDS: Final = 500
 PATIENCE: Final = 50
-TRIED: Final = 125_000
+TRIED: Final = 100_000
 """Rows on either side of a trial at most, a sample of those there are."""
 BAGS: Final = 10
 """Models of resampled rows that training grows for intervals."""
@@ -40,9 +41,9 @@ THIN: Final = 0.95
 
 def fit(
     frame: pd.DataFrame,
-    answers: Answer | Float,
+    answers: ArrayLike,
     *,
-    weights: Float | None = None,
+    weights: ArrayLike | None = None,
     seed: int = 0,
     parameters: Parameters | None = None,
     monotone: Mapping[str, int] | None = None,
@@ -64,11 +65,9 @@ def fit(
     tree splits by and no term is made of. For intervals as many `bags` are grown besides, of the signals it reads. `seen` hears
     of each tree. Raises RedressError unless both answers are there, and for an infinity.
     """
-    _answered(frame, answers)
-    signals = _varying(frame.drop(columns=follows or [], errors="ignore"))
-    weight = np.ones(len(answers)) if weights is None else weights
+    answers, weight = _answered(frame, answers), _weighed(frame, weights)
+    signals, matrix = _varying(frame.drop(columns=follows or [], errors="ignore"))
     around = _around(frame, answers, weight, follows)
-    matrix = np.array(numbers(frame, signals))
     first, whole = _linears(frame, signals, answers, weight, terms, begun(frame, None, around))
     base = 0.0 if around is None or whole else _log_odds(float(np.average(answers, weights=weight)))
     starts = [base + begun(frame, some, around) if around or some else None for some in (first, whole)]
@@ -151,10 +150,9 @@ def _log_odds(p: float) -> float:
     return float(np.log(p / (1 - p)))
 
 
-def _answered(frame: pd.DataFrame, answers: Answer | Float) -> None:
-    """Raises RedressError unless there is an answer from 0 to 1 for each row, and both are among them."""
-    if len(answers) != len(frame):
-        raise RedressError(f"training: want an answer for each of {len(frame)} rows, got {len(answers)}; give one each")
+def _answered(frame: pd.DataFrame, given: ArrayLike) -> Float:
+    """The answers (n,); RedressError unless there is one from 0 to 1 for each row, and both are among them."""
+    answers = _numbers(frame, given, "an answer")
     if not ((answers >= 0) & (answers <= 1)).all():
         odd = answers[~((answers >= 0) & (answers <= 1))]
         raise RedressError(
@@ -163,6 +161,32 @@ def _answered(frame: pd.DataFrame, answers: Answer | Float) -> None:
     if not len(answers) or answers.min() == answers.max():
         came = "none" if not len(answers) else f"{len(answers)} of {'yes' if answers[0] else 'no'} alone"
         raise RedressError(f"training: want both answers among mature askings, got {came}; train on a longer span")
+    return answers
+
+
+def _weighed(frame: pd.DataFrame, given: ArrayLike | None) -> Float:
+    """The weights (n,), 1 without any; RedressError unless each is one, and some are above 0."""
+    weights = np.ones(len(frame)) if given is None else _numbers(frame, given, "a weight")
+    odd = weights[~((weights >= 0) & (weights < np.inf))]
+    if len(odd) or not weights.any():
+        came = f"{len(odd)} such as {odd[0]}" if len(odd) else "zeros alone"
+        raise RedressError(
+            f"training: want finite weights of which none is below 0 and some are above, got {came}; mend them"
+        )
+    return weights
+
+
+def _numbers(frame: pd.DataFrame, given: ArrayLike, what: str) -> Float:
+    """Given numbers (n,), one for each row of the frame."""
+    try:
+        found = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        raise RedressError(
+            f"training: want {what} as a number for each row, got {type(given).__name__} of others"
+        ) from None
+    if found.shape != (len(frame),):
+        raise RedressError(f"training: want {what} for each of {len(frame)} rows, got {found.shape}; give one each")
+    return found
 
 
 def _kept(trees: str, signals: Sequence[str], terms: Sequence[Term]) -> list[int]:
@@ -171,13 +195,19 @@ def _kept(trees: str, signals: Sequence[str], terms: Sequence[Term]) -> list[int
     return [i for i, name in enumerate(signals) if i in used or name in told] or [0]
 
 
-def _varying(frame: pd.DataFrame) -> list[str]:
-    """Names of the signals, those of float32 columns that vary."""
-    there = frame.loc[:, frame.dtypes == np.float32]
-    signals = [str(name) for name in there.columns[there.min() < there.max()]]
+def _varying(frame: pd.DataFrame) -> tuple[list[str], NDArray[np.float32]]:
+    """Names (m,) and values (n, m) of the signals, those of float32 columns that vary."""
+    names = [str(name) for name in frame.columns[frame.dtypes == np.float32]]
+    matrix = numbers(frame, names)
+    varies = np.flatnonzero(np.fmin.reduce(matrix, axis=0) < np.fmax.reduce(matrix, axis=0))
+    signals = [names[i] for i in varies]
     if not signals:
-        raise RedressError("training: want a signal that varies, got none; give the ledger more columns or rows")
-    return signals
+        came = "none" if names else f"no float32 column among {frame.shape[1]}"
+        raise RedressError(f"training: want a signal that varies, got {came}; give the ledger more columns or rows")
+    odd = next((name for name in signals if set(name) & set(RESERVED)), None)
+    if odd is not None:
+        raise RedressError(f"training: want names of signals without any of {RESERVED}, got {odd}; rename it")
+    return signals, matrix[:, varies]
 
 
 def _constraints(signals: Sequence[str], monotone: Mapping[str, int]) -> dict[str, str]:

@@ -41,15 +41,25 @@ USUAL: Final = 1.0
 """What a word moves the log-odds by, as a standard deviation before findings are seen."""
 
 
+Share = tuple[float, float, float]
+"""A share and the ends of its 95 % interval."""
+
+
 @dataclass(frozen=True)
 class Reliability:
-    """What a source is worth: askings it spoke for or against, and how often it was right of either, with 95 % intervals."""
+    """What a source is worth: askings it accused and cleared, and the share right of each, with 95 % intervals.
+
+    Sensitivity and specificity are among all it spoke of; None of a source that only ever accuses or only ever clears.
+    """
 
     source: str
     by: str
-    n: int
-    sensitivity: tuple[float, float, float]
-    specificity: tuple[float, float, float]
+    accused: int
+    cleared: int
+    accused_right: Share
+    cleared_right: Share
+    sensitivity: Share | None
+    specificity: Share | None
 
 
 @dataclass(frozen=True)
@@ -132,7 +142,8 @@ def held(odds: Float, audited: tuple[int, int]) -> tuple[Float, float]:
     """
     n, malicious = audited
     prior = float((malicious + AUDITED * expit(odds).mean()) / (n + AUDITED))
-    move = brentq(lambda by: float(expit(odds + by).mean()) - prior, -30, 30)
+    far = 30 + float(np.abs(odds).max())
+    move = brentq(lambda by: float(expit(odds + by).mean()) - prior, -far, far)
     return odds + move, prior
 
 
@@ -145,12 +156,13 @@ def reliabilities(said: Votes, malice: Float) -> tuple[Reliability, ...]:
         if source.part != "rival" and (yes | no).any():
             right, wrong = malice[yes].sum(), (1 - malice[yes]).sum()
             missed, cleared = malice[no].sum(), (1 - malice[no]).sum()
-            sides = _interval(right, missed), _interval(cleared, wrong)
-            found.append(Reliability(source.name, source.by, int((yes | no).sum()), *sides))
+            both = (_interval(right, missed), _interval(cleared, wrong)) if yes.any() and no.any() else (None, None)
+            shares = _interval(right, wrong), _interval(cleared, missed)
+            found.append(Reliability(source.name, source.by, int(yes.sum()), int(no.sum()), *shares, *both))
     return tuple(found)
 
 
-def _interval(right: float, wrong: float) -> tuple[float, float, float]:
+def _interval(right: float, wrong: float) -> Share:
     """A share with its 95 % interval (Jeffreys)."""
     low, high = beta.ppf([0.025, 0.975], right + 0.5, wrong + 0.5)
     return float((right + 0.5) / (right + wrong + 1)), float(low), float(high)

@@ -94,6 +94,11 @@ def amounts(ledger: Ledger, asks: Askings) -> Floats:
     return np.where(known, cents, np.nan)[asks.row]
 
 
+def expected_losses(ledger: Ledger, asks: Askings, probability: Floats, told: Mapping[str, float]) -> Floats:
+    """The expected loss of the order that each asking of a priced question is about, in cents."""
+    return expected_loss(probability, amounts(ledger, asks), asks.at, told)
+
+
 def observed_loss(
     ledger: Ledger, asks: Askings, horizon: int, as_of: int, told: Mapping[str, float]
 ) -> tuple[Floats, Flag]:

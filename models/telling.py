@@ -138,12 +138,18 @@ def _said(question: str, values: pd.DataFrame, contributions: Float, signal: Int
 def _valued(value: float, unit: str) -> str:
     """A value with its unit.
 
-    >>> _valued(2.0, "disputes"), _valued(float("nan"), "days"), _valued(1.0, "0 or 1")
-    ('2 disputes', 'unknown', 'yes')
+    >>> _valued(2.0, "disputes"), _valued(float("nan"), "days"), _valued(1.0, "0 or 1"), _valued(1.0, "buyers")
+    ('2 disputes', 'unknown', 'yes', '1 buyer')
+    >>> _valued(123_450.0, "cents")
+    '1,234.50'
     """
     if isnan(value):
         return "unknown"
-    return ("no", "yes")[int(value)] if unit == "0 or 1" else f"{value:.6g} {unit}"
+    if unit == "cents":
+        return f"{value / 100:,.2f}"
+    if unit == "0 or 1":
+        return ("no", "yes")[int(value)]
+    return f"{value:.6g} {unit if value != 1 else unit.removesuffix('es' if unit.endswith('sses') else 's')}"
 
 
 def _voiced(question: str, party: str, found: Weighed) -> list[list[str]]:

@@ -50,6 +50,8 @@ WORTH_THREADS: Final = 50_000_000
 QUIET: Final = {"verbose": -1}
 _OF_COLUMNS: Final = ("feature_names", "feature_infos", "monotone_constraints")
 """Lines of LightGBM's format that have a word for each column."""
+RESERVED: Final = ',:[]{}"'
+"""Characters that LightGBM takes in no name."""
 BLANKED: Final = 0.01
 """Share of the rows that lack a signal in training at least, by chance if need be: what may cease to come is learnt without."""
 

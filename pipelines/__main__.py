@@ -307,7 +307,9 @@ def _add_backtest(verb: argparse.ArgumentParser) -> None:
         "--train", type=train_span, default=None, metavar="all|28d", help="the training span before each gap"
     )
     verb.add_argument("--gap", type=span, metavar="7d", help="between training and test; the horizon unless longer")
-    verb.add_argument("--test", type=span, required=True, metavar="7d", help="the length of a test span")
+    verb.add_argument(
+        "--test", type=span, required=True, metavar="7d", help="the length of a test span; it must be given"
+    )
     verb.add_argument("--exclude", choices=["compromised"], help="leave out buyers already known to be charged back")
 
 

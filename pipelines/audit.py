@@ -12,7 +12,7 @@ from features.kernel import DAY, Int
 from features.signal import Float
 from models.curves import plain
 from models.denominators import NEEDS, states, win_shares
-from models.loss import PRICED, amounts, expected_loss, money, money_error, observed_loss, shares, shortfall
+from models.loss import PRICED, amounts, expected_losses, money, money_error, observed_loss, shares, shortfall
 from models.maturity import arrivals, cohorts, delays
 from models.promotion import LARGE
 from models.questions import Answer
@@ -62,19 +62,21 @@ def audited(work: Cases, tested: Sequence[Judged], as_of: int, said: Said) -> Au
     """What can be said of the tests and of what is known before `as_of`; says which slices are off."""
     tables = _known(work, as_of)
     known = [*_maturity_sections(tables, work, as_of), *_win_sections(tables)]
-    sections: list[Section] = []
+    sections, warnings = list[Section](), list[str]()
     if tested:
         tables["slices"] = _slices(work, tested)
-        sections.append(_slices_section(tables["slices"]))
+        off = complaints(tables["slices"])
+        sections.append(_slices_section(tables["slices"], off))
+        warnings += [f"the slice {told}" for told in off]
         lost = _money(work, tested, as_of)
         if lost is not None:
-            tables["expected_loss"] = lost[0]
-            sections.append(_money_section(*lost))
-    warnings = tuple(f"the slice {told}" for told in complaints(tables["slices"])) if tested else ()
-    warnings += tuple(f"the {told}" for told in shortfall(tables["expected_loss"])) if "expected_loss" in tables else ()
+            tables["expected_loss"], unended = lost
+            off = shortfall(tables["expected_loss"])
+            sections.append(_money_section(tables["expected_loss"], unended, off))
+            warnings += [f"the {told}" for told in off]
     for warning in warnings:
         said(f"warning: {warning}")
-    return Audit(tables, tuple(sections), tuple(known), warnings)
+    return Audit(tables, tuple(sections), tuple(known), tuple(warnings))
 
 
 def _known(work: Cases, as_of: int) -> dict[str, pd.DataFrame]:
@@ -102,7 +104,7 @@ def _slices(work: Cases, tested: Sequence[Judged]) -> pd.DataFrame:
     return reliability(answer, np.concatenate([one.probability for one in tested]), sliced(work.ledger, asks, frame))
 
 
-def _slices_section(found: pd.DataFrame) -> Section:
+def _slices_section(found: pd.DataFrame, off: Sequence[str]) -> Section:
     shown = pd.DataFrame(
         {
             "": list(map(slice_name, found["slicing"], found["slice"])),
@@ -118,7 +120,7 @@ def _slices_section(found: pd.DataFrame) -> Section:
         f"predicted leaves out zero by more than a miss of 0.1 in log-odds, allowing for {len(found)} slices being looked "
         "at; the brackets are the 95 % interval of one slice by itself (Wilson). Where fewer than "
         f"{LARGE} askings are not surely off, they are too few to say.",
-        *(f"Off: {warning}." for warning in complaints(found)),
+        *(f"Off: {told}." for told in off),
     )
     return Section("Slice by slice", says, table(shown), plots.slices(found) if len(found) else None)
 
@@ -138,12 +140,12 @@ def _money(work: Cases, tested: Sequence[Judged], as_of: int) -> tuple[pd.DataFr
 def _losses(work: Cases, one: Judged, as_of: int) -> tuple[Float, Float, Float, Float]:
     """Predicted and observed loss, amount, and whether it is final, of each order that was tested."""
     asks, told = work.asks.take(one.rows), shares(work.ledger, one.known_by)
-    amount = amounts(work.ledger, asks)
     lost, ended = observed_loss(work.ledger, asks, work.horizon, as_of, told)
-    return expected_loss(one.probability, amount, asks.at, told), lost, amount, ended.astype(np.float64)
+    expected = expected_losses(work.ledger, asks, one.probability, told)
+    return expected, lost, amounts(work.ledger, asks), ended.astype(np.float64)
 
 
-def _money_section(found: pd.DataFrame, unended: int) -> Section:
+def _money_section(found: pd.DataFrame, unended: int, off: Sequence[str]) -> Section:
     columns = {"predicted": ("predicted",), "observed": ("observed", "low", "high")}
     columns |= {"observed − predicted": ("gap", "gap_low", "gap_high")}
     cents = {name: found[list(of)].to_numpy(np.float64).tolist() for name, of in columns.items()}
@@ -160,7 +162,7 @@ def _money_section(found: pd.DataFrame, unended: int) -> Section:
         if np.isfinite(error)
         else "Nothing was lost.",
         f"{unended:,} orders have a chargeback that has not ended, which is counted at those shares.",
-        *(f"Off: {told}." for told in shortfall(found)),
+        *(f"Off: {told}." for told in off),
     )
     return Section("Expected loss", says, table(shown), plots.losses(found))
 

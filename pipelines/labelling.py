@@ -12,7 +12,7 @@ from features.signal import Float
 from models import Model, fit
 from models.fit import FEWEST
 from models.glimpse import glimpsed
-from models.labels import Labels, Reliability, labels
+from models.labels import Labels, Reliability, Share, labels
 from models.questions import Answer
 from models.sample import MOST
 from models.sources import FAULTS, OUTCOMES, VIEW, Votes, votes
@@ -176,16 +176,28 @@ def sources_section(found: Labels) -> Section:
     says = (
         f"Few disputes are looked into, so the model learns from how probable malice is by all that was said of a dispute. "
         f"Class prior {found.prior:.1%}; audits, which are random: {malicious:,} of {n:,} found malicious.",
-        "Sensitivity: how much of the malicious a source calls malicious, where it says anything; specificity: how much of "
-        "the rest it clears; in brackets 95 % intervals. Shares are counted over soft labels.",
+        "A source accuses, or clears, or both. Sensitivity: how much of the malicious it accuses, where it says anything; "
+        "specificity: how much of the rest it clears; neither says anything of a source that only accuses or only clears. In "
+        "brackets 95 % intervals. Shares are counted over soft labels.",
     )
     return Section("What each source is worth", says, table(pd.DataFrame([_row(one) for one in found.reliability])))
 
 
 def _row(one: Reliability) -> dict[str, str]:
-    sides = {"sensitivity": one.sensitivity, "specificity": one.specificity}
-    shown = {name: f"{p:.2f} [{low:.2f}, {high:.2f}]" for name, (p, low, high) in sides.items()}
-    return {"source": one.source, "by": one.by.replace("_", " "), "askings": f"{one.n:,}"} | shown
+    return {
+        "source": one.source,
+        "by": one.by.replace("_", " "),
+        "accused": f"{one.accused:,}",
+        "of them malicious": _share(one.accused_right if one.accused else None),
+        "cleared": f"{one.cleared:,}",
+        "of them honest": _share(one.cleared_right if one.cleared else None),
+        "sensitivity": _share(one.sensitivity),
+        "specificity": _share(one.specificity),
+    }
+
+
+def _share(told: Share | None) -> str:
+    return "–" if told is None else "{:.2f} [{:.2f}, {:.2f}]".format(*told)
 
 
 def view_section(found: Labels) -> Section:

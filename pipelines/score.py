@@ -11,7 +11,7 @@ from features.asking import Askings
 from features.build import blocks
 from features.dictionary import dictionary, lacking
 from models import Model, load
-from models.loss import amounts, expected_loss, priced
+from models.loss import expected_losses, priced
 from models.questions import answered
 from models.questions import asked as about
 from pipelines.opening import Said, moment, opened
@@ -57,7 +57,7 @@ def score(
     facts = opened(ledger, said)
     _able(loaded, facts, question)
     horizon = loaded.horizon
-    asked = chosen(facts, question, start, stop, asks)
+    asked = chosen(facts, question, start, stop, asks, said)
     which = asked.take(np.flatnonzero(~answered(facts, asked, horizon)))
     trained_until = str(loaded.card["trained_until"])
     if len(which) and moment(int(which.at[0])) < trained_until:
@@ -90,7 +90,7 @@ def _scored(model: Model, ledger: Ledger, asks: Askings, horizon: int, with_reas
             told = model.scored(frame, with_reasons=with_reasons)
             if prices:
                 some, probability = asks.take(np.arange(done, done + len(frame))), told["probability"].to_numpy()
-                told.insert(1, "expected_loss", expected_loss(probability, amounts(ledger, some), some.at, prices))
+                told.insert(1, "expected_loss", expected_losses(ledger, some, probability, prices))
             yield pd.concat([frame[["ask_id", "at"]], told], axis=1)
             done += len(frame)
             bar.update(len(frame))

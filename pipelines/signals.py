@@ -17,17 +17,26 @@ from features.asking import Askings, askings, named_askings
 from features.build import blocks
 from features.dictionary import absent, dictionary, lacking
 from features.signal import Signal
-from pipelines.opening import Said, opened
+from pipelines.opening import Said, moment, opened
 
 
-def chosen(ledger: Ledger, question: str, start: int | None, stop: int | None, asks: Path | None) -> Askings:
-    """The askings of a span, or those that a Parquet file names; RedressError when there are none."""
+def chosen(
+    ledger: Ledger, question: str, start: int | None, stop: int | None, asks: Path | None, said: Said
+) -> Askings:
+    """The askings of a span, or those that a Parquet file names; RedressError when there are none.
+
+    Says how many are later than all that the ledger tells, which know no more than its end.
+    """
     named = None if asks is None else _asks(asks)
     which = askings(ledger, question, start, stop) if named is None else named_askings(ledger, question, named)
     if not len(which) and asks is not None:
         raise RedressError(f"{question}: want askings in {asks}, got none; name at least one")
     if not len(which):
         raise RedressError(f"{question}: want askings between --from and --to, got none; widen the span")
+    if late := int((which.at > ledger.last_at).sum()):
+        said(
+            f"warning: the ledger ends {moment(ledger.last_at)}; askings after that, who lack what came since: {late:,}"
+        )
     return which
 
 
@@ -147,7 +156,7 @@ def write_signals(
     _writable(out)
     facts = opened(ledger, said)
     _some(facts, question, names, said)
-    which = chosen(facts, question, start, stop, asks)
+    which = chosen(facts, question, start, stop, asks, said)
     said(f"computing signals of {len(which):,} askings")
     columns = 0
 

@@ -57,6 +57,11 @@ def looked_into(question: Question) -> tuple[str, ...]:
     return (LOOKED.format(asked=ASKED[question.name]),) if question.sources else ()
 
 
+def known(question: Question) -> str:
+    """What askings with an answer are to training, in two words."""
+    return "looked into" if question.sources else "learnt from"
+
+
 def counted(question: Question, counts: Mapping[str, int]) -> dict[str, int]:
     """Where askings went, by words that hold where soft labels teach as well.
 
@@ -64,8 +69,7 @@ def counted(question: Question, counts: Mapping[str, int]) -> dict[str, int]:
     >>> counted(QUESTIONS["malicious_dispute"], {"asked": 9, "learnt from": 2})
     {'asked': 9, 'looked into': 2}
     """
-    known = "looked into" if question.sources else "learnt from"
-    return {known if name == "learnt from" else name: n for name, n in counts.items()}
+    return {known(question) if name == "learnt from" else name: n for name, n in counts.items()}
 
 
 def _numbers(card: Mapping[str, object]) -> tuple[str, str, str]:

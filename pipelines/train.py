@@ -28,7 +28,7 @@ from pipelines.opening import Said, moment, opened
 from pipelines.promotion import group_by_group, judged, overridden
 from pipelines.report import Page, Section, evaluation_facts, evaluation_sections, write_plots, write_report
 from pipelines.signals import written
-from pipelines.teaching import counted, looked_into, taught_by
+from pipelines.teaching import counted, known, looked_into, taught_by
 from pipelines.tuning import Chosen, choose
 
 SLICE: Final = 0.2
@@ -72,8 +72,8 @@ def train(
     both(data, question)
     work = work.known_by(_latest(work, data))
     reach(tracking)
-    known = "looked into:" if work.question.sources else "learning from"
-    said(f"{known} {data.counts['learnt from']:,} askings known by {moment(until)}, {data.counts['yes']:,} of them yes")
+    n, yes = (f"{data.counts[name]:,}" for name in ("learnt from", "yes"))
+    said(f"{known(work.question)} by {moment(until)}: {n} askings, {yes} of them yes")
     rows, learnt = _learnt(work, data, seed, said)
     chosen = choose(work, rows, learnt, _latest(work, data), n=tune, seed=seed, out=out, said=said)
     said("measuring on the latest mature slice")

@@ -334,11 +334,24 @@ def test_asks_name_askings_one_by_one_at_their_own_times(bare: Path, tmp_path: P
     later = asks.iloc[:1].assign(at=asks["at"] + pd.Timedelta(days=30))
     pd.concat([asks, later]).to_parquet(tmp_path / "asks.parquet")
     words = ("signals", RISK, "--ledger", bare, "--asks", tmp_path / "asks.parquet", *HORIZON)
-    assert run(*words, "--out", tmp_path / "some.parquet").code == 0
+    ran = run(*words, "--out", tmp_path / "some.parquet")
+    assert ran.code == 0
+    assert "the ledger ends" not in ran.err
     some = pd.read_parquet(tmp_path / "some.parquet")
     assert len(some) == 4
     again = some.merge(asks, on=["ask_id", "at"])[whole.columns].sort_values("ask_id", ignore_index=True)
     pd.testing.assert_frame_equal(again, whole.iloc[[5, 70, 1200]].sort_values("ask_id", ignore_index=True))
+
+
+def test_askings_beyond_the_end_of_a_ledger_are_counted(bare: Path, tmp_path: Path) -> None:
+    order = pq.read_table(bare / "orders.parquet", columns=["order_id"])["order_id"][0].as_py()
+    asks_of([order], [LATE]).to_parquet(tmp_path / "asks.parquet")
+    words = ("signals", RISK, "--ledger", bare, "--asks", tmp_path / "asks.parquet", *HORIZON)
+    ran = run(*words, "--out", tmp_path / "some.parquet")
+    assert ran.code == 0
+    assert re.search(
+        r"warning: the ledger ends 20\d\d-.*; askings after that, who lack what came since: 1$", ran.err, re.M
+    )
 
 
 def test_train_leaves_a_model_a_report_and_its_numbers(shop: Shop) -> None:

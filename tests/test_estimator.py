@@ -200,7 +200,7 @@ BAD: dict[str, tuple[Callable[[Rows], tuple[Any, Any]], str]] = {
     ),
     "a name with a colon": (
         lambda r: (r[0].rename(columns={"seller_rate": "seller:rate"}), r[1]),
-        "^X: want column names without any of .*, got seller:rate; rename it$",
+        "^training: want names of signals without any of .*, got seller:rate; rename it$",
     ),
 }
 
@@ -228,6 +228,19 @@ def test_what_can_t_be_learnt_from_is_told_in_one_sentence(fault: str, rows: Row
 )
 def test_a_parameter_out_of_its_bounds_is_named(name: str, value: object, rows: Rows) -> None:
     with pytest.raises(RedressError, match=f"^{name}: want a number from .*, got {value!r}; set_params"):
+        DisputeClassifier().set_params(**{name: value}).fit(*rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("rounds", 30.5, "a whole number"),
+        ("monotone", ["seller_rate"], "names of signals"),
+        ("monotone", {"a": 2}, "names"),
+    ],
+)
+def test_a_parameter_of_another_kind_is_named(name: str, value: object, wanted: str, rows: Rows) -> None:
+    with pytest.raises(RedressError, match=f"^{name}: want {wanted}.*set_params"):
         DisputeClassifier().set_params(**{name: value}).fit(*rows)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from numpy.typing import ArrayLike
 
 from features import Ledger, RedressError, signals
 from features.asking import askings
@@ -235,7 +236,7 @@ def test_what_is_no_number_or_there_twice_is_named_when_it_is_asked_about() -> N
 @pytest.mark.parametrize(
     ("odd", "says"),
     [
-        ([0, 1, 1], "want an answer for each of 400 rows, got 3;"),
+        ([0, 1, 1], r"want an answer for each of 400 rows, got \(3,\);"),
         ([0.0, 1.0, np.nan, 1.0] * 100, "want answers from 0, no, to 1, yes, got 100 such as nan;"),
         ([0, 1, 2, -1] * 100, "want answers from 0, no, to 1, yes, got 200 such as 2.0;"),
     ],
@@ -244,6 +245,45 @@ def test_answers_that_are_none_or_too_few_are_one_sentence(odd: list[float], say
     frame, _ = drawn()
     with pytest.raises(RedressError, match=f"^training: {says}"):
         fit(frame, np.array(odd, np.float64))
+
+
+def test_answers_and_weights_are_taken_from_whatever_holds_numbers() -> None:
+    frame, answer = drawn()
+    weights = np.linspace(1, 2, len(frame))
+    plain = fit(frame, answer, weights=weights)
+    for held, weighed in (
+        (pd.Series(answer, index=frame.index[::-1]), pd.Series(weights)),
+        (list(answer), list(weights)),
+    ):
+        assert fit(frame, held, weights=weighed).trees == plain.trees
+
+
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        (["heavy"] * 400, "want a weight as a number for each row, got list of others"),
+        ([1.0] * 3, r"want a weight for each of 400 rows, got \(3,\);"),
+        ([[1.0]] * 400, r"want a weight for each of 400 rows, got \(400, 1\);"),
+        ([1.0, -1.0] * 200, "want finite weights .*, got 200 such as -1.0;"),
+        ([1.0, np.nan] * 200, "want finite weights .*, got 200 such as nan;"),
+        ([1.0, np.inf] * 200, "want finite weights .*, got 200 such as inf;"),
+        ([0.0] * 400, "want finite weights .*, got zeros alone;"),
+    ],
+)
+def test_weights_that_are_none_are_one_sentence(odd: ArrayLike, says: str) -> None:
+    frame, answer = drawn()
+    with pytest.raises(RedressError, match=f"^training: {says}"):
+        fit(frame, answer, weights=odd)
+
+
+def test_a_frame_of_other_numbers_or_of_names_that_trees_do_not_take_is_one_sentence() -> None:
+    frame, answer = drawn()
+    with pytest.raises(RedressError, match=r"^training: want a signal that varies, got no float32 column among \d+;"):
+        fit(frame.astype(np.float64), answer)
+    with pytest.raises(
+        RedressError, match=r"^training: want names of signals without any of .*, got seller:rate; rename"
+    ):
+        fit(frame.rename(columns={frame.columns[0]: "seller:rate"}), answer)
 
 
 def test_there_are_as_many_trees_as_asked_for_at_most_and_fewer_where_patience_ends() -> None:

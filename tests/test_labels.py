@@ -118,6 +118,7 @@ def test_audits_hold_the_class_prior_and_without_any_the_model_does() -> None:
     assert prior == pytest.approx(0.25)  # as many audits, none malicious, as the model's half is worth
     assert expit(odds) == pytest.approx(0.25)
     assert held(np.zeros(10), (0, 0))[1] == pytest.approx(0.5)
+    assert expit(held(np.full(10, 80.0), (50, 0))[0]) == pytest.approx(0.5)  # however sure the model is
 
 
 def known(n: int) -> Votes:
@@ -132,7 +133,9 @@ def test_what_an_officer_is_worth_is_learnt_from_findings_and_carried_to_the_oth
     said = known(2_000)
     found = labels(said, np.zeros(2_000))
     officer = next(one for one in found.reliability if one.source == "officer")
-    assert officer.n == 2_000
+    assert (officer.accused, officer.cleared) == (1_000, 1_000)
+    assert officer.sensitivity is not None
+    assert officer.specificity is not None
     assert officer.sensitivity[0] == pytest.approx(0.9, abs=0.03)
     assert officer.specificity[0] == pytest.approx(0.9, abs=0.03)
     others = said.said["finding by officer"] < 0
@@ -160,10 +163,21 @@ def test_the_three_hypotheses_share_what_there_is_and_follow_the_fault_found() -
 def test_reliabilities_are_counted_over_soft_labels() -> None:
     said = silent(4, officer=[REFUSED, REFUSED, GRANTED, -1])
     (officer,) = reliabilities(said, np.array([1.0, 0.5, 0.25, 1.0]))
-    assert officer.n == 3
+    assert (officer.accused, officer.cleared) == (2, 1)
+    assert officer.accused_right[0] == pytest.approx((1.5 + 0.5) / (2 + 1))
+    assert officer.cleared_right[0] == pytest.approx((0.75 + 0.5) / (1 + 1))
+    assert officer.sensitivity is not None
+    assert officer.specificity is not None
     assert officer.sensitivity[0] == pytest.approx((1.5 + 0.5) / (1.75 + 1))
     assert officer.specificity[0] == pytest.approx((0.75 + 0.5) / (1.25 + 1))
     assert officer.sensitivity[1] < officer.sensitivity[0] < officer.sensitivity[2]
+
+
+def test_a_source_that_only_accuses_has_neither_sensitivity_nor_specificity() -> None:
+    (report,) = reliabilities(silent(4, report=[FILED, UPHELD, -1, -1]), np.array([1.0, 0.5, 0.25, 1.0]))
+    assert (report.accused, report.cleared) == (2, 0)
+    assert report.accused_right[0] == pytest.approx((1.5 + 0.5) / (2 + 1))
+    assert report.sensitivity is report.specificity is None
 
 
 def test_a_report_counts_by_what_the_reporters_other_reports_were_found_to_be() -> None:

@@ -31,6 +31,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     dear = (frame["order_amount"] > frame["order_amount"].median()).to_numpy().astype(np.int8)
     until = "2030-01-01T00:00:00+00:00"
     card = dict(model.card) | {"question": "chargeback_risk", "horizon_days": 30.0, "trained_until": until}
+    card |= {"win_share": 0.2, "withdrawn_share": 0.1, "contested_share": 0.5}
     replace(model, card=card, rival=fit(frame, dear)).save(models / "chargeback_risk")
     return ledger, models
 
@@ -61,6 +62,16 @@ def test_the_batch_job_writes_what_stands_beside_a_probability(
     batch = scorer.models["chargeback_risk"].scored(frame)
     pd.testing.assert_frame_equal(found[columns], batch, check_exact=True)
     assert found[["probability", *RIVALS]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-15)
+
+
+@pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops:DeprecationWarning")  # pyarrow
+def test_one_order_is_priced_as_the_batch_prices_it(
+    places: tuple[Path, Path], job: Callable[[str, Path, Path], pd.DataFrame]
+) -> None:
+    scorer, batch = Scorer.open(*places), job("chargeback_risk", *places)
+    for i in (0, len(batch) // 2):
+        case = {"question": "chargeback_risk", "ask_id": batch["ask_id"].iloc[i], "at": batch["at"].iloc[i].isoformat()}
+        assert scorer.score(case).expected_loss == batch["expected_loss"].iloc[i] > 0
 
 
 def test_one_case_is_told_what_the_batch_tells(places: tuple[Path, Path]) -> None:
