@@ -1,8 +1,7 @@
 """Sections of a policy: numbers and words that are declared with unit, meaning and source, and read with a check of each."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, field, fields
 from difflib import get_close_matches
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
@@ -46,6 +45,7 @@ def read(kind: type[Section], told: Mapping[str, object], where: str, *, start: 
 
     Raises RedressError that names `where` and the field: one unknown or missing, of another type, or out of its bounds.
 
+    >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
     ... class Costs:
     ...     review: int = number(1_300, "cents", "a case that a person looks at")
@@ -53,7 +53,7 @@ def read(kind: type[Section], told: Mapping[str, object], where: str, *, start: 
     Costs(review=900)
     >>> read(Costs, {"review": -1}, "costs")
     Traceback (most recent call last):
-    features.errors.RedressError: costs.review: want cents from 0 to 1e+14, got -1; set one of those
+    features.errors.RedressError: costs.review: want whole cents from 0 to 1e+14, got -1; set one of those
     """
     declared = {one.name: one for one in fields(kind)}
     strange = next((name for name in told if name not in declared), None)
@@ -77,9 +77,8 @@ def described(kind: type[Declared]) -> dict[str, str]:
 
 
 def _shown(one: Field[Any]) -> str:
-    if "among" in one.metadata:
-        return ", ".join(one.default) or "none"
-    return f"{one.default:,.12g} {one.metadata['unit']}"
+    default: Any = one.default
+    return ", ".join(default) or "none" if "among" in one.metadata else f"{default:,.12g} {one.metadata['unit']}"
 
 
 def _wanted(one: Field[Any]) -> str:
@@ -93,13 +92,12 @@ def _wanted(one: Field[Any]) -> str:
 def _checked(one: Field[Any], came: object, where: str) -> object:
     """A value as its field holds it; RedressError for one that cannot be."""
     if "among" in one.metadata:
-        right = isinstance(came, list | tuple) and set(came) <= set(one.metadata["among"])
-        if not right or len(set(came)) < len(came):
+        named = [str(word) for word in came] if isinstance(came, list | tuple) else ["?"]
+        if not set(named) <= set(one.metadata["among"]) or len(set(named)) < len(named):
             raise RedressError(f"{where}.{one.name}: want {_wanted(one)}, each once, got {came!r}; use those words")
-        return tuple(came)
+        return tuple(named)
     low, high = BOUNDS[one.metadata["unit"]]
     whole = isinstance(one.default, int)
-    fits = isinstance(came, int) if whole else isinstance(came, int | float)
-    if isinstance(came, bool) or not fits or not math.isfinite(came) or not low <= came <= high:
+    if isinstance(came, bool) or not isinstance(came, int if whole else int | float) or not low <= came <= high:
         raise RedressError(f"{where}.{one.name}: want {_wanted(one)}, got {came!r}; set one of those")
     return came if whole else float(came)
