@@ -200,7 +200,7 @@ def test_a_case_is_told_in_three_voices() -> None:
         "Malice or chargebacks of buyers who share a card, device, address, e-mail or IP: speaks for found malicious, +0.25 | "
         "buyers who had used this device, this one among them, and stand found malicious = unknown (+0.25)",
         "Blocks of the seller for integrity, and what became of them: speaks for found honest, -1.00 | "
-        "blocks for integrity of this seller that stand = 1 blocks (-1.00)",
+        "blocks for integrity of this seller that stand = 1 block (-1.00)",
         "Disputes, rulings, refunds and chargebacks about the product: speaks for found honest, -0.50 | "
         "disputes for quality for each order of this product, last 90d = 0.25 disputes per order (-0.50)",
     ]
