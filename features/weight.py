@@ -169,6 +169,24 @@ def units_received(quantity: Float, amount: Float, claimed: Float) -> Float:
     return np.clip(came, 0.0, quantity - 1)
 
 
+def units_missing(weighed: Float, unit: Float, quantity: Float, scale: Scale) -> Float:
+    """How many units lack by the weight: those of the mean mass nearest to it, from none to all.
+
+    NaN is unknown (nothing weighed, no unit weight, no quantity) or cannot tell, which is where the scale does not separate
+    one unit from none. Grams and units, arrays of one shape.
+
+    >>> plain = Scale(relative=0, absolute=25, step=0, chosen=0, tolerance=0, listing=0, unit_step=0, box=80, box_spread=0,
+    ...               wrap=0, wrap_spread=0)
+    >>> units_missing(np.array([480.0, 330.0, 290.0, 20.0, np.nan]), np.full(5, 100.0), np.full(5, 4.0), plain).tolist()
+    [0.0, 2.0, 2.0, 4.0, nan]
+    """
+    telling = (separation(unit, quantity, quantity - 1, scale) >= TELLING) & (weighed > 0)
+    came = np.divide(
+        weighed - scale.box - scale.wrap * quantity * unit, unit, out=np.full(unit.shape, np.nan), where=telling
+    )
+    return np.asarray(np.clip(np.floor(quantity - came + 0.5), 0.0, quantity), np.float64)
+
+
 def _all_known(total: Float, known: Float, parcels: Float) -> Float:
     """The mass of all parcels of an order, NaN where there is none or one was not weighed; told again, the mean counts."""
     every = (parcels > 0) & (known >= parcels)
@@ -193,6 +211,12 @@ def _power(unit: Float, short: Float, *claim: Float) -> Float:
     return separation(unit, claim[0], _short(short, *claim), CARRIER)
 
 
+def _missing(total: Float, known: Float, count: Float, unit: Float, short: Float, quantity: Float) -> Float:
+    """Units that lack by the carrier's weight; NaN unless shortness is what the buyer complains of."""
+    weighed = _all_known(total, known, count)
+    return np.where(short > 0, units_missing(weighed, unit, quantity, CARRIER), np.nan)
+
+
 def _to_goods(total: Float, known: Float, count: Float, unit: Float, quantity: Float) -> Float:
     weighed, goods = _all_known(total, known, count), unit * quantity
     found: Float = np.divide(weighed, goods, out=np.full(goods.shape, np.nan), where=goods > 0)
@@ -203,6 +227,7 @@ FORMULAS: Final[Mapping[str, Callable[..., Float]]] = {
     "weight_carrier": _ratio_by(CARRIER),
     "weight_seller": _ratio_by(SELLER),
     "weight_separation": _power,
+    "weight_missing": _missing,
     "weight_to_goods": _to_goods,
 }
 """The formulas of the signals below."""
@@ -234,6 +259,13 @@ CLAIMED: Final = (
         ("listing.unit_weight", *_CLAIM),
         "standard deviations",
         "how far a carrier's scale tells this {entity} all there from as short as claimed",
+    ),
+    _of(
+        "carrier_short_units",
+        "weight_missing",
+        (*_mass("carrier"), "listing.unit_weight", *_CLAIM[:2]),
+        "units",
+        "units of this {entity} that lack by the carrier's weight; unknown where it cannot tell",
     ),
 )
 """What the weight says to a claim that it was short."""

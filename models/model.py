@@ -170,9 +170,14 @@ class Model:
     def save(self, folder: Path) -> None:
         """Writes `model.txt`, LightGBM's own format, and `model.json`, all the rest."""
         folder.mkdir(parents=True, exist_ok=True)
-        rest = {"format": FORMAT} | self._rest()
         (folder / "model.txt").write_text(self.trees)
-        (folder / "model.json").write_text(json.dumps(rest | {"digest": _digest(self.trees, rest)}, indent=1) + "\n")
+        told = {"format": FORMAT} | self._rest() | {"digest": self.version}
+        (folder / "model.json").write_text(json.dumps(told, indent=1) + "\n")
+
+    @cached_property
+    def version(self) -> str:
+        """Thirty-two hex digits of all that it is."""
+        return _digest(self.trees, {"format": FORMAT} | self._rest())
 
     def _rest(self) -> dict[str, object]:
         """All but the trees, as plain types."""

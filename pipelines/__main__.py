@@ -208,6 +208,22 @@ def _backtest(args: argparse.Namespace, said: Said) -> Closing:
     )
 
 
+def _refunds(args: argparse.Namespace, said: Said) -> Closing:
+    """Answer a span's disputes as policies would have, with records, and hold what that costs against plain ways."""
+    from pipelines.refunds import refunds
+
+    return refunds(
+        args.ledger, args.models, args.policy or ["default"], args.out, start=args.start, stop=args.stop, said=said
+    )
+
+
+def _replay(args: argparse.Namespace, said: Said) -> Closing:
+    """Make recorded decisions again, and say what differs unless they are the same to the bit."""
+    from pipelines.replay import replay
+
+    return replay(args.records, args.ledger, args.models, policy=args.policy, said=said)
+
+
 def _demo(args: argparse.Namespace, said: Said) -> Closing:
     """Run the whole job on a small simulated marketplace."""
     from pipelines.demo import demo
@@ -313,6 +329,29 @@ def _add_backtest(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--exclude", choices=["compromised"], help="leave out buyers already known to be charged back")
 
 
+def _add_refunds(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--ledger", type=Path, required=True, metavar="L")
+    verb.add_argument("--models", type=Path, required=True, metavar="DIR", help="a folder for each question")
+    verb.add_argument(
+        "--from", dest="start", type=time, required=True, metavar="D", help="disputes at or after this time"
+    )
+    verb.add_argument("--to", dest="stop", type=time, required=True, metavar="D", help="disputes before this time")
+    verb.add_argument(
+        "--policy",
+        action="append",
+        metavar="P",
+        help="a TOML file, or default, strict or generous; several are compared, at the prices of the first",
+    )
+    verb.add_argument("--out", type=Path, default=Path("redress-out/refunds"), metavar="DIR")
+
+
+def _add_replay(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("records", type=Path, metavar="RECORDS", help="decision records, one a line")
+    verb.add_argument("--ledger", type=Path, required=True, metavar="L")
+    verb.add_argument("--models", type=Path, required=True, metavar="DIR", help="a folder for each question")
+    verb.add_argument("--policy", metavar="P", help="a TOML file; the shipped policy of the records' name without it")
+
+
 def _add_demo(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--out", type=Path, default=Path("redress-out/demo"), metavar="DIR")
 
@@ -336,9 +375,17 @@ VERBS: Final = {
     "score": Verb(
         _score, _add_score, "redress score chargeback_risk --ledger ledger --model redress-out/train --out s.parquet"
     ),
+    "refunds": Verb(
+        _refunds,
+        _add_refunds,
+        "redress refunds --ledger ledger --models redress-out/train --from 2025-01-01 --to 2025-06-01 --policy strict",
+    ),
+    "replay": Verb(
+        _replay, _add_replay, "redress replay records.default.jsonl --ledger ledger --models redress-out/train"
+    ),
     "backtest": Verb(_backtest, _add_backtest, "redress backtest chargeback_risk --ledger ledger --folds 3 --test 7d"),
 }
-AWAITED: Final = ("refunds", "evidence", "replay", "load", "export", "erase", "serve", "monitor")
+AWAITED: Final = ("evidence", "load", "export", "erase", "serve", "monitor")
 """Commands that are named in the interface and come with later versions."""
 
 

@@ -1,6 +1,7 @@
 """The job of keeping documents current: what is declared in code is written between the marks that name it."""
 
 import dataclasses
+import json
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -12,12 +13,16 @@ from features.asking import ASKED
 from features.dictionary import dictionary
 from features.families import FAMILIES
 from features.signal import EDGES, PARTS, Family, Signal
+from models.policy import SECTIONS
 from models.questions import QUESTIONS
 from models.reasons import REASONS, Reason
+from models.records import SCHEMA
+from models.sections import described
 from models.telling import HEARINGS, IN_FAVOUR, PARTIES, SUPPLY
 from pipelines.marketplace import Marketplace
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
+SCHEMA_FILE: Final = "decision.schema.json"
 
 
 def parameters() -> str:
@@ -113,13 +118,30 @@ def hearings() -> str:
     return "\n".join(rows)
 
 
+def policies() -> str:
+    """The numbers of a policy, section by section, each with what it is and where it is from."""
+    found = []
+    for name, kind in SECTIONS.items():
+        says = (kind.__doc__ or "").strip().splitlines()[0]
+        head = f"### {name}\n\n{says}\n\n| number | default | what it is | source |\n|---|---|---|---|"
+        rows = [f"| `{one}` | {' | '.join(told.split(' | '))} |" for one, told in described(kind).items()]
+        found.append("\n".join([head, *rows]))
+    return "\n\n".join(found)
+
+
 MADE: Final[Mapping[str, Callable[[], str]]] = {
     "parameters": parameters,
+    "policies": policies,
     "signals": signals,
     "reasons": reasons,
     "hearings": hearings,
 }
 """What is written between `<!-- NAME: … -->` and `<!-- end -->`, by name."""
+
+
+def schema() -> str:
+    """The JSON Schema of decision records."""
+    return json.dumps(SCHEMA, indent=1) + "\n"
 
 
 def current(text: str) -> str:
@@ -137,6 +159,7 @@ def main() -> int:
     """Makes every document anew."""
     for path in sorted(DOCS.glob("*.md")):
         path.write_text(current(path.read_text(encoding="utf-8")), encoding="utf-8")
+    (DOCS / SCHEMA_FILE).write_text(schema(), encoding="utf-8")
     return 0
 
 

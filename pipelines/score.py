@@ -55,7 +55,7 @@ def score(
     about(question)
     loaded = model_at(model, question, tracking)
     facts = opened(ledger, said)
-    _able(loaded, facts, question)
+    able(loaded, facts, question)
     horizon = loaded.horizon
     asked = chosen(facts, question, start, stop, asks, said)
     which = asked.take(np.flatnonzero(~answered(facts, asked, horizon)))
@@ -70,7 +70,7 @@ def score(
     return closing | {"left out, answered before asking": len(asked) - len(which), "model": model, "written": str(out)}
 
 
-def _able(model: Model, ledger: Ledger, question: str) -> None:
+def able(model: Model, ledger: Ledger, question: str) -> None:
     """Raises RedressError when the ledger cannot give a signal that the model was trained on."""
     declared = {signal.name: signal for signal in dictionary(question)}
     for name in model.columns:

@@ -194,6 +194,17 @@ def separation(unit: float | None, quantity: int | None, received: int | None, s
     return (full.mean - short.mean) / math.sqrt((full.variance + short.variance) / 2)
 
 
+def units_missing(weighed: float | None, unit: float | None, quantity: int | None, scale: Scale) -> int | None:
+    """Of all numbers of units that may lack the one whose mean mass is nearest, the smaller of two as near."""
+    d = separation(unit, quantity, None if quantity is None else quantity - 1, scale)
+    if d is None or weighed is None or weighed <= 0 or unit is None or quantity is None:
+        return None
+    if NormalDist(d**2 / 2, d).cdf(math.log(8)) > 0.5:
+        return None
+    away = [abs(weighed - _shown(quantity - k, unit, quantity, scale).mean) for k in range(quantity + 1)]
+    return away.index(min(away))
+
+
 def log_likelihood_ratio(
     weighed: float | None, unit: float | None, quantity: int | None, received: int | None, scale: Scale
 ) -> float | None:

@@ -761,6 +761,11 @@ def _separation(unit: Any, short: Unknown, *claim: Any) -> Unknown:
     return naive.separation(unit, claim[0], naive.units_received(*claim) if short else None, CARRIER)
 
 
+def _short_units(total: Unknown, known: Unknown, count: Unknown, unit: Any, short: Unknown, quantity: Any) -> Unknown:
+    weighed: Any = _all_known(total, known, count)
+    return naive.units_missing(weighed, unit, quantity, CARRIER) if short else None
+
+
 FORMULAS: Final[dict[str, Callable[..., Unknown]]] = {
     "value": lambda value: value,
     "known_sum": _known_sum,
@@ -795,6 +800,7 @@ FORMULAS: Final[dict[str, Callable[..., Unknown]]] = {
     "weight_carrier": _weight(CARRIER),
     "weight_seller": _weight(SELLER),
     "weight_separation": _separation,
+    "weight_missing": _short_units,
     "weight_to_goods": lambda total, known, count, unit, quantity: _ratio(
         _all_known(total, known, count), _times(unit, quantity)
     ),

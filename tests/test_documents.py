@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from features import RedressError
-from pipelines.documents import DOCS, MADE, current
+from pipelines.documents import DOCS, MADE, SCHEMA_FILE, current, schema
 
 PAGES = sorted(DOCS.glob("*.md"))
 
@@ -29,6 +29,10 @@ def test_links_of_a_page_lead_somewhere(path: Path) -> None:
     assert [link for link in local if not (DOCS / link).exists()] == []
 
 
+def test_the_schema_of_records_is_current() -> None:
+    assert (DOCS / SCHEMA_FILE).read_text(encoding="utf-8") == schema()
+
+
 def test_every_table_that_is_made_stands_in_some_page() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
     assert [name for name in MADE if f"<!-- {name}:" not in text] == []
@@ -40,5 +44,7 @@ def test_what_is_out_of_date_is_made_anew_and_a_strange_mark_is_refused() -> Non
     assert new.startswith("a\n<!-- parameters: by hand -->\n| parameter | default |")
     assert new.endswith("|\n<!-- end -->\nb")
     assert "\nold\n" not in new
-    with pytest.raises(RedressError, match="want a mark of parameters, signals, reasons, hearings, got weather"):
+    with pytest.raises(
+        RedressError, match="want a mark of parameters, policies, signals, reasons, hearings, got weather"
+    ):
         current("<!-- weather: x -->\n<!-- end -->")

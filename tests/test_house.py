@@ -23,13 +23,14 @@ DOORS = {
     "lightgbm": {"models/trees.py"},
     "lmdb": {"features/store.py"},
     "matplotlib": {
-        f"pipelines/plots/{name}.py" for name in ("drawing", "evaluation", "marketplace", "reliability", "signals")
+        f"pipelines/plots/{name}.py"
+        for name in ("decisions", "drawing", "evaluation", "marketplace", "reliability", "signals")
     },
     "mlflow": {"models/registry.py"},
     "psycopg": {"features/store.py"},
     "pyspark": {"features/spark.py"},
 }
-TRUTHFUL = {f"pipelines/{name}.py" for name in ("achievable", "backtest", "refunds", "simulate")}
+TRUTHFUL = {f"pipelines/{name}.py" for name in ("achievable", "backtest", "simulate", "valuing")}
 """Jobs that may open the truth beside a simulated ledger: the one that writes it, the back-tests, and what these show of it."""
 LEARNING = {f"pipelines/{name}.py" for name in ("audit", "learning", "score", "train")}
 """Jobs that learn, measure or score for real, which know no more of a truth than the floors below."""

@@ -13,7 +13,16 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from features.signal import Float
-from features.weight import CARRIER, SELLER, TELLING, Scale, log_likelihood_ratio, separation, units_received
+from features.weight import (
+    CARRIER,
+    SELLER,
+    TELLING,
+    Scale,
+    log_likelihood_ratio,
+    separation,
+    units_missing,
+    units_received,
+)
 
 SPREADS = [f.name for f in fields(Scale) if f.name not in ("chosen", "outlier", "box", "wrap")]
 BARE = Scale(**dict.fromkeys([f.name for f in fields(Scale)], 0.0) | {"absolute": 10.0, "outlier": 1e-12})
@@ -92,6 +101,22 @@ def test_the_ratio_and_the_separation_equal_plain_mathematics_row_by_row(
     twin = column([naive.log_likelihood_ratio(*row, scale) for row in rows])
     found = log_likelihood_ratio(weighed, unit, quantity, received, scale)
     np.testing.assert_allclose(found, twin, rtol=1e-7, atol=1e-9)  # exp of a number in the tens loses some digits
+
+
+@given(ROWS, scales())
+def test_the_units_that_lack_are_those_of_the_nearest_mass(
+    rows: list[tuple[float | None, float | None, int | None, int | None]], scale: Scale
+) -> None:
+    weighed, unit, quantity = (column([row[i] for row in rows]) for i in range(3))
+    found = units_missing(weighed, unit, quantity, scale)
+    for row, lacks in zip(rows, found, strict=True):
+        d = naive.separation(*row[1:3], None if row[2] is None else row[2] - 1, scale)
+        assume(d is None or abs(d - TELLING) > 1e-9)  # a rounding decides which side it is on
+        twin = naive.units_missing(*row[:3], scale)
+        assert (twin is None) == np.isnan(lacks)
+        if twin is not None and row[0] is not None and row[1] is not None and row[2] is not None:
+            between = (row[2] - (row[0] - scale.box - scale.wrap * row[2] * row[1]) / row[1]) % 1
+            assert lacks == twin or abs(between - 0.5) < 1e-6  # halfway between two numbers of units a rounding decides
 
 
 COUNTS = st.tuples(

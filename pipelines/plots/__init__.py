@@ -3,6 +3,7 @@
 The same arrays give the same bytes. Text stays text, so a page shows it in its own typeface.
 """
 
+from pipelines.plots.decisions import ways
 from pipelines.plots.evaluation import calibration, folds, money, precision_recall, scores
 from pipelines.plots.marketplace import reach, turns
 from pipelines.plots.reliability import arrivals, losses, slices
@@ -21,4 +22,5 @@ __all__ = [
     "signals",
     "slices",
     "turns",
+    "ways",
 ]

@@ -1,0 +1,79 @@
+"""Policies: what decisions follow, read from TOML, checked, and known by a hash of what they say."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from features import RedressError
+from models.refunds import Refunds
+from models.sections import read
+
+SHIPPED: Final = Path(__file__).parents[1] / "policies"
+"""The folder of the policies that come with redress: default, strict and generous."""
+FAMILIAR: Final = ("name", "says", "extends")
+"""What a file says beside its sections."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy: its name, what it is for, and a section of numbers for each kind of decision."""
+
+    name: str
+    says: str
+    refunds: Refunds = field(default_factory=Refunds)
+
+    @cached_property
+    def version(self) -> str:
+        """Sixteen hex digits of what its sections say; name and comment change nothing."""
+        told = {name: asdict(getattr(self, name)) for name in SECTIONS}
+        return blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+SECTIONS: Final = {"refunds": Refunds}
+"""The sections of a policy."""
+
+
+def policy(told: Mapping[str, object], where: str) -> Policy:
+    """A policy as a TOML document tells it; RedressError that names the field that is unknown, missing or wrong.
+
+    With `extends` it begins at a shipped policy, and what it does not tell is as there.
+
+    >>> gentle = policy({"name": "gentle", "extends": "default", "refunds": {"refuse_at": 0.99}}, "gentle.toml")
+    >>> gentle.refunds.refuse_at, gentle.refunds.review == opened("default").refunds.review
+    (0.99, True)
+    """
+    strange = next((name for name in told if name not in SECTIONS and name not in FAMILIAR), None)
+    if strange is not None:
+        raise RedressError(
+            f"{where}: want {', '.join((*FAMILIAR, *SECTIONS))}, got {strange}; leave it out or rename it"
+        )
+    name, says, extends = (told.get(word, "") for word in FAMILIAR)
+    if not isinstance(name, str) or not name or not isinstance(says, str) or not isinstance(extends, str):
+        raise RedressError(f"{where}.name: want a name in words, got {name!r}; give the policy one")
+    start = opened(extends) if extends else None
+    sections = {}
+    for word, kind in SECTIONS.items():
+        came = told.get(word, {})
+        if not isinstance(came, Mapping):
+            raise RedressError(f"{where}.{word}: want a section, got {came!r}; begin it with [{word}]")
+        sections[word] = read(kind, came, f"{where}.{word}", start=start and getattr(start, word))
+    return Policy(name, says, **sections)
+
+
+def opened(path: str | Path) -> Policy:
+    """The policy in a TOML file, or of a shipped one's name; RedressError when it cannot be read or contradicts itself."""
+    shipped = SHIPPED / f"{path}.toml"
+    place = shipped if shipped.is_file() else Path(path)
+    try:
+        told = tomllib.loads(place.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        names = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.toml")))
+        raise RedressError(f"{path}: want a policy in TOML, or {names}, got no such file; name another") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RedressError(f"{path}: want a policy in TOML, got {error}; mend the file") from None
+    return policy(told, place.name)

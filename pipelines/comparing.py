@@ -1,0 +1,153 @@
+"""Policies beside plain ways of answering disputes: what each costs, whom it refuses, and how much of the gap is saved."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from features.kernel import Flag, Int
+from features.signal import Float
+from models.refunds import FULL, REFUSE, REVIEW, Refunds
+from pipelines.deciding import Answered, Sight, answered
+from pipelines.valuing import Worth
+
+RESAMPLES: Final = 1_000
+SWEEP: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""By how much each price is varied."""
+PRICES: Final[Mapping[str, str]] = {
+    "review": "a review",
+    "wrongful": "refusing an honest buyer",
+    "repeat": "further claims that paid malice encourages",
+}
+"""What is varied, by the field of a policy."""
+QUANTILES: Final = np.arange(0.1, 1.0, 0.1)
+"""Claims beyond which the plain threshold sends disputes to review; the best of them is taken with hindsight."""
+MANY: Final = (1, 2, 3)
+"""How many plain rules must hold for a refusal; the best of them is taken with hindsight."""
+FAIR: Final = 0.005
+"""Share of the honest that may be refused without a person."""
+ORACLE: Final = "oracle, who knows who is malicious"
+
+
+@dataclass(frozen=True)
+class Way:
+    """What a way of answering costs (n,), in cents, and whom it refuses without a person (n,)."""
+
+    cost: Float
+    refuses: Flag
+
+
+def way(made: Answered, worth: Worth, prices: Refunds) -> Way:
+    """What a policy's answers cost."""
+    waited = prices.ask + prices.wait * prices.ask_days * (1 - worth.malicious)
+    cost = worth.costs(made.last.action, made.owed, prices) + made.asked * waited
+    return Way(cost, made.last.action == REFUSE)
+
+
+def plain(first: Sight, second: Sight, worth: Worth, prices: Refunds) -> dict[str, Way]:
+    """Plain ways, each of them one rule; where a rule has a threshold, the best of several by the costs themselves."""
+    n = len(worth.paid)
+    confirmed = np.any([first.claims.confirmed[key] for key in prices.keys] or [np.zeros(n, np.bool_)], axis=0)
+    proven = np.array([not some for some in second.claims.lacking], np.bool_)
+    ways = {
+        "refund all": [np.full(n, FULL)],
+        "refuse all": [np.full(n, REFUSE)],
+        "review all": [np.full(n, REVIEW)],
+        "refuse what is confirmed": [np.where(confirmed, REFUSE, FULL)],
+        "rules alone": [np.where(first.fired >= least, REFUSE, FULL) for least in MANY],
+        "evidence alone": [np.where(proven, REFUSE, FULL)],
+        "amount alone": [np.where(worth.claimed > c, REVIEW, FULL) for c in np.quantile(worth.claimed, QUANTILES)],
+    }
+    waits = {"evidence alone": prices.ask + prices.wait * prices.ask_days * (1 - worth.malicious)}
+    found = {}
+    for name, some in ways.items():
+        costs = [worth.costs(action, np.full(n, np.nan), prices) + waits.get(name, 0.0) for action in some]
+        best = int(np.argmin([cost.sum() for cost in costs]))
+        found[name] = Way(costs[best], some[best] == REFUSE)
+    return found
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Policies beside plain ways: all of them by name, the names of the plain, the oracle's cost, and how honest each is."""
+
+    ways: Mapping[str, Way]
+    simple: tuple[str, ...]
+    oracle: Float
+    honest: Float
+    buyer: Int
+
+    def refused(self, name: str) -> float:
+        """The share of the honest that a way refuses without a person."""
+        return float(self.honest @ self.ways[name].refuses / max(float(self.honest.sum()), 1e-9))
+
+    def best(self, most: float = 1.0) -> str:
+        """The cheapest plain way among those that refuse at most so many of the honest."""
+        kept = [name for name in self.simple if self.refused(name) <= most]
+        return min(kept, key=lambda name: float(self.ways[name].cost.sum()))
+
+    def rows(self, beside: str) -> pd.DataFrame:
+        """A row for each way: cents a dispute, and those beyond another way's with their 95 % interval."""
+        base, found = self.ways[beside].cost, []
+        costs = {name: way.cost for name, way in self.ways.items()} | {ORACLE: self.oracle}
+        for name, cost in costs.items():
+            low, high = self._interval(cost - base)
+            row = {"way": name, "cost": cost.mean(), "beyond": (cost - base).mean(), "low": low, "high": high}
+            found.append(row | {"honest_refused": self.refused(name) if name in self.ways else 0.0})
+        return pd.DataFrame(found)
+
+    def saved(self, name: str, beside: str) -> tuple[float, float, float]:
+        """The share of the gap between a plain way and the oracle that a policy saves, with its 95 % interval."""
+        base = self.ways[beside].cost
+        gain, gap = self._sums(base - self.ways[name].cost), self._sums(base - self.oracle)
+        drawn = np.array([(w @ gain) / max(float(w @ gap), 1.0) for w in self._draws])
+        low, high = np.quantile(drawn, (0.025, 0.975)).tolist()
+        return float(gain.sum() / max(float(gap.sum()), 1.0)), low, high
+
+    def _interval(self, difference: Float) -> tuple[float, float]:
+        sums = self._sums(difference)
+        low, high = np.quantile([w @ sums for w in self._draws], (0.025, 0.975)).tolist()
+        return low / len(difference), high / len(difference)
+
+    def _sums(self, values: Float) -> Float:
+        return np.bincount(self.buyer, values).astype(np.float64)
+
+    @cached_property
+    def _draws(self) -> list[Int]:
+        """How often each buyer is drawn by each resample, the same for all comparisons."""
+        rng, n = np.random.default_rng(0), int(self.buyer.max(initial=0)) + 1
+        return [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(RESAMPLES)]
+
+
+def compared(
+    first: Sight, second: Sight, worth: Worth, policies: Mapping[str, Refunds], prices: Refunds, buyer: Int
+) -> Compared:
+    """Policies and plain ways at one set of prices."""
+    simple = plain(first, second, worth, prices)
+    ways = {name: way(answered(first, second, policy), worth, prices) for name, policy in policies.items()}
+    return Compared(ways | simple, tuple(simple), worth.oracle, 1 - worth.malicious, buyer)
+
+
+def swept(
+    first: Sight, second: Sight, policy: Refunds, buyer: Int, worth: Callable[[Refunds, float], Worth]
+) -> pd.DataFrame:
+    """A policy beside the best plain way, each price varied by itself and known to both; cents a dispute.
+
+    `worth` gives what answering costs at a policy's prices, and by how much paid malice encourages more than it does.
+    """
+    rows = []
+    for name, says in PRICES.items():
+        for factor in SWEEP:
+            came = getattr(policy, name) * factor
+            priced = replace(
+                policy, **{name: round(came) if isinstance(getattr(policy, name), int) else min(came, 1.0)}
+            )
+            found = worth(priced, factor if name == "repeat" else 1.0)
+            told = compared(first, second, found, {says: priced}, priced, buyer)
+            row = told.rows(told.best()).set_index("way").loc[says]
+            numbers = {one: row[one] for one in ("beyond", "low", "high", "honest_refused")}
+            rows.append({"price": says, "times": factor, "beside": told.best()} | numbers)
+    return pd.DataFrame(rows)

@@ -1,0 +1,139 @@
+"""Deciding as history went: disputes as they were known when they were answered, what a policy answers, and its records."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from features import Ledger
+from features.asking import Askings, named_askings
+from features.background import first_at
+from features.build import gathered
+from features.dictionary import dictionary
+from features.kernel import DAY, HOUR, Flag, Int
+from features.signal import Float
+from models import Model
+from models.claims import SIGNALS, Claims, claims
+from models.explain import COLUMNS
+from models.policy import Policy
+from models.records import FIRST, Grounds, Record, record
+from models.refunds import ASK, Decisions, Refunds, Scores, decide, decide_many
+from models.rules import RULES, fired, usable
+from models.telling import TOLD
+
+QUESTION: Final = "malicious_dispute"
+VOICES: Final = dict(zip(("reviewer", "seller", "buyer"), TOLD[1:], strict=True))
+"""The columns of reasons by voice."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Disputes as of a moment each: what decisions know of them, what the model says, and how many plain rules hold."""
+
+    claims: Claims
+    told: pd.DataFrame
+    fired: Int
+
+    @property
+    def malicious(self) -> Float:
+        """The probability of malice (n,)."""
+        return self.told["probability"].to_numpy(np.float64)
+
+    @property
+    def abstain(self) -> Flag:
+        """Where the model abstains (n,)."""
+        none = np.zeros(len(self.told), np.bool_)
+        return self.told["abstain"].to_numpy(np.bool_) if "abstain" in self.told else none
+
+    def take(self, which: Int) -> "Sight":
+        """Those at the positions `which`."""
+        return Sight(self.claims.take(which), self.told.iloc[which].reset_index(drop=True), self.fired[which])
+
+    def decided(self, policy: Refunds, *, askable: bool) -> Decisions:
+        """What a policy answers."""
+        return decide_many(self.claims.cases(self.malicious, self.abstain, policy, askable=askable), policy)
+
+    def scores(self, i: int) -> Scores:
+        """The scores of one."""
+        parts = {name: float(self.told[name].to_numpy(np.float64)[i]) for name in COLUMNS}
+        return Scores(float(self.malicious[i]), bool(self.abstain[i]), parts)
+
+    def reasons(self, i: int) -> dict[str, list[str]]:
+        """Why one is scored as it is, by voice; nothing where reasons were not asked for."""
+        names = {voice: name for voice, name in VOICES.items() if name in self.told}
+        return {voice: list(map(str, self.told[name].to_list()[i])) for voice, name in names.items()}
+
+
+def seen(ledger: Ledger, model: Model, asks: Askings, *, with_reasons: bool = False) -> Sight:
+    """Disputes as known at the moments asked."""
+    declared = {one.name for one in dictionary(QUESTION)}
+    plain = {name for rule in RULES[QUESTION] for name in rule.signals}
+    only = sorted(set(model.columns) | (set(SIGNALS) | plain) & declared)
+    frame = gathered(ledger, asks, horizon=model.horizon, prior=model.prior, only=only)
+    rules = fired(frame, usable(RULES[QUESTION], frame))
+    return Sight(claims(ledger, asks, frame), model.scored(frame, with_reasons=with_reasons), rules)
+
+
+def later(ledger: Ledger, model: Model, asks: Askings, hours: float, *, with_reasons: bool = False) -> Sight:
+    """Disputes so long after they were opened, or when they were first ruled about if that was earlier, in their order."""
+    at = asks.at + int(hours * HOUR)
+    if "rulings" in ledger.facts:
+        rulings = ledger.facts["rulings"]
+        ruled = first_at(rulings.points["disputes"], rulings.at, len(ledger.facts["disputes"]))[asks.row]
+        at = np.maximum(asks.at, np.minimum(at, ruled))
+    named = pd.DataFrame({"ask_id": asks.ids.to_pandas(), "at": pd.to_datetime(at, unit="us", utc=True)})
+    found = seen(ledger, model, named_askings(ledger, QUESTION, named), with_reasons=with_reasons)
+    place = {name: i for i, name in enumerate(found.claims.ids)}
+    return found.take(np.array([place[name] for name in asks.ids.to_pylist()], np.int64))
+
+
+def sights(ledger: Ledger, model: Model, asks: Askings, policy: Refunds) -> tuple[Sight, Sight]:
+    """Disputes when a policy answers them, and once evidence that it asks for has been waited for."""
+    waits = policy.after, policy.after + policy.ask_days * DAY / HOUR
+    first, second = (later(ledger, model, asks, hours, with_reasons=True) for hours in waits)
+    return first, second
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a policy answers disputes: at first, and in the end, which differs where evidence was asked for."""
+
+    first: Decisions
+    last: Decisions
+    asked: Flag
+    owed: Float
+
+
+def answered(first: Sight, second: Sight, policy: Refunds) -> Answered:
+    """What a policy answers to disputes, twice where it asks for evidence."""
+    begun, then = first.decided(policy, askable=True), second.decided(policy, askable=False)
+    asked = begun.action == ASK
+    action, why, amount = (
+        np.where(asked, one, other)
+        for one, other in ((then.action, begun.action), (then.why, begun.why), (then.amount, begun.amount))
+    )
+    last = Decisions(action, why, amount, np.where(asked[:, None], then.costs, begun.costs))
+    return Answered(begun, last, asked, np.where(asked, second.claims.owed, first.claims.owed))
+
+
+def recorded(first: Sight, second: Sight, made: Answered, policy: Policy, grounds: Grounds) -> Iterator[Record]:
+    """The records of what a policy answered, chained in the order of time."""
+    turns = [(int(first.claims.at[i]), i, first, True) for i in range(len(made.asked))]
+    turns += [(int(second.claims.at[i]), i, second, False) for i in np.flatnonzero(made.asked).tolist()]
+    before = FIRST
+    for _, i, sight, askable in sorted(turns, key=lambda turn: (turn[0], first.claims.ids[turn[1]], not turn[3])):
+        one = one_record(sight, i, policy, grounds, askable=askable, previous=before)
+        before = str(one["hash"])
+        yield one
+
+
+def one_record(
+    sight: Sight, i: int, policy: Policy, grounds: Grounds, *, askable: bool, previous: str = FIRST
+) -> Record:
+    """The record of what a policy answers to one dispute."""
+    case, scores = sight.claims.case(i, askable=askable), sight.scores(i)
+    scores = scores if sight.claims.known[i] else replace(scores, abstain=True)
+    decision = decide(case, scores, policy.refunds)
+    return record(case, scores, decision, policy.refunds, grounds, reasons=sight.reasons(i), previous=previous)

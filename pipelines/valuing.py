@@ -1,0 +1,110 @@
+"""What answers to disputes cost: by the truth beside a simulated ledger, or expected by how probable malice is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from features import Ledger
+from features.asking import Askings
+from features.background import is_word
+from features.kernel import Flag, Int
+from features.signal import Float
+from models.refunds import ASK, FULL, PARTIAL, REFUSE, RETURN, REVIEW, Refunds, coefficients
+from pipelines.marketplace.truth import FOLDER, Truth
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What answering costs, in cents (n,): paying in full, refusing, and what a person would decide; how malicious each is.
+
+    What is kept from an honest buyer counts in full, so the `oracle`, who knows who is malicious, never gains by refusing one.
+    """
+
+    malicious: Float
+    paid: Float
+    refused: Float
+    judged: Float
+    oracle: Float
+    claimed: Float
+    owed: Float
+
+    def costs(self, action: Int, owed: Float, policy: Refunds) -> Float:
+        """What each action costs (n,), the work and the waiting with it; `owed` is the share that a partial refund pays.
+
+        A return is credited with nothing but the goods of honest buyers: what it deters is not known here.
+        """
+        honest = 1 - self.malicious
+        wait = policy.wait * honest
+        unpaid = np.maximum(self.owed - np.nan_to_num(owed), 0) * self.refused * honest
+        ways: dict[int, Float] = {
+            FULL: self.paid,
+            PARTIAL: np.nan_to_num(owed) * self.paid + unpaid,
+            RETURN: policy.shipping + self.paid - policy.salvage * self.claimed * honest,
+            REVIEW: policy.review + wait * policy.review_days + self.judged,
+            REFUSE: self.refused,
+        }
+        ways[ASK] = policy.ask + wait * policy.ask_days + ways[REVIEW]
+        return np.choose(action, [ways[one] for one in range(len(ways))])
+
+
+def true_worth(ledger: Ledger, asks: Askings, policy: Refunds, *, repeat: float = 1.0) -> Worth:
+    """What answering costs by the truth, at a policy's prices; `repeat` scales what paid malice encourages."""
+    told = Truth.of(ledger.name).tables["disputes"].set_index("dispute_id").loc[asks.ids.to_pylist()]
+    cost_paid, cost_refused, taken, owed = (
+        told[name].to_numpy(np.float64)
+        for name in ("cost_if_refunded", "cost_if_refused", "taken_by_bank", "owed_share")
+    )
+    malicious = told["malicious"].to_numpy(np.bool_)
+    claimed = ledger.facts["disputes"].numbers("claimed")[0][asks.row].astype(np.float64)
+    paid = claimed + repeat * (cost_paid - claimed)
+    refused = cost_refused + np.where(malicious, 0, claimed - taken + policy.wrongful)
+    share = granted(ledger, asks, malicious)
+    oracle = np.where(malicious, np.minimum(paid, refused), paid)
+    judged = share * paid + (1 - share) * refused
+    return Worth(malicious.astype(np.float64), paid, refused, judged, oracle, claimed, owed)
+
+
+def expected_worth(ledger: Ledger, asks: Askings, malicious: Float, policy: Refunds) -> Worth:
+    """What answering is expected to cost where malice is as probable as `malicious` (n,), by what a policy assumes."""
+    claimed = ledger.facts["disputes"].numbers("claimed")[0][asks.row].astype(np.float64)
+    of = coefficients(policy)
+    terms = np.stack([np.ones(len(claimed)), malicious, claimed, malicious * claimed], axis=1)
+    honest, sure = (np.stack([claimed * 0 + 1, claimed * 0 + m, claimed, m * claimed], axis=1) for m in (0.0, 1.0))
+    oracle = (1 - malicious) * (honest @ of[FULL]) + malicious * np.minimum(sure @ of[FULL], sure @ of[REFUSE])
+    judged = terms @ of[REVIEW] - policy.review - policy.wait * policy.review_days * (1 - malicious)
+    return Worth(malicious, terms @ of[FULL], terms @ of[REFUSE], judged, oracle, claimed, np.ones(len(claimed)))
+
+
+def granted(ledger: Ledger, asks: Askings, malicious: Flag) -> Float:
+    """The share of each claim that a person grants (n,): as in the ledger, and where no person ruled, the mean of the like.
+
+    What was settled or withdrawn says nothing of how a person would have ruled.
+    """
+    rulings, disputes = ledger.facts["rulings"], len(ledger.facts["disputes"])
+    outcome, (paid, known) = rulings.codes("outcome"), rulings.numbers("refunded")
+    first = np.full(disputes, -1, np.int64)
+    first[rulings.points["disputes"][::-1]] = np.arange(len(rulings))[::-1]
+    row = first[asks.row]
+    says = np.append(~is_word(outcome, "settled", "withdrawn") & known, False)[row]
+    counts = (row >= 0) & ~_by_policy(ledger)[asks.row] & says
+    claimed = ledger.facts["disputes"].numbers("claimed")[0][asks.row]
+    share = np.clip(np.append(paid, 0)[row] / np.maximum(claimed, 1), 0, 1)
+    for like in (malicious, ~malicious):
+        share[like & ~counts] = share[like & counts].mean() if (like & counts).any() else 0.5
+    return np.asarray(share, np.float64)
+
+
+def _by_policy(ledger: Ledger) -> Flag:
+    """Which disputes a policy refunded by itself."""
+    found = np.zeros(len(ledger.facts["disputes"]), np.bool_)
+    if "decisions" in ledger.facts:
+        facts = ledger.facts["decisions"]
+        row = facts.points.get("disputes", np.full(len(facts), -1))
+        found[row[is_word(facts.codes("action"), "refund_full") & (row >= 0)]] = True
+    return found
+
+
+def has_truth(ledger: Ledger) -> bool:
+    """Whether a truth lies beside the ledger."""
+    return (Path(ledger.name) / FOLDER).is_dir()

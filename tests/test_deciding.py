@@ -1,0 +1,224 @@
+"""Refunds over a simulated marketplace: policies walk through history, leave records, and are replayed to the bit."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from features import Ledger, RedressError, signals
+from features.asking import Askings, askings
+from features.kernel import DAY
+from models import fit, load
+from models.records import chained
+from models.refunds import ASK, FULL, REFUSE, REVIEW, Refunds
+from pipelines.comparing import ORACLE, compared
+from pipelines.deciding import QUESTION, Sight, answered, sights
+from pipelines.marketplace import world
+from pipelines.refunds import refunds
+from pipelines.replay import replay
+from pipelines.simulate import simulate_ledger
+from pipelines.valuing import expected_worth, true_worth
+
+LAST = 4_000_000_000_000_000
+"""Microseconds since 1970, later than all."""
+
+
+def quiet(line: str) -> None:
+    """Says nothing."""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A small marketplace with its truth, and a model that has been told who is malicious in it."""
+    ledger, models = tmp_path_factory.mktemp("ledger") / "shop", tmp_path_factory.mktemp("models")
+    simulate_ledger(world("enriched", orders=3_000, days=300), ledger, seed=5, said=quiet)
+    frame = signals(Ledger.open(ledger), QUESTION)
+    told = pd.read_parquet(ledger / "truth" / "disputes.parquet").set_index("dispute_id").loc[frame["ask_id"]]
+    model = fit(frame, told["malicious"].to_numpy(np.int8), rounds=60)
+    card = dict(model.card) | {
+        "question": QUESTION,
+        "horizon_days": 120.0,
+        "trained_until": "2000-01-01T00:00:00+00:00",
+    }
+    replace(model, card=card).save(models / QUESTION)
+    return ledger, models
+
+
+@pytest.fixture(scope="module")
+def done(shop: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `redress refunds` leaves of two policies."""
+    out = tmp_path_factory.mktemp("refunds")
+    refunds(*shop, ["default", "strict"], out, start=0, stop=LAST, said=quiet)
+    return out
+
+
+@pytest.fixture(scope="module")
+def walk(shop: tuple[Path, Path]) -> tuple[Ledger, Askings, Sight, Sight]:
+    """The disputes of the marketplace as they were known when they were answered."""
+    ledger, model = Ledger.open(shop[0]), load(shop[1] / QUESTION)
+    asks = askings(ledger, QUESTION)
+    return ledger, asks, *sights(ledger, model, asks, Refunds())
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_every_dispute_in_scope_has_an_answer_and_a_record_of_each_in_one_chain(
+    shop: tuple[Path, Path], done: Path
+) -> None:
+    decisions = pd.read_parquet(done / "decisions.parquet")
+    disputes = pq.read_table(shop[0] / "disputes.parquet")
+    scope = disputes.filter(pc.is_in(disputes["reason"], pa.array(Refunds().reasons)))
+    for name in ("default", "strict"):
+        mine, records = decisions[decisions["policy"] == name], lines(done / f"records.{name}.jsonl")
+        assert sorted(mine["dispute_id"]) == sorted(scope["dispute_id"].to_pylist())
+        assert list(chained(records)) == []
+        assert len(records) == len(mine) + mine["asked_for_evidence"].sum() > len(mine) - 1
+        assert [record["at"] for record in records] == sorted(str(record["at"]) for record in records)
+        last = {one["case"]["dispute_id"]: one for one in records}
+        assert {name: (one["action"], one["amount"], one["why"]) for name, one in last.items()} == {
+            row.dispute_id: (row.action, row.amount, row.why) for row in mine.itertuples()
+        }
+    assert (done / "report.html").stat().st_size > 10_000
+
+
+def test_records_are_replayed_to_the_bit(shop: tuple[Path, Path], done: Path, tmp_path: Path) -> None:
+    found = replay(done / "records.strict.jsonl", *shop, policy=None, said=quiet)
+    assert found["replayed"] == "the same to the bit"
+    whole = (done / "records.default.jsonl").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "one.json").write_text(whole[7] + "\n")
+    assert replay(tmp_path / "one.json", *shop, policy=None, said=quiet)["decisions"] == 1
+
+
+def test_a_replay_says_what_differs(shop: tuple[Path, Path], done: Path, tmp_path: Path) -> None:
+    records = done / "records.default.jsonl"
+    with pytest.raises(
+        RedressError, match=r"want the same decisions, got what differs: [0-9a-f]{32}: policy: was .* more"
+    ):
+        replay(records, *shop, policy="strict", said=quiet)
+    whole = records.read_text(encoding="utf-8").splitlines()
+    (tmp_path / "short.jsonl").write_text("\n".join(whole[:3] + whole[4:]))
+    with pytest.raises(RedressError, match="record 3: want the one before named, got another"):
+        replay(tmp_path / "short.jsonl", *shop, policy=None, said=quiet)
+    (tmp_path / "none.jsonl").write_text("\n")
+    with pytest.raises(RedressError, match="want decision records, one a line, got none"):
+        replay(tmp_path / "none.jsonl", *shop, policy=None, said=quiet)
+    ledger = tmp_path / "ledger"
+    shutil.copytree(shop[0], ledger)
+    orders = pq.read_table(ledger / "orders.parquet")
+    pq.write_table(orders.slice(0, len(orders) - 1), ledger / "orders.parquet")
+    with pytest.raises(RedressError, match=r"ledger: was "):
+        replay(records, ledger, shop[1], policy=None, said=quiet)
+
+
+def test_what_came_after_an_answer_changes_nothing_of_it(shop: tuple[Path, Path], done: Path, tmp_path: Path) -> None:
+    cut = pd.Timestamp("2024-07-01", tz="UTC")
+    shutil.copytree(shop[0], tmp_path / "ledger", ignore=shutil.ignore_patterns("truth"))
+    for path in (tmp_path / "ledger").glob("*.parquet"):
+        rows = pq.read_table(path)
+        pq.write_table(rows.filter(pc.less(rows["at"], pa.scalar(cut, rows["at"].type))), path)
+    refunds(tmp_path / "ledger", shop[1], ["default"], tmp_path / "out", start=0, stop=LAST, said=quiet)
+    early, whole = (lines(folder / "records.default.jsonl") for folder in (tmp_path / "out", done))
+    ends = (cut - pd.Timedelta(days=7)).isoformat()
+    ours = {(one["at"], one["case"]["dispute_id"]): one for one in whole if str(one["at"]) < ends}
+    theirs = {(one["at"], one["case"]["dispute_id"]): one for one in early if str(one["at"]) < ends}
+    skipped = ("ledger", "decision_id", "previous", "hash")
+    assert len(ours) > 30
+    assert {key: {k: v for k, v in one.items() if k not in skipped} for key, one in ours.items()} == {
+        key: {k: v for k, v in one.items() if k not in skipped} for key, one in theirs.items()
+    }
+
+
+def test_evidence_that_was_asked_for_is_waited_for_and_asked_for_once(
+    walk: tuple[Ledger, Askings, Sight, Sight],
+) -> None:
+    _, asks, first, second = walk
+    eager = Refunds(ask=0, asked_caught=0.95, asked_false=0.0, automatic_below=0.2)
+    made = answered(first, second, eager)
+    assert made.asked.sum() > 5
+    assert not (made.last.action == ASK).any()
+    assert (second.claims.at >= first.claims.at).all()
+    assert (first.claims.at >= asks.at).all()
+    assert (second.claims.at - asks.at).max() <= (1 + eager.ask_days) * DAY
+
+
+def test_what_answers_cost_by_the_truth(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
+    ledger, asks, first, _ = walk
+    policy = Refunds()
+    found = true_worth(ledger, asks, policy)
+    told = (
+        pd.read_parquet(Path(ledger.name) / "truth" / "disputes.parquet")
+        .set_index("dispute_id")
+        .loc[list(first.claims.ids)]
+    )
+    bad = told["malicious"].to_numpy()
+    assert found.paid.tolist() == told["cost_if_refunded"].tolist()
+    assert found.refused[bad].tolist() == told["cost_if_refused"][bad].tolist()
+    wronged = told["cost_if_refused"] + first.claims.claimed - told["taken_by_bank"] + policy.wrongful
+    assert found.refused[~bad].tolist() == wronged[~bad].tolist()
+    assert (found.oracle <= np.minimum(found.paid, np.where(bad, found.refused, np.inf))).all()
+    none = np.full(len(bad), np.nan)
+    everyone = {action: found.costs(np.full(len(bad), action), none, policy) for action in (FULL, REVIEW, REFUSE)}
+    assert everyone[FULL].tolist() == found.paid.tolist()
+    assert everyone[REFUSE].tolist() == found.refused.tolist()
+    reviewed = found.judged + policy.review + policy.wait * policy.review_days * ~bad
+    assert everyone[REVIEW] == pytest.approx(reviewed)
+    half = true_worth(ledger, asks, policy, repeat=0.5)
+    assert (half.paid - first.claims.claimed) * 2 == pytest.approx(found.paid - first.claims.claimed)
+
+
+def test_without_a_truth_costs_are_those_that_the_policy_expects(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
+    ledger, asks, first, _ = walk
+    policy = Refunds()
+    found, made = expected_worth(ledger, asks, first.malicious, policy), first.decided(policy, askable=False)
+    for action in (FULL, REVIEW, REFUSE):
+        costs = found.costs(np.full(len(asks), action), np.full(len(asks), np.nan), policy)
+        assert costs == pytest.approx(made.costs[:, action])
+    assert (found.oracle <= np.minimum(found.paid, found.refused) + 1e-6).all()
+
+
+def test_policies_stand_beside_plain_ways_and_the_oracle(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
+    ledger, asks, first, second = walk
+    policy, buyer = Refunds(), np.arange(len(asks)) // 2
+    worth = true_worth(ledger, asks, policy)
+    told = compared(first, second, worth, {"default": policy}, policy, buyer)
+    rows = told.rows(told.best()).set_index("way")
+    assert list(rows.loc[told.best(), ["beyond", "low", "high"]]) == [0, 0, 0]
+    assert rows["cost"].min() == rows.loc[ORACLE, "cost"]
+    assert rows.loc["refund all", "cost"] == pytest.approx(worth.paid.mean())
+    assert rows.loc["refuse all", "honest_refused"] == 1
+    assert told.refused(told.best(0.005)) <= 0.005
+    share, low, high = told.saved("default", "refund all")
+    gap = worth.paid.mean() - worth.oracle.mean()
+    assert share == pytest.approx((worth.paid.mean() - rows.loc["default", "cost"]) / gap)
+    assert low < share < high
+    assert share > 0  # the model was told who is malicious
+
+
+@pytest.mark.parametrize(
+    ("policies", "stop", "says"),
+    [
+        (["default", "default"], LAST, "--policy: want policies of different names, got default twice"),
+        (["nice"], LAST, "nice: want a policy in TOML, or default, generous, strict, got no such file"),
+        (
+            ["default"],
+            1,
+            "want disputes between --from and --to that a policy pays for, got none",
+        ),
+    ],
+)
+def test_what_cannot_be_answered_is_one_sentence_and_leaves_nothing(
+    policies: list[str], stop: int, says: str, shop: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(RedressError, match=says):
+        refunds(*shop, policies, tmp_path / "out", start=0, stop=stop, said=quiet)
+    assert not (tmp_path / "out").exists()
