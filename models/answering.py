@@ -94,7 +94,8 @@ def answer(
 ) -> Answer:
     """The answer to a chargeback; `scores` has its probability of being won, `marginal` what one more costs in a programme.
 
-    Raises RedressError for a case that has no order, was contested, or whose deadline is over, and for what is no probability.
+    Raises RedressError for a case that has no order, was contested or has ended, or whose deadline is over, and for what is no
+    probability.
 
     >>> case = Case(chargeback_id="c", order_id="o", at=0, charged_at=0, amount=10_000, reason_code="13.1")
     >>> told = answer(case, {"chargeback_win": 0.5}, Answering(handling=1_000))
@@ -142,6 +143,8 @@ def _judged(case: Case, answering: Answering) -> int:
         raise RedressError(
             f"{where}: want one that was not defended, got one with a representment; wait for the ruling, a defence is final"
         )
+    if case.ended:
+        raise RedressError(f"{where}: want one that is open, got one that has ended; there is nothing left to answer")
     days = {"visa": answering.visa, "mastercard": answering.mastercard}.get(case.network or "", answering.other)
     deadline = case.charged_at + round(days * DAY) if case.respond_by is None else case.respond_by
     if deadline <= case.at:

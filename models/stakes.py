@@ -43,8 +43,8 @@ class Case:
     """A chargeback as it is known at `at`; the platform learnt of it at `charged_at`, cents and microseconds.
 
     `notice`: a shipment with a tracking_id was declared. `evidence` are the kinds that are there, `dispute` the reason of a
-    dispute about the order, `contested` says that a defence was filed, `compelling` that prior transactions qualify for
-    Compelling Evidence 3.0.
+    dispute about the order, `contested` says that a defence was filed, `ended` that the bank has ruled, `compelling` that prior
+    transactions qualify for Compelling Evidence 3.0.
     """
 
     chargeback_id: str
@@ -59,6 +59,7 @@ class Case:
     evidence: tuple[str, ...] = ()
     dispute: str | None = None
     contested: bool = False
+    ended: bool = False
     compelling: bool = False
 
     @property

@@ -143,6 +143,10 @@ def test_a_defence_is_filed_once() -> None:
     late = replace(CASE, contested=True, at=NOW + 100 * DAY)
     with pytest.raises(RedressError, match=r"got one with a representment; wait for the ruling, a defence is final"):
         told(late)
+    with pytest.raises(
+        RedressError, match=r"chargeback c1: want one that is open, got one that has ended; there is nothing"
+    ):
+        told(replace(CASE, ended=True))
 
 
 def test_a_defence_that_lacks_items_is_final_and_says_so() -> None:
