@@ -12,6 +12,7 @@ from features.background import NOT_YET, first_at
 from features.kernel import HOUR
 from features.tables import CAUSES
 from models.deadlines import shown
+from models.pending import defended_at
 from models.sections import number
 
 
@@ -104,7 +105,10 @@ DEMANDS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """A block as the ledger has it; microseconds since 1970 UTC."""
+    """A block as the ledger has it; microseconds since 1970 UTC.
+
+    Of a bank's notice `respond_by` is when the bank wants an answer, and `answered` says that a defence was filed.
+    """
 
     block_id: str
     kind: str | None
@@ -113,6 +117,8 @@ class Block:
     order_id: str | None = None
     seller_id: str | None = None
     closes_by: int | None = None
+    respond_by: int | None = None
+    answered: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +154,9 @@ def demand(kind: str | None, cause: str | None) -> Demand:
 
 
 def required(block: Block, at: int, blocks: Blocks, *, zone: str = "UTC") -> Requirement:
-    """What a block asks for as of `at`; a `closes_by` of the ledger wins over the section's hours, for every kind.
+    """What a block asks for as of `at`; the ledger's `closes_by` wins over the bank's date, and that over the section's hours.
 
-    It is overdue from its deadline on.
+    It is overdue from its deadline on, unless it was answered.
 
     >>> hour = 3_600_000_000
     >>> risky = Block(block_id="k", kind="risk_address", at=0)
@@ -159,7 +165,7 @@ def required(block: Block, at: int, blocks: Blocks, *, zone: str = "UTC") -> Req
     """
     asked = demand(block.kind, block.cause)
     runs = None if asked.hours is None else block.at + round(float(getattr(blocks, asked.hours)) * HOUR)
-    deadline = runs if block.closes_by is None else block.closes_by
+    deadline = next((one for one in (block.closes_by, block.respond_by, runs) if one is not None), None)
     return Requirement(
         block_id=block.block_id,
         items=asked.items,
@@ -167,7 +173,7 @@ def required(block: Block, at: int, blocks: Blocks, *, zone: str = "UTC") -> Req
         deadline=deadline,
         local="none, until an appeal succeeds" if deadline is None else shown(deadline, zone),
         then=asked.then,
-        overdue=deadline is not None and deadline <= at,
+        overdue=deadline is not None and deadline <= at and not block.answered,
     )
 
 
@@ -201,11 +207,30 @@ def _open(ledger: Ledger, as_of: int) -> list[Block]:
     rows = np.flatnonzero((facts.at < as_of) & (ended >= as_of))
     words = {name: facts.strings(name).take(pa.array(rows)).to_pylist() for name in _OF_BLOCK[:-1]}
     closes, known = facts.numbers("closes_by")
+    notices = _notices(ledger, as_of)
+    order = facts.points.get("orders", np.full(len(facts), -1))
+    banks = [
+        notices.get(int(order[row])) if kind == "chargeback" else None
+        for row, kind in zip(rows, words["kind"], strict=True)
+    ]
     return [
         Block(
             **{name: values[i] for name, values in words.items()},
             at=int(facts.at[row]),
             closes_by=int(closes[row]) if known[row] else None,
+            respond_by=bank[0] if bank else None,
+            answered=bank is not None and bank[1],
         )
-        for i, row in enumerate(rows)
+        for i, (row, bank) in enumerate(zip(rows, banks, strict=True))
     ]
+
+
+def _notices(ledger: Ledger, as_of: int) -> dict[int, tuple[int | None, bool]]:
+    """Of each order that was charged back before `as_of`, by its latest chargeback: until when, and whether it was defended."""
+    facts = ledger.facts.get("chargebacks")
+    if facts is None:
+        return {}
+    due, known = facts.numbers("respond_by")
+    order, defended = facts.points["orders"], defended_at(ledger, as_of) < NOT_YET
+    came = np.flatnonzero((facts.at < as_of) & (order >= 0))
+    return {int(order[row]): (int(due[row]) if known[row] else None, bool(defended[row])) for row in came}

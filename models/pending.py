@@ -14,7 +14,7 @@ def pending(ledger: Ledger, as_of: int) -> list[Case]:
     """The chargebacks that came before `as_of` and were neither defended nor ended before it, in time order."""
     if "chargebacks" not in ledger.facts:
         return []
-    closed = np.minimum(_first(ledger, "representments", as_of), _first(ledger, "chargeback_rulings", as_of))
+    closed = np.minimum(defended_at(ledger, as_of), ended_at(ledger, as_of))
     came = ledger.facts["chargebacks"].at < as_of
     return _cases(ledger, np.flatnonzero(came & (closed == NOT_YET)), as_of)
 
@@ -38,7 +38,7 @@ def _cases(ledger: Ledger, rows: Int, at: int) -> list[Case]:
     }
     cents, due = (_numbers(*facts.numbers(name), rows) for name in ("amount", "respond_by"))
     noticed, disputed, shown = _noticed(ledger, at), _disputed(ledger, order, at), _shown(ledger, rows, order, at)
-    defended, ended = (_first(ledger, name, at) < NOT_YET for name in ("representments", "chargeback_rulings"))
+    defended, ended = defended_at(ledger, at) < NOT_YET, ended_at(ledger, at) < NOT_YET
     return [
         Case(
             chargeback_id=str(words["chargeback_id"][i]),
@@ -68,14 +68,23 @@ def _numbers(values: Int, known: Flag, rows: Int) -> list[int | None]:
     return [int(values[row]) if known[row] else None for row in rows]
 
 
-def _first(ledger: Ledger, table: str, as_of: int) -> Int:
-    """When each chargeback was first defended, or first ended, NOT_YET where it was not before `as_of`."""
-    charges = len(ledger.facts["chargebacks"])
-    if table not in ledger.facts:
-        return np.full(charges, NOT_YET)
+def defended_at(ledger: Ledger, as_of: int) -> Int:
+    """When each chargeback was first defended, NOT_YET where it was not before `as_of`."""
+    if "representments" not in ledger.facts:
+        return np.full(len(ledger.facts["chargebacks"]), NOT_YET)
+    return _first(ledger, "representments", as_of)
+
+
+def ended_at(ledger: Ledger, as_of: int) -> Int:
+    """When each chargeback first ended, which pre-arbitration does not, NOT_YET where it had not before `as_of`."""
+    if "chargeback_rulings" not in ledger.facts:
+        return np.full(len(ledger.facts["chargebacks"]), NOT_YET)
+    return _first(ledger, "chargeback_rulings", as_of, is_ending(ledger.facts["chargeback_rulings"].codes("outcome")))
+
+
+def _first(ledger: Ledger, table: str, as_of: int, which: Flag | None = None) -> Int:
     facts = ledger.facts[table]
-    which = is_ending(facts.codes("outcome")) if table == "chargeback_rulings" else None
-    first = first_at(facts.points["chargebacks"], facts.at, charges, which)
+    first = first_at(facts.points["chargebacks"], facts.at, len(ledger.facts["chargebacks"]), which)
     return np.where(first < as_of, first, NOT_YET)
 
 

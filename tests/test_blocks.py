@@ -72,6 +72,8 @@ def test_each_declared_cause_asks_for_something_else() -> None:
         (replace(RISKY, closes_by=10 * DAY + HOUR), 10 * DAY + HOUR),  # the ledger's word wins
         (replace(RISKY, closes_by=20 * DAY), 20 * DAY),
         (replace(BANK, closes_by=12 * DAY), 12 * DAY),
+        (replace(BANK, respond_by=30 * DAY), 30 * DAY),
+        (replace(BANK, respond_by=30 * DAY, closes_by=12 * DAY), 12 * DAY),
         (replace(DOUBT, closes_by=12 * DAY), 12 * DAY),
         (replace(RISKY, kind=None), None),
     ],
@@ -172,6 +174,35 @@ def test_a_ledger_without_blocks_or_releases_has_none_or_all_open() -> None:
         True,
         False,
     ]
+
+
+def test_a_bank_s_notice_runs_to_the_bank_s_date_until_it_is_answered() -> None:
+    charges: list[dict[str, object]] = [
+        {"chargeback_id": "c1", "at": DAY, "order_id": "o", "amount": 1, "respond_by": 3 * DAY},
+        {"chargeback_id": "c2", "at": 2 * DAY, "order_id": "o", "amount": 1, "respond_by": 4 * DAY},
+        {"chargeback_id": "c3", "at": 2 * DAY, "order_id": None, "amount": 1, "respond_by": 9 * DAY},
+    ]
+    rows = {**ROWS, "chargebacks": charges, "representments": [{"chargeback_id": "c2", "at": 5 * DAY}]}
+    bank = {
+        t: held(t, rows).set_index("block_id").loc["a"] for t in (2 * DAY, 2 * DAY + 1, 4 * DAY, 5 * DAY, 5 * DAY + 1)
+    }
+    days = [(one["deadline"] - pd.Timestamp(0, tz="UTC")).days for one in bank.values()]
+    assert days == [3, 4, 4, 4, 4]  # the later chargeback's, once it is known
+    assert [bool(one["overdue"]) for one in bank.values()] == [False, False, True, True, False]
+    others = held(5 * DAY, rows).set_index("block_id")
+    assert others.loc["d", "deadline"] == pd.Timestamp("1970-01-06", tz="UTC")  # no notice of a bank
+    assert others.loc["d", "overdue"]
+    early = {name: [row for row in some if int(str(row["at"])) < 5 * DAY] for name, some in rows.items()}
+    pd.testing.assert_frame_equal(held(5 * DAY, early), held(5 * DAY, rows))
+
+
+def test_a_block_without_an_order_asks_no_bank() -> None:
+    frozen: list[dict[str, object]] = [{"block_id": "f", "at": DAY, "kind": "chargeback", "seller_id": "s"}]
+    lost: list[dict[str, object]] = [
+        {"chargeback_id": "c", "at": DAY, "order_id": None, "amount": 1, "respond_by": 3 * DAY}
+    ]
+    found = held(2 * DAY, {"orders": ROWS["orders"], "blocks": frozen, "chargebacks": lost})
+    assert found["deadline"].tolist() == [pd.Timestamp("1970-01-07", tz="UTC")]
 
 
 MOMENTS = st.integers(1, 12).map(lambda n: n * DAY // 2)
