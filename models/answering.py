@@ -1,7 +1,7 @@
 """Answering a chargeback: wait for the platform, contest, settle or accept, by its kind, its deadline and expected money."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import isnan, nan
 from typing import Final
 
@@ -19,7 +19,7 @@ QUESTION: Final = "chargeback_win"
 class Branch:
     """A kind of case: the first action of `tries` that is worth more than nothing is taken, or the last.
 
-    With `whole` one contests only where a set of evidence is complete.
+    With `whole` the first of `tries`, to contest, is left out unless a set of evidence is complete.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Answer:
     `values` are expected cents of each action, NaN where not known, against 0 for accepting; `settle_first` those of seeking
     a settlement and, if that fails, doing as answered (after a review, of accepting). `lacks` names the items that each set
     asked for lacks. `what_would_change` is the win probability above which one contests and at or below which not; None where
-    no probability changes the action.
+    no probability makes one contest, or the platform files anyway.
     """
 
     chargeback_id: str
@@ -79,9 +79,14 @@ class Answer:
     ready_by: int
     local: str
     lacks: Mapping[str, tuple[str, ...]]
-    reasons: tuple[str, ...]
-    warnings: tuple[str, ...]
     what_would_change: float | None
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def worth(self) -> float:
+        """Expected cents of the action without a settlement, which where one settles or a person decides is accepting."""
+        return self.values[self.action] if self.action in ("wait", "contest") else 0.0
 
 
 def answer(
@@ -104,32 +109,34 @@ def answer(
     >>> answer(case, {"chargeback_win": 0.1}, Answering(handling=1_000)).action
     'settle'
     """
-    deadline = _judged(case, answering)
-    p = _probability(scores)
+    deadline, p = _judged(case, answering), _probability(scores)
     branch = next(one for one in BRANCHES if one.theft == case.theft and case.notice in one.notice)
-    lacks = lacking(case)
-    barred = branch.whole and () not in lacks.values()
-    values = worth(case, p, answering, marginal)
-    known = case.amount is not None and not isnan(p)
-    action = _chosen(branch, values, barred) if known else "review"
-    ready_by = deadline - round(answering.margin * HOUR)
-    flips = None if "contest" not in branch.tries or barred else break_even(case, answering, marginal)
-    otherwise = values[action] if action in ("wait", "contest") else 0.0
-    first = values["settle"] + (1 - answering.agreeing) * otherwise
-    return Answer(
+    lacks, values = lacking(case), worth(case, p, answering, marginal)
+    tries = branch.tries[1:] if _barred(branch, lacks) else branch.tries
+    action = next((one for one in tries if values[one] > 0), tries[-1])
+    found = Answer(
         chargeback_id=case.chargeback_id,
-        action=action,
+        action="review" if case.amount is None or isnan(p) else action,
         branch=branch.name,
         values=values,
-        settle_first=first,
+        settle_first=values["settle"],
         deadline=deadline,
-        ready_by=ready_by,
+        ready_by=deadline - round(answering.margin * HOUR),
         local=shown(deadline, zone),
         lacks=lacks,
-        reasons=tuple(_reasons(case, branch, action, values, barred, flips, (first, otherwise), marginal)),
-        warnings=tuple(_warnings(case, action, lacks, ready_by, zone)),
-        what_would_change=flips,
+        what_would_change=break_even(case, answering, marginal) if "contest" in tries else None,
     )
+    found = replace(found, settle_first=values["settle"] + (1 - answering.agreeing) * found.worth)
+    return replace(
+        found,
+        reasons=tuple(_reasons(case, branch, found, marginal)),
+        warnings=tuple(_warnings(case, found, zone)),
+    )
+
+
+def _barred(branch: Branch, lacks: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether one may not contest, since no set of evidence is complete."""
+    return branch.whole and () not in lacks.values()
 
 
 def _judged(case: Case, answering: Answering) -> int:
@@ -168,64 +175,46 @@ def _probability(scores: Mapping[str, float | None]) -> float:
     return float(p)
 
 
-def _chosen(branch: Branch, values: Mapping[str, float], barred: bool) -> str:
-    tried = [one for one in branch.tries if not (barred and one == "contest")]
-    return next((one for one in tried if values[one] > 0), tried[-1])
-
-
 def _money(cents: float) -> str:
     return f"{cents / 100:,.2f}"
 
 
-def _reasons(
-    case: Case,
-    branch: Branch,
-    action: str,
-    values: Mapping[str, float],
-    barred: bool,
-    flips: float | None,
-    settlement: Sequence[float],
-    marginal: float,
-) -> list[str]:
+def _reasons(case: Case, branch: Branch, found: Answer, marginal: float) -> list[str]:
     """Why, in sentences; amounts are whole currency."""
-    first, otherwise = settlement
     said = [f"{branch.name[0].upper()}{branch.name[1:]}. {branch.says}"]
     if case.amount is None:
         said.append("The amount is not known, so a person decides.")
-    elif action == "review":
+    elif found.action == "review":
         said.append("The probability of winning is not known, and it is not guessed, so a person decides.")
-    if barred:
+    if _barred(branch, found.lacks):
         said.append(
-            "A defence would lack a part of every set that this reason asks for, and it is final: it is not filed."
+            "Every set of evidence that this reason asks for lacks a part, and a defence is final: none is filed."
         )
-    elif flips is not None:
-        said.append(
-            f"Contesting pays from a win probability above {flips:.1%}, and is worth {_money(values['contest'])}."
-        )
+    elif found.what_would_change is not None:
+        here = "" if found.action == "review" else f", and is worth {_money(found.values['contest'])} here"
+        said.append(f"Contesting pays from a win probability above {found.what_would_change:.1%}{here}.")
     elif "contest" in branch.tries and case.amount is not None:
         said.append("Contesting costs more than even a sure win brings.")
     if case.amount is not None:
-        better = "more than" if first > otherwise else "no more than"
-        said.append(
-            f"To seek a settlement first is worth {_money(first)}, {better} the {_money(otherwise)} without one."
-        )
+        better = "more than" if found.settle_first > found.worth else "no more than"
+        told = f"{_money(found.settle_first)}, {better} the {_money(found.worth)} without one"
+        said.append(f"To seek a settlement first is worth {told}.")
     if marginal > 0:
         said.append(f"One more case in this month's count costs {_money(marginal)} in a programme of the network.")
     return said
 
 
-def _warnings(case: Case, action: str, lacks: Mapping[str, tuple[str, ...]], ready_by: int, zone: str) -> list[str]:
+def _warnings(case: Case, found: Answer, zone: str) -> list[str]:
     """What to mind before acting."""
     said = list[str]()
-    if case.at > ready_by:
-        said.append(f"The answer was to be ready by {shown(ready_by, zone)}: act now.")
-    if action == "contest" and lacks and () not in lacks.values():
-        what = "; ".join(f"the set {name} lacks {', '.join(items)}" for name, items in lacks.items())
-        said.append(f"A defence is final, nothing can be added later: {what}. Obtain one set before it is filed.")
-    elif action == "contest" and not lacks:
-        said.append(
-            "A defence is final, nothing can be added later, and no set of evidence is declared for this reason."
+    if case.at > found.ready_by:
+        said.append(f"The answer was to be ready by {shown(found.ready_by, zone)}: act now.")
+    if found.action == "contest" and () not in found.lacks.values():
+        what = "; ".join(f"the set {name} lacks {', '.join(items)}" for name, items in found.lacks.items())
+        ask = (
+            f"{what}. Obtain one set before it is filed." if what else "no set of evidence is declared for this reason."
         )
+        said.append(f"A defence is final, nothing can be added later: {ask}")
     if case.reason_code is not None and not any(case.reason_code in codes for codes in CODES.values()):
         said.append(f"The reason code {case.reason_code} is not known, and is taken for no card theft.")
     return said

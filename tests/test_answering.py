@@ -122,6 +122,8 @@ def test_what_is_not_known_is_not_guessed() -> None:
     assert isnan(found.values["contest"])
     assert "The probability of winning is not known, and it is not guessed, so a person decides." in found.reasons
     assert answer(CASE, {}, PLAIN).action == "review"
+    assert "Contesting pays from a win probability above 11.6%." in found.reasons
+    assert not any("nan" in one for one in (*found.reasons, *told(replace(CASE, amount=None)).reasons))
     assert all(
         isnan(value) for name, value in told(replace(CASE, amount=None)).values.items() if name in ("contest", "settle")
     )
