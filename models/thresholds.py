@@ -31,7 +31,7 @@ class Threshold:
         return max(self.cases, -(-self.basis_points * sales // 10_000), 1)
 
 
-_FACTS: Final = "Visa, VAMP fact sheet (2025), primary, with the dates of Checkout.com (2025), secondary"
+_FACTS: Final = "Visa, VAMP fact sheet (2025), primary, as told by Checkout.com with its dates (2025), secondary"
 _ECP: Final = "Braintree, Excessive Chargeback Program, since October 2019, secondary"
 
 
@@ -72,7 +72,7 @@ class Fine:
 
 
 def _ladder(tier: str, *steps: tuple[int, int]) -> tuple[Fine, ...]:
-    """Fines in whole currency by month; from the fourth on 5 for each case over 300 go to the issuers."""
+    """Fines in whole currency by month, in force as Braintree dates them; from the fourth on 5 for each case over 300."""
     since = _day("2020-04-01")
     return tuple(Fine(tier, nth, since, 100 * fine, 500 * (nth > 3), 300, STRIPE) for nth, fine in steps)
 
@@ -83,8 +83,8 @@ FINES: Final = (
         1,
         _day("2025-10-01"),
         *(0, 800, 0),
-        "8 dollars for every case of such a month: Checkout.com and other processors (2025), secondary, Visa names no figure; "
-        "the three months' grace of a first time in twelve months is not counted on",
+        "8 dollars for every case of such a month: Fraud.net and other vendors (2026), Visa names no figure; the three "
+        "months' grace that they tell of a first time in twelve months is not counted on",
     ),
     *_ladder("ECM", (1, 0), (2, 1_000), (4, 5_000), (7, 25_000), (12, 50_000), (19, 100_000)),
     *_ladder("HECM", (1, 0), (2, 1_000), (3, 2_000), (4, 10_000), (7, 50_000), (12, 100_000), (19, 200_000)),
