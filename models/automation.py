@@ -101,7 +101,9 @@ def limit(
     below = _below(p, y, w)
     tried = below.n >= max(promised.fewest, 1)
     if not tried.any() or len(p) < _needed(promised):
-        return Limit(0.0, len(p), float(y.sum()), _ratio(w @ y, w.sum()), 1.0, 0.0, _too_few(len(p), promised))
+        return Limit(
+            0.0, len(p), float(y.sum()), _ratio(float(w @ y), float(w.sum())), 1.0, 0.0, _too_few(len(p), promised)
+        )
     foretold = test(_below(p, p, w), promised.malicious_at_most)
     first = int(np.argmin(np.where(tried, foretold, np.inf)))
     passed = test(below, promised.malicious_at_most)[first:] <= 1 - promised.confidence

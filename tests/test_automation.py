@@ -84,13 +84,15 @@ def test_wrong_probabilities_cost_cases_and_never_the_promise() -> None:
     assert 0 < np.mean([one.automatic for one in wrong]) < 1.1 * np.mean([one.automatic for one in right])
 
 
-def test_the_promise_holds_where_all_malice_sits_in_the_few_that_stand_for_many() -> None:
-    rng, broken, n = default_rng(5), 0, 1_000
+@pytest.mark.parametrize(("n", "ever"), [(400, False), (1_000, True)])  # of 400 no heavy one is malicious once in eight
+def test_the_promise_holds_where_all_malice_sits_in_the_few_that_stand_for_many(n: int, ever: bool) -> None:
+    rng, broken = default_rng(5), 0
     for _ in range(WORLDS):  # 5 % stand for 20 each, of whom so many are malicious that it is 5.01 % of all
         heavy = rng.random(n) < 0.05
         y = (heavy & (rng.random(n) < 0.0501 * 1.95)).astype(np.float64)
         broken += limit(np.full(n, 0.01), y, weights=np.where(heavy, 20.0, 1.0)).threshold > 0
-    assert 0 < broken / WORLDS <= 0.05 + ERROR
+    assert broken / WORLDS <= 0.05 + ERROR
+    assert (broken > 0) == ever
 
 
 def test_sequences_do_not_go_on_past_a_threshold_that_fails() -> None:
@@ -125,16 +127,18 @@ def test_a_weighted_bound_is_where_the_divergence_says(rows: list[tuple[float, f
     p, y, w = (np.array(column) for column in zip(*rows, strict=True))
     section = Automation(malicious_at_most=0.3, confidence=0.8, fewest=1)
     found = limit(p, np.where(y == 1, 0.99, y), section, weights=w)  # soft, so that the binomial is not used
+    if len(p) < 5 or p.min() == 1:  # 0.7 ** 4 > 0.2: too few, whatever they are
+        assert (found.threshold, found.n, found.bound) == (0, len(p), 1)
+        return
     below = p < (found.threshold or next(t for t in GRID if (p < t).sum() == found.n))
-    largest = max(w[below], default=1.0)
-    weight, malicious = w[below].sum() / largest, (w * np.where(y == 1, 0.99, y))[below].sum() / largest
+    weight, malicious = (one[below].sum() / w[below].max() for one in (w, w * np.where(y == 1, 0.99, y)))
     assert found.n == below.sum()
-    if found.n and len(p) >= 5 and found.bound < 1:
-        a, b = malicious / found.n, found.bound * weight / found.n
-        apart = (a * log(a / b) if a else 0.0) + ((1 - a) * log((1 - a) / (1 - b)) if b < 1 else np.inf)
-        assert found.n * apart == pytest.approx(log(5), rel=1e-6)
     assert (found.threshold > 0) <= (found.bound <= 0.3 + 1e-9)
     assert found.automatic == pytest.approx(w[below].sum() / w.sum() if found.threshold else 0)
+    if found.bound < 0.999:  # nearer to 1 the divergence is too steep to compare
+        a, b = malicious / found.n, found.bound * weight / found.n
+        apart = (a * log(a / b) if a else 0.0) + (1 - a) * log((1 - a) / (1 - b))
+        assert found.n * apart == pytest.approx(log(5), rel=1e-6)
 
 
 @given(st.integers(0, 2**32), st.sampled_from([1.0, 3.0, 0.001]))
