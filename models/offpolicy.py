@@ -250,9 +250,9 @@ def _checked(log: Log, target: ArrayLike) -> Floats:
 
 def _refuse_untried(log: Log, does: Floats) -> None:
     for k, name in enumerate(log.actions):
-        never = (
-            log.propensity[:, k] <= 0 if log.propensity.ndim == 2 else np.full(len(does), not (log.action == k).any())
-        )
+        never = np.full(len(does), not (log.action == k).any())
+        if log.propensity.ndim == 2:
+            never |= log.propensity[:, k] <= 0
         cases = int((never & (does[:, k] > 0)).sum())
         if cases:
             raise RedressError(

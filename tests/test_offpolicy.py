@@ -197,6 +197,11 @@ COIN = Log(ACTIONS, np.array([0, 1]), np.array([0.5, 0.5]), np.array([100.0, 200
     [
         (COIN, [0.0, 0.0, 1.0], "got refuse in 2 cases that it never tries it in; explore it first"),
         (replace(COIN, propensity=np.array([[0.5, 0.5, 0], [0, 1, 0]])), [1.0, 0, 0], "got refund in 1 cases"),
+        (
+            replace(COIN, propensity=np.full((2, 3), 1 / 3)),
+            [0.5, 0, 0.5],
+            "got refuse in 2 cases",
+        ),  # it might, and did not
         (replace(COIN, propensity=np.array([0.5, 0.0])), [0.5, 0.5, 0.0], "got 0 of review; log the probability"),
         (replace(COIN, propensity=np.array([0.5, 1.5])), [0.5, 0.5, 0.0], "got 1.5 of review"),
         (replace(COIN, propensity=np.array([0.5, np.nan])), [0.5, 0.5, 0.0], "got nan of review"),
