@@ -96,6 +96,18 @@ def test_two_reviewers_work_side_by_side_and_an_evening_s_case_goes_on_in_the_mo
     assert whole["ends_at"].tolist() == [100 * MINUTE]
 
 
+def test_of_two_reviewers_each_has_his_own_hours() -> None:
+    cases = frame(
+        [(0, 60, 40, 1), (0, 60, 40, 9), (0, 60, 40, 8)]
+    )  # two have 120 minutes, which are two cases, not three
+    assert minutes(scheduled(cases, Review(reviewers=2, minutes_a_day=100))) == [(1, 0), (2, 0)]
+
+
+def test_a_case_that_comes_within_a_minute_begins_with_the_next() -> None:
+    cases = frame([(0, 90, 40, 1)]).assign(arrived_at=3 * MINUTE + 1)
+    assert minutes(scheduled(cases, ONE)) == [(0, 4)]
+
+
 def test_what_is_not_told_is_as_the_section_has_it() -> None:
     cases = pd.DataFrame({"arrived_at": [0, 0, 0], "worth": [1, 2, 3]})
     section = Review(reviewers=1, minutes_a_day=50, minutes_a_case=25, days_to_decide=1.0)
@@ -116,7 +128,9 @@ def test_nobody_reviews_nothing(rule: Rule) -> None:
 
 
 @given(
-    st.lists(st.tuples(st.just(0), st.integers(0, 200), st.just(40), st.integers(-2, 9)), max_size=6),
+    st.lists(
+        st.tuples(st.just(0), st.sampled_from([39, 40, 60, 80, 100, 150]), st.just(40), st.integers(-2, 9)), max_size=6
+    ),
     st.integers(1, 3),
     st.sampled_from([30, 40, 100]),
 )
