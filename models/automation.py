@@ -12,15 +12,16 @@ A sequence must begin where it will hardly fail: at the threshold that, were the
 surely. That, and how many cases lie below each, is chosen by probabilities and weights alone. Given these, labels are
 independent draws, so whatever they choose leaves each test valid:
 
-- Labels 0 and 1, all of one weight: the number malicious below a threshold is at least as concentrated as a binomial number
-  of the same mean (Hoeffding 1956), so the exact binomial test holds, and its bound is that of Clopper and Pearson.
+- Labels 0 and 1, all of one weight: the number malicious below a threshold has no heavier tails than a binomial number of
+  the same mean (Hoeffding 1956), so the exact binomial test holds, and its bound is that of Clopper and Pearson.
 - Weights or soft labels: Hoeffding's bound (1963, theorem 1) with the Kullback-Leibler divergence, for a sum of independent
   terms in [0, 1], here weight × label over the largest weight below the threshold. It holds for any weights, also where all
   malice sits in the few cases that stand for many; a binomial test of the effective sample size (Kish 1965) allows more but
   breaks its promise there. The price is that n cases count as their weights' sum over the largest.
 
-Both are of cases like those that were examined, once weighted, and later ones from the same world. Labels must be mature: all
-answers of those cases known, not the quick ones alone. Nothing here reads a clock or draws.
+Both speak of cases like those that were examined, once weighted, and of later ones from the same world. Labels must be mature:
+all answers of those cases known, not the quick ones alone. A ring's cases are not independent: keep one of them, for the bound
+is too low where many go together. Nothing here reads a clock or draws.
 """
 
 from dataclasses import dataclass
@@ -101,20 +102,18 @@ def limit(
     below = _below(p, y, w)
     tried = below.n >= max(promised.fewest, 1)
     if not tried.any() or len(p) < _needed(promised):
-        return Limit(
-            0.0, len(p), float(y.sum()), _ratio(float(w @ y), float(w.sum())), 1.0, 0.0, _too_few(len(p), promised)
-        )
+        share = _ratio(float(w @ y), float(w.sum()))
+        return Limit(0.0, len(p), float(y.sum()), share, 1.0, 0.0, _too_few(len(p), promised))
     foretold = test(_below(p, p, w), promised.malicious_at_most)
     first = int(np.argmin(np.where(tried, foretold, np.inf)))
     passed = test(below, promised.malicious_at_most)[first:] <= 1 - promised.confidence
-    last = first + (len(passed) if passed.all() else int(np.argmin(passed))) - 1
+    last = first + int(np.argmin(np.append(passed, False))) - 1
     here = int(np.searchsorted(below.n, below.n[max(first, last)]))  # where no more cases lie, nothing was learnt
-    n = int(below.n[here])
-    share, most = _ratio(below.malicious[here], below.weight[here]), bound(below, here, promised.confidence)
-    threshold, automatic = (GRID[here], _ratio(w[:n].sum(), w.sum())) if last >= first else (0.0, 0.0)
-    found = float(y[:n].sum())
+    n, share = int(below.n[here]), _ratio(below.malicious[here], below.weight[here])
+    most = bound(below, here, promised.confidence)
+    threshold, automatic = (GRID[here], _ratio(w[:n].sum(), w.sum())) if passed[0] else (0.0, 0.0)
     says = _sentence(GRID[here], n, share, most, automatic, promised)
-    return Limit(threshold, n, found, share, most, automatic, says)
+    return Limit(threshold, n, float(y[:n].sum()), share, most, automatic, says)
 
 
 def _cases(probability: ArrayLike, malicious: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Floats, Floats]:

@@ -52,8 +52,8 @@ def scheduled(cases: pd.DataFrame, section: Review | None = None, *, rule: Rule 
     `cases` has `arrived_at` (µs) and `worth` (cents), for `by_amount` also `amount`; `due_at` (µs) and `minutes` where they are
     not as the section has them. `first_come` and `by_amount` are what people do who do not ask what a review is worth.
 
-    >>> noon = {"arrived_at": [0, 0, 0], "due_at": [40 * MINUTE, 80 * MINUTE, 80 * MINUTE], "worth": [500, 900, 700]}
-    >>> found = scheduled(pd.DataFrame(noon, index=["a", "b", "c"]), Review(reviewers=1))
+    >>> cases = {"arrived_at": [0, 0, 0], "due_at": [40 * MINUTE, 80 * MINUTE, 80 * MINUTE], "worth": [500, 900, 700]}
+    >>> found = scheduled(pd.DataFrame(cases, index=["a", "b", "c"]), Review(reviewers=1))
     >>> [(case, start // MINUTE) for case, start in found["starts_at"].items()]  # only two fit, and a is worth least
     [('b', 0), ('c', 40)]
     """

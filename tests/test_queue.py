@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import Generator, default_rng
 
@@ -127,6 +127,7 @@ def test_nobody_reviews_nothing(rule: Rule) -> None:
     assert scheduled(frame([(50, 60, 40, 3)]), ONE, rule=rule).empty  # too late from the start
 
 
+@settings(max_examples=500)
 @given(
     st.lists(
         st.tuples(st.just(0), st.sampled_from([39, 40, 60, 80, 100, 150]), st.just(40), st.integers(-2, 9)), max_size=6
