@@ -22,6 +22,7 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "share": (0.0, 1.0),
     "cents": (0.0, 1e14),
     "cases": (0.0, 1e9),
+    "people": (0.0, 1e6),
     "days": (0.0, 3_650.0),
     "hours": (0.0, 87_600.0),
     "minutes": (0.0, 1e6),
