@@ -11,6 +11,7 @@ from typing import Final
 
 from benchmarks import (
     check,
+    deciding,
     growth,
     handbook,
     intervals,
@@ -62,6 +63,8 @@ BENCHMARKS: Final = {
     "simulate": Benchmark(simulate.simulate, "simulate"),
     "labels": Benchmark(labels.labels, "labels"),
     "winning": Benchmark(winning.winning, "winning"),
+    "treasure": Benchmark(deciding.treasure, "deciding"),
+    "decisions": Benchmark(deciding.decisions, "deciding"),
     "intervals": Benchmark(intervals.intervals, "winning"),
 }
 

@@ -10,8 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from features import RedressError
+from models.automation import Automation
+from models.blocks import Blocks
+from models.offpolicy import Overlap
+from models.programmes import Programmes
+from models.queue import Review
 from models.refunds import Refunds
-from models.sections import read
+from models.sections import Declared, read
+from models.stakes import Answering
 
 SHIPPED: Final = Path(__file__).parents[1] / "policies"
 """The folder of the policies that come with redress: default, strict and generous."""
@@ -26,6 +32,12 @@ class Policy:
     name: str
     says: str
     refunds: Refunds = field(default_factory=Refunds)
+    automation: Automation = field(default_factory=Automation)
+    review: Review = field(default_factory=Review)
+    chargebacks: Answering = field(default_factory=Answering)
+    programmes: Programmes = field(default_factory=Programmes)
+    blocks: Blocks = field(default_factory=Blocks)
+    overlap: Overlap = field(default_factory=Overlap)
 
     @cached_property
     def version(self) -> str:
@@ -34,8 +46,16 @@ class Policy:
         return blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-SECTIONS: Final = {"refunds": Refunds}
-"""The sections of a policy."""
+SECTIONS: Final[Mapping[str, type[Declared]]] = {
+    "refunds": Refunds,
+    "automation": Automation,
+    "review": Review,
+    "chargebacks": Answering,
+    "programmes": Programmes,
+    "blocks": Blocks,
+    "overlap": Overlap,
+}
+"""The sections of a policy, by name."""
 
 
 def policy(told: Mapping[str, object], where: str) -> Policy:

@@ -96,7 +96,9 @@ class Compared:
         for name, cost in costs.items():
             low, high = self._interval(cost - base)
             row = {"way": name, "cost": cost.mean(), "beyond": (cost - base).mean(), "low": low, "high": high}
-            found.append(row | {"honest_refused": self.refused(name) if name in self.ways else 0.0})
+            found.append(
+                row | {"honest_refused": self.refused(name) if name in self.ways else 0.0, "plain": name in self.simple}
+            )
         return pd.DataFrame(found)
 
     def saved(self, name: str, beside: str) -> tuple[float, float, float]:

@@ -22,6 +22,7 @@ from pipelines import plots
 from pipelines.comparing import FAIR, ORACLE, Compared, compared, swept
 from pipelines.deciding import QUESTION, Answered, Sight, answered, recorded, sights
 from pipelines.opening import Said, moment, opened
+from pipelines.queueing import queue_section, queued
 from pipelines.report import Page, Section, table, write_plots, write_report
 from pipelines.score import able, model_at
 from pipelines.signals import written
@@ -58,11 +59,14 @@ def refunds(
     said("varying the prices")
     sweep = swept(first, second, prices, buyer, lambda priced, factor: worths(priced, repeat=factor))
     rows = told.rows(told.best())
+    queue = queued(first, made[read[0].name], worths(prices), prices, read[0].review)
     _written(out, facts, model, read, first, second, made)
     with written(out / "refunds.json") as path:
-        numbers = {name: frame.to_dict("records") for name, frame in (("ways", rows), ("sweep", sweep))}
+        numbers = {
+            name: frame.to_dict("records") for name, frame in (("ways", rows), ("sweep", sweep), ("queue", queue))
+        }
         path.write_text(json.dumps(numbers, indent=1) + "\n")
-    _report(out, facts, read, first, made, told, rows, sweep, (start, stop))
+    _report(out, facts, read, first, made, told, rows, sweep, queue, (start, stop))
     return _closing(asks, read, told, made, out)
 
 
@@ -140,6 +144,7 @@ def _report(
     told: Compared,
     rows: pd.DataFrame,
     sweep: pd.DataFrame,
+    queue: pd.DataFrame,
     span: tuple[int, int],
 ) -> None:
     known = has_truth(ledger)
@@ -160,6 +165,7 @@ def _report(
         _money_section(told, rows, names),
         _actions_section(policies, made),
         *([_differences_section(policies, first, made)] if len(policies) > 1 else []),
+        queue_section(queue),
         _sweep_section(policies[0], sweep),
     ]
     facts = tuple(_fact(told, name) for name in names)

@@ -7,7 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import check, growth, handbook, kernel, learning, made, peers, real, rules, signals, simulate, whole
+from benchmarks import (
+    check,
+    deciding,
+    growth,
+    handbook,
+    kernel,
+    learning,
+    made,
+    peers,
+    real,
+    rules,
+    signals,
+    simulate,
+    whole,
+)
 from benchmarks.__main__ import BENCHMARKS, main, parser
 from benchmarks.command import ROOT, run
 from benchmarks.paired import draws, interval
@@ -41,6 +55,16 @@ def test_public_data_that_are_missing_are_skipped_with_a_reason(
     assert main(["real"]) == 0
     said = capsys.readouterr().out
     assert said.count("Skipped: no folder") == sum(found.group == "real" for found in BENCHMARKS.values())
+
+
+def test_decisions_are_the_same_one_by_one_and_at_once(tmp_path: Path) -> None:
+    assert deciding.decisions(bench(tmp_path)).count("at most") == 2
+
+
+def test_policies_are_held_against_plain_ways_and_the_oracle(tmp_path: Path) -> None:
+    said = deciding.treasure(bench(tmp_path, rows=40_000))
+    assert "| 1 | default |" in said
+    assert "| 1 | refuse what is confirmed |" in said
 
 
 def test_the_kernel_and_its_peers_find_the_same(tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""What decisions are worth on simulated marketplaces, by the truth of all disputes, and how long one takes."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from timeit import repeat
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.workbench import Workbench, markdown
+from features import Ledger
+from models.refunds import ACTIONS, Case, Cases, Refunds, Scores, decide, decide_many
+from pipelines.comparing import FAIR
+
+ORDERS: Final = 300_000
+SEEDS: Final = 3
+LEARNT: Final = 0.66
+"""Share of the ledger's span that is learnt from; the rest is answered."""
+CASES: Final = 1_000_000
+TARGET: Final = "saves 20 %, at most 0.5 % of the honest refused"
+MICROSECONDS: Final = 20
+
+
+def treasure(bench: Workbench) -> str:
+    """What the shipped policies save of the gap between the best plain way and the oracle; 20 % by the default's prices."""
+    rows: list[dict[str, object]] = []
+    worse: list[dict[str, object]] = []
+    for seed in range(1, 1 + (bench.seeds or SEEDS)):
+        told = _answered(bench, seed)
+        ways, sweep = pd.DataFrame(told["ways"]).set_index("way"), pd.DataFrame(told["sweep"])
+        rows += [{"seed": seed, **_row(name, ways)} for name in ways.index.astype(str)]
+        sure = sweep[sweep["low"] > 0]
+        worse.append({"seed": seed, "prices": len(sweep), "a plain way surely cheaper": len(sure)})
+        worse[-1] |= {"that way": ", ".join(sorted(set(sure["beside"]))) or "none"}
+    return f"{TARGET}.\n\n{markdown(rows)}\n\nEach price from a quarter to four times.\n\n{markdown(worse)}"
+
+
+def _row(name: str, ways: pd.DataFrame) -> dict[str, object]:
+    """A way's cost, and the share of the gap to the oracle that it saves beside the best plain way, and the best fair one."""
+    cost, oracle = ways["cost"], float(ways["cost"].min())
+    plain = ways[ways["plain"]]
+    base = {"any": float(plain["cost"].min()), "fair": float(plain.loc[plain["honest_refused"] <= FAIR, "cost"].min())}
+    saved = {kind: (one - float(cost[name])) / (one - oracle) for kind, one in base.items()}
+    return {
+        "way": name,
+        "cents a dispute": float(cost[name]),
+        "honest refused": f"{float(ways['honest_refused'][name]):.2%}",
+        "of the gap, beside the best plain way": f"{saved['any']:.0%}",
+        f"beside the best that refuses at most {FAIR:.1%}": f"{saved['fair']:.0%}",
+    }
+
+
+def _answered(bench: Workbench, seed: int) -> dict[str, list[dict[str, object]]]:
+    """The numbers of `redress refunds` over the last part of a marketplace, by a model of the part before."""
+    ledger, models, out = (bench.folder / f"{name}-{seed}" for name in ("treasure", "models", "refunds"))
+    bench.redress("simulate", "--out", ledger, "--orders", bench.rows or ORDERS, "--seed", seed)
+    begin, end = _span(ledger)
+    cut = (begin + LEARNT * (end - begin)).date().isoformat()
+    tracking = f"sqlite:///{bench.folder / f'{seed}.db'}"
+    words = ("--ledger", ledger, "--as-of", cut, "--tracking", tracking, "--out", models)
+    bench.redress("train", "malicious_dispute", *words)
+    last = (end + timedelta(days=1)).date().isoformat()
+    policies = [word for name in ("default", "strict", "generous") for word in ("--policy", name)]
+    bench.redress(
+        "refunds", "--ledger", ledger, "--models", models, "--from", cut, "--to", last, *policies, "--out", out
+    )
+    told: dict[str, list[dict[str, object]]] = json.loads((out / "refunds.json").read_text(encoding="utf-8"))
+    return told
+
+
+def _span(ledger: Path) -> tuple[datetime, datetime]:
+    at = Ledger.open(ledger).facts["disputes"].at
+    begin, end = (datetime.fromtimestamp(int(t) / 1e6, UTC) for t in (at[0], at[-1]))
+    return begin, end
+
+
+def decisions(bench: Workbench) -> str:
+    """Microseconds to decide one dispute, target 20, and seconds for a million, target 60; the same answers both ways."""
+    n, policy = bench.rows or CASES, Refunds()
+    rng = np.random.default_rng(0)
+    owed = np.where(rng.random(n) < 0.1, rng.random(n), np.nan)
+    flags = (rng.random((4, n)) < np.array([[0.02], [0.1], [0.1], [0.5]])).astype(np.bool_)
+    reason = np.where(flags[1], "wrong_item", "quality")
+    many = Cases(
+        rng.random(n), flags[0], rng.integers(0, 100_000, n), owed, flags[0] | True, flags[1], flags[2], flags[3]
+    )
+    made = decide_many(many, policy)
+    seconds = min(repeat(lambda: decide_many(many, policy), number=1, repeat=bench.runs))
+    some = [
+        (
+            Case("d", "o", 0, str(reason[i]), int(many.claimed[i]), *_held(flags[2:, i]), float(owed[i])),
+            Scores(float(many.malicious[i]), bool(flags[0, i])),
+        )
+        for i in range(min(n, 10_000))
+    ]
+    one = min(repeat(lambda: [decide(*pair, policy) for pair in some], number=1, repeat=bench.runs)) / len(some)
+    for i, pair in enumerate(some):
+        found = decide(*pair, policy)
+        assert (found.action, found.amount) == (ACTIONS[made.action[i]], made.amount[i]), "one and many differ"
+    told: list[dict[str, object]] = [
+        {"way": "one by one, microseconds a case", "measured": one * 1e6, "target": f"at most {MICROSECONDS}"},
+        {"way": f"{n:,} at once, seconds", "measured": seconds, "target": "at most 60"},
+    ]
+    return markdown(told)
+
+
+def _held(flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A confirmed signal and an item that lacks, where they are held."""
+    return ("upheld_report",) if flags[0] else (), ("listing_copy",) if flags[1] else ()
