@@ -13,7 +13,9 @@ from features.asking import Askings
 from features.evidence import RULES, Rule
 from features.kernel import Flag, Int
 from features.signal import Float
-from models.refunds import CONFIRMED, Case, Cases, Refunds, Scores
+from models.refunds import Case, Cases, Refunds, Scores
+from models.signs import CONFIRMED
+from models.tiers import STEPS, standings
 
 Words = TypeVar("Words", str, tuple[str, ...])
 
@@ -68,6 +70,7 @@ class Claims:
     confirmed: Mapping[str, Flag]
     lacking: tuple[tuple[str, ...], ...]
     borne_by: tuple[str, ...]
+    tier: Int
 
     def take(self, which: Int) -> "Claims":
         """Those at the positions `which`."""
@@ -86,6 +89,7 @@ class Claims:
             {name: holds[which] for name, holds in self.confirmed.items()},
             some(self.lacking),
             some(self.borne_by),
+            self.tier[which],
         )
 
     def cases(self, malicious: Float, abstain: Flag, policy: Refunds, *, askable: bool = True) -> Cases:
@@ -100,6 +104,7 @@ class Claims:
             np.isin(reason, policy.returns),
             np.any([self.confirmed[key] for key in policy.keys] or [self.known & False], axis=0),
             np.array([askable and len(some) > 0 for some in self.lacking], np.bool_),
+            self.tier,
         )
 
     def case(self, i: int, *, askable: bool = True) -> Case:
@@ -114,6 +119,7 @@ class Claims:
             self.lacking[i] if askable else (),
             float(self.owed[i]),
             self.borne_by[i],
+            STEPS[self.tier[i]],
         )
 
 
@@ -144,6 +150,7 @@ def claims(ledger: Ledger, asks: Askings, frame: pd.DataFrame) -> Claims:
         {name: holds(frame) for name, holds in HOLDS.items()},
         _lacking(reason, frame),
         _borne_by(frame),
+        standings(ledger, np.append(orders.codes("buyer_id").codes, -1)[row].astype(np.int64), asks.at),
     )
 
 

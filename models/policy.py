@@ -18,6 +18,7 @@ from models.queue import Review
 from models.refunds import Refunds
 from models.sections import Declared, read
 from models.stakes import Answering
+from models.tiers import Rules
 
 SHIPPED: Final = Path(__file__).parents[1] / "policies"
 """The folder of the policies that come with redress: default, strict and generous."""
@@ -32,6 +33,7 @@ class Policy:
     name: str
     says: str
     refunds: Refunds = field(default_factory=Refunds)
+    tiers: Rules = field(default_factory=Rules)
     automation: Automation = field(default_factory=Automation)
     review: Review = field(default_factory=Review)
     chargebacks: Answering = field(default_factory=Answering)
@@ -48,6 +50,7 @@ class Policy:
 
 SECTIONS: Final[Mapping[str, type[Declared]]] = {
     "refunds": Refunds,
+    "tiers": Rules,
     "automation": Automation,
     "review": Review,
     "chargebacks": Answering,

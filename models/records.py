@@ -10,7 +10,9 @@ from math import isnan
 from typing import Final
 
 from features import RedressError
-from models.refunds import ACTIONS, CONFIRMED, WHY, Case, Decision, Refunds, Scores, decide
+from models.refunds import ACTIONS, WHY, Case, Decision, Refunds, Scores, decide
+from models.signs import CONFIRMED
+from models.tiers import TIERS
 
 FORMAT: Final = 1
 FIRST: Final = "0" * 32
@@ -51,6 +53,7 @@ SCHEMA: Final[Mapping[str, object]] = {
                     "lacking": _TEXTS,
                     "owed": _SHARE,
                     "borne_by": _TEXT,
+                    "tier": {"enum": list(TIERS)},
                 }
             ),
             "inputs": _HASH,

@@ -25,17 +25,12 @@ from features.kernel import Flag, Int
 from features.signal import Float
 from features.tables import REASONS
 from models.sections import number, words
+from models.signs import CONFIRMED
+from models.tiers import STANDARD, STEPS, TIERS
 
 ACTIONS: Final = ("refund_full", "refund_partial", "return_and_refund", "request_evidence", "review", "refuse")
 """What may be answered, in the order in which equal costs are resolved: for the buyer first."""
 FULL, PARTIAL, RETURN, ASK, REVIEW, REFUSE = range(len(ACTIONS))
-CONFIRMED: Final[Mapping[str, str]] = {
-    "earlier_finding": "an earlier dispute of this buyer was found malicious and stands",
-    "upheld_report": "a seller's report of this buyer was upheld",
-    "reused_evidence": "a picture of this dispute was shown before about another order",
-    "weight_complete": "the four items of weight are there, and the carrier's weight says that all units were",
-}
-"""Confirmed signals, one of which a refusal needs besides the score."""
 WHY: Final[Mapping[str, str]] = {
     "cheapest": "it is expected to cost least",
     "out_of_scope": "the platform does not pay for this reason by itself",
@@ -44,10 +39,11 @@ WHY: Final[Mapping[str, str]] = {
     "unsure": "refusing would cost least, but the score is below what a refusal needs",
     "unconfirmed": "refusing would cost least, but nothing besides the score confirms it",
     "suspect": "paying would cost least, but the score is above what is paid without a person",
+    "tier": "paying would cost least, but the buyer's dispute rules are adjusted",
     "large": "paying would cost least, but the claim is above what is paid without a person",
 }
 """Why an action was chosen, by code."""
-CHEAPEST, OUT_OF_SCOPE, UNSCORED, THIN, UNSURE, UNCONFIRMED, SUSPECT, LARGE = range(len(WHY))
+CHEAPEST, OUT_OF_SCOPE, UNSCORED, THIN, UNSURE, UNCONFIRMED, SUSPECT, TIER, LARGE = range(len(WHY))
 _GOODS: Final = ("short_quantity", "not_as_described", "quality", "damaged", "counterfeit", "wrong_item")
 _FEES: Final = (
     "Stripe, US dispute fees, $15 when a dispute comes and $15 when it is countered, and $13 of work (vendors)"
@@ -122,7 +118,8 @@ class Case:
     """What is known of a dispute when it is decided, beside its scores.
 
     `claimed` in cents; `confirmed` are those of CONFIRMED that hold; `lacking` are kinds of evidence still to be asked for;
-    `owed` is the share of the claim that the parcel's weight bears out, NaN where it cannot tell; `borne_by` is who pays.
+    `owed` is the share of the claim that the parcel's weight bears out, NaN where it cannot tell; `borne_by` is who pays, and
+    `tier` is the buyer's.
     """
 
     dispute_id: str
@@ -134,6 +131,7 @@ class Case:
     lacking: tuple[str, ...] = ()
     owed: float = nan
     borne_by: str = "platform"
+    tier: str = STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +172,7 @@ class Cases:
     returnable: Flag
     confirmed: Flag
     askable: Flag
+    tier: Int
 
 
 @dataclass(frozen=True)
@@ -250,6 +249,8 @@ def _checked(case: Case, scores: Scores) -> None:
         raise RedressError(f"case.reason: want one of {', '.join(REASONS)}, got {case.reason}; name one of them")
     if case.claimed < 0:
         raise RedressError(f"case.claimed: want cents of at least 0, got {case.claimed}; give what is asked for")
+    if case.tier not in TIERS:
+        raise RedressError(f"case.tier: want one of {', '.join(TIERS)}, got {case.tier}; name one of them")
     if not CONFIRMED.keys() >= set(case.confirmed):
         strange = next(name for name in case.confirmed if name not in CONFIRMED)
         raise RedressError(f"case.confirmed: want any of {', '.join(CONFIRMED)}, got {strange}; leave it out")
@@ -263,6 +264,7 @@ def _row(case: Case, scores: Scores, policy: Refunds) -> Float:
     row = (
         *(scores.malicious, scores.abstain, case.claimed, case.owed, case.reason in policy.reasons),
         *(case.reason in policy.returns, not policy.second.isdisjoint(case.confirmed), len(case.lacking) > 0),
+        STEPS.index(case.tier),
     )
     return np.array(row, np.float64)
 
@@ -293,6 +295,10 @@ def _decided(case: Float, of: Float, limits: Float, costs: Float) -> tuple[int, 
             return REVIEW, UNSURE, 0.0
     if best > RETURN:
         return best, CHEAPEST, 0.0
+    if case[8] == 1 and case[7]:
+        return ASK, TIER, 0.0
+    if case[8] > 1:
+        return REVIEW, TIER, 0.0
     if m >= limits[1]:
         return REVIEW, SUSPECT, 0.0
     if c > limits[2]:

@@ -61,7 +61,7 @@ def queue_section(found: pd.DataFrame) -> Section:
     )
     says = (
         "What people have time for, of the minutes that all reviews would take, and which they would have done in time. A "
-        "review is worth what paying would have cost less what reviewing cost, in whole currency; by worth, one that costs more "
-        "than it should bring is left out.",
+        "review is worth what paying would have cost less what reviewing cost, in whole currency; by worth, one that costs "
+        "more than it should bring is left out.",
     )
     return Section("Review queue", says, table(shown))

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from features import RedressError
 from features.tables import REASONS
-from models.refunds import ACTIONS, CONFIRMED, WHY, Case, Cases, Refunds, Scores, decide, decide_many
+from models.refunds import ACTIONS, WHY, Case, Cases, Refunds, Scores, decide, decide_many
+from models.signs import CONFIRMED
+from models.tiers import STEPS
 
 POLICY = Refunds()
 PLAIN = Case("d", "o", 0, "quality", 4_000)
@@ -55,6 +57,8 @@ cases = st.builds(
     st.sampled_from([(), ("upheld_report",), ("earlier_finding", "reused_evidence")]),
     st.sampled_from([(), ("tracking",)]),
     st.just(nan) | st.sampled_from([0.0, 1.0]) | st.floats(0, 1),
+    st.just("platform"),
+    st.sampled_from(STEPS),
 )
 scores = st.builds(Scores, st.just(nan) | st.floats(0, 1), st.booleans())
 
@@ -76,6 +80,7 @@ def test_many_cases_are_decided_as_each_by_itself_to_the_bit(some: list[tuple[Ca
         np.array([case.reason in POLICY.returns for case, _ in some]),
         np.array([bool(case.confirmed) for case, _ in some]),
         np.array([bool(case.lacking) for case, _ in some]),
+        np.array([STEPS.index(case.tier) for case, _ in some]),
     )
     made = decide_many(whole, POLICY)
     for i, (case, score) in enumerate(some):
@@ -97,6 +102,7 @@ def test_nobody_is_refused_without_both_keys_and_nothing_dear_or_suspect_is_paid
         assert score.malicious < POLICY.automatic_below
         assert found.amount <= case.claimed <= POLICY.automatic_most
         assert case.reason in POLICY.reasons
+        assert case.tier == "standard" or (case.tier == "evidence_first" and not case.lacking)
     if isnan(score.malicious) or score.abstain or case.reason not in POLICY.reasons:
         assert found.action == "review"
 
@@ -113,6 +119,10 @@ def test_nobody_is_refused_without_both_keys_and_nothing_dear_or_suspect_is_paid
         (PLAIN, Scores(nan), "review", "unscored", 0),
         (PLAIN, Scores(0.02, abstain=True), "review", "thin", 0),
         (replace(PLAIN, reason="billing"), Scores(0.02), "review", "out_of_scope", 0),
+        (replace(PLAIN, tier="restricted"), Scores(0.02), "review", "tier", 0),
+        (replace(SURE, tier="restricted"), Scores(0.95), "refuse", "cheapest", 0),
+        (replace(PLAIN, tier="evidence_first"), Scores(0.02), "refund_full", "cheapest", 4_000),
+        (replace(PLAIN, tier="evidence_first", lacking=("tracking",)), Scores(0.02), "request_evidence", "tier", 0),
         (replace(PLAIN, claimed=50_001), Scores(0.02), "review", "large", 0),
         (replace(PLAIN, claimed=50_000), Scores(0.02), "refund_full", "cheapest", 50_000),
         (replace(PLAIN, reason="short_quantity", owed=0.5), Scores(0.02), "refund_partial", "cheapest", 2_000),
@@ -139,6 +149,11 @@ def test_a_dispute_is_answered(case: Case, score: Scores, action: str, why: str,
             replace(PLAIN, owed=1.5),
             Scores(0.1),
             "case.owed: want a share from 0 to 1, or NaN where it is not known, got 1.5",
+        ),
+        (
+            replace(PLAIN, tier="gold"),
+            Scores(0.1),
+            "case.tier: want one of standard, evidence_first, restricted, got gold",
         ),
         (PLAIN, Scores(1.01), "scores.malicious: want a share from 0 to 1, or NaN where it is not known, got 1.01"),
         (PLAIN, Scores(-0.01), "scores.malicious: want a share from 0 to 1"),

@@ -1,0 +1,108 @@
+"""Tiers of buyers: two keys up, steps down, appeals in time, and what the ledger said just before a moment."""
+
+from math import nan
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features import Ledger, RedressError
+from features.kernel import DAY
+from models.tiers import STEPS, Rules, Standing, adjusted, appealed, recovered, standings
+
+RULES = Rules()
+
+
+@pytest.mark.parametrize(
+    ("now", "malicious", "confirmed", "tier"),
+    [
+        ("standard", 0.9, ["upheld_report"], "evidence_first"),
+        ("evidence_first", 0.95, ["earlier_finding"], "restricted"),
+        ("restricted", 0.95, ["earlier_finding"], "restricted"),
+        ("standard", 0.89, ["upheld_report"], None),
+        ("standard", 1.0, [], None),
+        ("standard", nan, ["upheld_report"], None),
+    ],
+)
+def test_a_tier_needs_the_score_and_a_confirmed_signal(
+    now: str, malicious: float, confirmed: list[str], tier: str | None
+) -> None:
+    made = adjusted("b", Standing(now), 10 * DAY, malicious, confirmed, RULES)
+    assert (made.tier if made else None) == tier
+    if made:
+        assert (made.expires_at, made.appeal_by) == (190 * DAY, 40 * DAY)
+        assert made.reason == confirmed[0]
+        assert "can be appealed against for 30 days" in made.says
+
+
+def test_a_signal_that_the_rules_do_not_take_is_no_key() -> None:
+    assert adjusted("b", Standing(), 0, 1.0, ["upheld_report"], Rules(keys=("earlier_finding",))) is None
+
+
+def test_recovery_is_a_step_at_a_time_and_the_standard_does_not_end() -> None:
+    held = Standing("restricted", 0, "upheld_report", 180 * DAY)
+    first = recovered("b", held, DAY, 5, RULES)
+    assert first is not None
+    assert (first.tier, first.expires_at) == ("evidence_first", 181 * DAY)
+    second = recovered("b", Standing(first.tier, DAY, first.reason, first.expires_at), 2 * DAY, 7, RULES)
+    assert second is not None
+    assert (second.tier, second.expires_at) == ("standard", None)
+    assert recovered("b", held, DAY, 4, RULES) is None
+    assert recovered("b", Standing(), DAY, 50, RULES) is None
+
+
+def test_an_appeal_in_time_restores_where_a_person_grants_it() -> None:
+    held = Standing("restricted", 0, "upheld_report", 180 * DAY)
+    made = appealed("b", held, 30 * DAY, granted=True, rules=RULES)
+    assert made is not None
+    assert made.tier == "standard"
+    assert appealed("b", held, 30 * DAY, granted=False, rules=RULES) is None
+    with pytest.raises(RedressError, match=r"appeal: want it within 30 days, got it 0\.5 days late"):
+        appealed("b", held, 30 * DAY + DAY // 2, granted=True, rules=RULES)
+    with pytest.raises(RedressError, match="appeal: want a tier to appeal against, got standard for b"):
+        appealed("b", Standing(), DAY, granted=True, rules=RULES)
+
+
+def test_a_probability_that_is_none_is_refused() -> None:
+    with pytest.raises(RedressError, match=r"scores\.malicious: want a probability from 0 to 1, or NaN, got 1\.5"):
+        adjusted("b", Standing(), 0, 1.5, ["upheld_report"], RULES)
+
+
+FACTS = st.lists(
+    st.tuples(
+        st.sampled_from("abz"), st.integers(1, 9), st.sampled_from([*STEPS, "banned"]), st.none() | st.integers(1, 9)
+    ),
+    max_size=12,
+    unique_by=lambda fact: fact[:2],
+)
+
+
+@given(FACTS, st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 10)), min_size=1, max_size=10))
+def test_standings_are_those_told_last_before_a_moment_and_not_expired(
+    facts: list[tuple[str, int, str, int | None]], asked: list[tuple[str, int]]
+) -> None:
+    def times(days: list[int | None]) -> pa.Array:
+        return pa.array([None if d is None else d * DAY for d in days], pa.timestamp("us", "UTC"))
+
+    orders = {
+        "order_id": [*"123"],
+        "at": times([0, 0, 0]),
+        "buyer_id": [*"abc"],
+        "seller_id": [*"sss"],
+        "amount": [1, 1, 1],
+    }
+    tables = {"orders": pa.table(orders)}
+    if facts:
+        told = {"buyer_id": [fact[0] for fact in facts], "at": times([fact[1] for fact in facts])}
+        told |= {"tier": [fact[2] for fact in facts], "reason": ["upheld_report"] * len(facts)}
+        tables["tiers"] = pa.table(told | {"expires_at": times([fact[3] for fact in facts])})
+    ledger = Ledger.of(tables)
+    names = ledger.facts["orders"].codes("buyer_id").values.to_pylist()
+    found = standings(ledger, np.array([names.index(b) for b, _ in asked]), np.array([t * DAY for _, t in asked]))
+    for (who, t), step in zip(asked, found.tolist(), strict=True):
+        mine = sorted(fact for fact in facts if fact[0] == who and fact[1] < t)
+        _, _, tier, ends = max(mine, key=lambda fact: fact[1]) if mine else (who, 0, "standard", None)
+        over = ends is not None and ends <= t
+        assert step == (0 if over else STEPS.index(tier) if tier in STEPS else 2)
