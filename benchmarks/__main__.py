@@ -17,6 +17,7 @@ from benchmarks import (
     kernel,
     labels,
     learning,
+    planner,
     real,
     signals,
     simulate,
@@ -61,6 +62,7 @@ BENCHMARKS: Final = {
     "check": Benchmark(check.check, "check"),
     "simulate": Benchmark(simulate.simulate, "simulate"),
     "labels": Benchmark(labels.labels, "labels"),
+    "planner": Benchmark(planner.planner, "planner"),
     "winning": Benchmark(winning.winning, "winning"),
     "intervals": Benchmark(intervals.intervals, "winning"),
 }

@@ -100,7 +100,7 @@ class Obtaining:
 
 
 @dataclass(frozen=True)
-class Source:
+class Origin:
     """Who brings a kind of evidence, who issues it, and the table and kind of row about the order that it is made from."""
 
     party: str
@@ -109,16 +109,16 @@ class Source:
     kind: str = ""
 
 
-_SELLER: Final = Source("seller", "seller")
-SOURCES: Final = {
+_SELLER: Final = Origin("seller", "seller")
+ORIGINS: Final = {
     **dict.fromkeys(EVIDENCE, _SELLER),
-    "shipping_receipt": Source("seller", "carrier", "shipments"),
-    "carrier_weight_certificate": Source("seller", "carrier", "shipments"),
-    "tracking": Source("seller", "carrier", "shipments"),
-    "delivery_certificate": Source("seller", "carrier", "scans", "delivered"),
-    "refund_proof": Source("seller", "seller", "refunds"),
-    "replacement_proof": Source("seller", "carrier"),
-    "identity_match": Source("platform", "platform"),
+    "shipping_receipt": Origin("seller", "carrier", "shipments"),
+    "carrier_weight_certificate": Origin("seller", "carrier", "shipments"),
+    "tracking": Origin("seller", "carrier", "shipments"),
+    "delivery_certificate": Origin("seller", "carrier", "scans", "delivered"),
+    "refund_proof": Origin("seller", "seller", "refunds"),
+    "replacement_proof": Origin("seller", "carrier"),
+    "identity_match": Origin("platform", "platform"),
 }
 """Where each kind of evidence is from."""
 _MADE_FROM: Final = {"shipments": "shipment", "scans": "delivery", "refunds": "refund"}
@@ -136,7 +136,7 @@ class Item:
     @property
     def exhibit(self) -> Exhibit:
         """The evidence that it would be."""
-        return Exhibit(self.kind, SOURCES[self.kind].party, SOURCES[self.kind].issuer)
+        return Exhibit(self.kind, ORIGINS[self.kind].party, ORIGINS[self.kind].issuer)
 
 
 def until(ledger: Ledger, row: int, table: str, obtaining: Obtaining) -> int:
@@ -172,9 +172,9 @@ def _barred(ledger: Ledger, order: int, kind: str, t: int, obtaining: Obtaining,
         return "cannot be obtained on demand"
     if shipped and kind in obtaining.not_once_shipped:
         return "cannot be obtained once shipped"
-    source = SOURCES[kind]
-    if source.table in ledger.facts and not _there(ledger, order, t, source.table, source.kind):
-        return f"no {_MADE_FROM[source.table]} is known of the order"
+    origin = ORIGINS[kind]
+    if origin.table in ledger.facts and not _there(ledger, order, t, origin.table, origin.kind):
+        return f"no {_MADE_FROM[origin.table]} is known of the order"
     return ""
 
 

@@ -15,6 +15,7 @@ from features import RedressError
 from features.asking import ASKED
 from features.build import HORIZON
 from features.kernel import DAY, HOUR
+from features.tables import CASES
 
 TRACKING: Final = "sqlite:///redress.db"
 DESCRIBED: Final = Path("redress-out") / "simulate"
@@ -208,6 +209,14 @@ def _backtest(args: argparse.Namespace, said: Said) -> Closing:
     )
 
 
+def _evidence(args: argparse.Namespace, said: Said) -> Closing:
+    """Say which evidence to obtain for one case before its deadline, what completes a set, and what that is worth."""
+    from pipelines.evidence import evidence
+
+    found = evidence(args.case_id, args.ledger, args.models, as_of=args.as_of, kind=args.kind, said=said)
+    return found.closing() if args.json else found.table()
+
+
 def _demo(args: argparse.Namespace, said: Said) -> Closing:
     """Run the whole job on a small simulated marketplace."""
     from pipelines.demo import demo
@@ -313,6 +322,14 @@ def _add_backtest(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--exclude", choices=["compromised"], help="leave out buyers already known to be charged back")
 
 
+def _add_evidence(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("case_id", metavar="CASE_ID", help="of a chargeback, a dispute, or an order not yet shipped")
+    verb.add_argument("--ledger", type=Path, required=True, metavar="L")
+    verb.add_argument("--models", type=Path, required=True, metavar="DIR", help="one folder for each question")
+    verb.add_argument("--as-of", type=time, metavar="T", help="what was known before this time; all unless set")
+    verb.add_argument("--kind", choices=list(CASES), help="what the id is of, where that is not plain")
+
+
 def _add_demo(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--out", type=Path, default=Path("redress-out/demo"), metavar="DIR")
 
@@ -336,9 +353,12 @@ VERBS: Final = {
     "score": Verb(
         _score, _add_score, "redress score chargeback_risk --ledger ledger --model redress-out/train --out s.parquet"
     ),
+    "evidence": Verb(
+        _evidence, _add_evidence, "redress evidence c123 --ledger ledger --models redress-out/train --as-of 2025-03-01"
+    ),
     "backtest": Verb(_backtest, _add_backtest, "redress backtest chargeback_risk --ledger ledger --folds 3 --test 7d"),
 }
-AWAITED: Final = ("refunds", "evidence", "replay", "load", "export", "erase", "serve", "monitor")
+AWAITED: Final = ("refunds", "replay", "load", "export", "erase", "serve", "monitor")
 """Commands that are named in the interface and come with later versions."""
 
 

@@ -7,7 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import check, growth, handbook, kernel, learning, made, peers, real, rules, signals, simulate, whole
+from benchmarks import (
+    check,
+    growth,
+    handbook,
+    kernel,
+    learning,
+    made,
+    peers,
+    planner,
+    real,
+    rules,
+    signals,
+    simulate,
+    whole,
+)
 from benchmarks.__main__ import BENCHMARKS, main, parser
 from benchmarks.command import ROOT, run
 from benchmarks.paired import draws, interval
@@ -76,6 +90,11 @@ def test_a_giant_has_a_tenth_of_every_stream(tmp_path: Path) -> None:
 def test_each_way_has_its_own_peak_of_memory(tmp_path: Path) -> None:
     said = growth.memory(bench(tmp_path))
     assert all(f"| {name} |" in said for name in kernel.OURS | peers.FAST)
+
+
+def test_each_way_of_planning_finds_the_same_set(tmp_path: Path) -> None:
+    said = planner.planner(bench(tmp_path, rows=1_500))
+    assert said.count("| as planned |") == 3
 
 
 def test_the_job_writes_signals_of_every_order(tmp_path: Path) -> None:

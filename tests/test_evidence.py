@@ -27,7 +27,7 @@ from models import Model, fit
 from models.chances import outlook
 from models.evidence import asked_sets, best, every_set, planned, set_states
 from models.linear import Linear, linear
-from models.obtaining import SOURCES, Item, Obtaining, items, until
+from models.obtaining import ORIGINS, Item, Obtaining, items, until
 from models.questions import MORE_EVIDENCE
 from models.sections import read
 from models.terms import WINNING, Term
@@ -362,7 +362,7 @@ def busy(rng: np.random.Generator) -> Ledger:
 def test_every_kind_of_evidence_has_a_cost_a_time_and_a_source() -> None:
     usual = Obtaining()
     assert all(usual.cents(kind) >= 0 and usual.hours(kind) >= 0 for kind in EVIDENCE)
-    assert set(SOURCES) == set(EVIDENCE)
+    assert set(ORIGINS) == set(EVIDENCE)
     assert set(PROGRAMMES) == {"10.4", "4837"}
 
 
