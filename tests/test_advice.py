@@ -215,7 +215,9 @@ def test_a_dispute_is_told_what_the_seller_should_supply(place: Place, run: Run)
     assert {line["item"] for line in told["items"]} <= {"listing_copy", "product_photo"}
     assert (told["probability of"], told["gains are"]) == ("a refusal", "association, not effect")
     assert pd.Timestamp(told["deadline"]) == pd.Timestamp(moment(t - HOUR + 5 * DAY))
-    assert 0 < told["probability without"] < 1
+    asked = {"question": "dispute_outcome", "ask_id": case, "at": moment(t)}
+    score = Scorer.open(place.ledger, place.models).score(asked)
+    assert told["probability without"] == pytest.approx(1 - score.probability)
     assert all(line["gain alone"] is not None for line in told["items"])
 
 
