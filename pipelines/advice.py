@@ -198,7 +198,7 @@ def _programme(one: Programme) -> dict[str, object]:
 
 def _priors(one: Programme) -> str:
     enough = len(one.qualifying) >= one.wanted
-    says = f"{len(one.qualifying)} orders qualify{_in_brackets(one.qualifying)}, {one.wanted} wanted"
+    says = f"qualifying orders {len(one.qualifying)}{_in_brackets(one.qualifying)}, wanted {one.wanted}"
     nearly = () if enough else one.nearly[:3]
     return f"{'applies' if enough else 'lacks'}: {says}" + "".join(f"; {n.order_id} lacks {n.lacks[0]}" for n in nearly)
 

@@ -193,7 +193,7 @@ def test_earlier_orders_are_told_for_a_card_theft(place: Place, run: Run, tmp_pa
     assert one["qualifying"] == ["older"]
     assert [(near["order_id"], near["lacks"]) for near in one["nearly"]] == [("young", ["20.0 days older"])]
     _, out, _ = run(case, "--as-of", moment(t), ledger=tmp_path / "ledger")
-    assert "lacks: 1 orders qualify (older), 2 wanted; young lacks 20.0 days older" in out
+    assert "lacks: qualifying orders 1 (older), wanted 2; young lacks 20.0 days older" in out
     both = Obtaining(anchors=("order", "chargeback"))
     found = evidence(case, tmp_path / "ledger", place.models, as_of=t, obtaining=both, said=lambda line: None)
     assert [one.anchor for one in found.programmes] == ["order", "chargeback"]
