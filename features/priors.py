@@ -59,25 +59,25 @@ def found(bg: Background, asks: Askings, order: Int, measures: Sequence[str]) ->
     instrument = bg.facts("orders").codes("instrument_id")
     by_instrument, start = group(instrument.codes, len(instrument.values))
     codes = np.stack([bg.facts("orders").codes(f"{name}_id").codes for name in MATCHES])
-    crowded = np.stack([_crowded_at(bg, f"{name}_id") for name in MATCHES])
+    crowded = np.stack([crowded_at(bg, f"{name}_id") for name in MATCHES])
     of = bg.codes("instrument_id")
     counts = _counted(
         by_instrument.astype(np.int64),
-        *(start, of, bg.facts("orders").at, _objected_at(bg), codes, crowded, order, asks.at),
+        *(start, of, bg.facts("orders").at, objected_at(bg), codes, crowded, order, asks.at),
         *(COMPELLING.youngest, COMPELLING.oldest, COMPELLING.matches),
     )
-    somebody_s = (of[order] >= 0) & (np.append(_crowded_at(bg, "instrument_id"), 0)[order] >= asks.at)
+    somebody_s = (of[order] >= 0) & (np.append(crowded_at(bg, "instrument_id"), 0)[order] >= asks.at)
     return {name: np.where(somebody_s, counts[MEASURES.index(name)], np.nan) for name in measures}
 
 
-def _crowded_at(bg: Background, column: str) -> Int:
+def crowded_at(bg: Background, column: str) -> Int:
     """When the id that each order names came to be a placeholder, which links nobody; NOT_YET where it never did."""
     codes = bg.facts("orders").codes(column).codes
     met = Meetings(bg.facts("orders").at, codes, bg.facts("orders").codes("buyer_id").codes)
     return np.append(met.crowded_at(), NOT_YET)[codes]
 
 
-def _objected_at(bg: Background) -> Int:
+def objected_at(bg: Background) -> Int:
     """When each order was first disputed, charged back or cancelled."""
     there = [name for name in (*_OBJECTED, *_UNDONE) if name in bg.ledger.facts]
     first = [first_at(order_rows(bg.ledger, name), bg.facts(name).at, bg.orders) for name in there]

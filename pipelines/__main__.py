@@ -15,6 +15,7 @@ from features import RedressError
 from features.asking import ASKED
 from features.build import HORIZON
 from features.kernel import DAY, HOUR
+from features.tables import CASES
 
 TRACKING: Final = "sqlite:///redress.db"
 DESCRIBED: Final = Path("redress-out") / "simulate"
@@ -224,6 +225,14 @@ def _replay(args: argparse.Namespace, said: Said) -> Closing:
     return replay(args.records, args.ledger, args.models, policy=args.policy, said=said)
 
 
+def _evidence(args: argparse.Namespace, said: Said) -> Closing:
+    """Say which evidence to obtain for one case before its deadline, what completes a set, and what that is worth."""
+    from pipelines.evidence import evidence
+
+    found = evidence(args.case_id, args.ledger, args.models, as_of=args.as_of, kind=args.kind, said=said)
+    return found.closing() if args.json else found.table()
+
+
 def _demo(args: argparse.Namespace, said: Said) -> Closing:
     """Run the whole job on a small simulated marketplace."""
     from pipelines.demo import demo
@@ -352,6 +361,14 @@ def _add_replay(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--policy", metavar="P", help="a TOML file; the shipped policy of the records' name without it")
 
 
+def _add_evidence(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("case_id", metavar="CASE_ID", help="of a chargeback, a dispute, or an order not yet shipped")
+    verb.add_argument("--ledger", type=Path, required=True, metavar="L")
+    verb.add_argument("--models", type=Path, required=True, metavar="DIR", help="one folder for each question")
+    verb.add_argument("--as-of", type=time, metavar="T", help="what was known before this time; all unless set")
+    verb.add_argument("--kind", choices=list(CASES), help="what the id is of, where that is not plain")
+
+
 def _add_demo(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--out", type=Path, default=Path("redress-out/demo"), metavar="DIR")
 
@@ -383,9 +400,12 @@ VERBS: Final = {
     "replay": Verb(
         _replay, _add_replay, "redress replay records.default.jsonl --ledger ledger --models redress-out/train"
     ),
+    "evidence": Verb(
+        _evidence, _add_evidence, "redress evidence c123 --ledger ledger --models redress-out/train --as-of 2025-03-01"
+    ),
     "backtest": Verb(_backtest, _add_backtest, "redress backtest chargeback_risk --ledger ledger --folds 3 --test 7d"),
 }
-AWAITED: Final = ("evidence", "load", "export", "erase", "serve", "monitor")
+AWAITED: Final = ("load", "export", "erase", "serve", "monitor")
 """Commands that are named in the interface and come with later versions."""
 
 

@@ -16,6 +16,7 @@ from benchmarks import (
     learning,
     made,
     peers,
+    planner,
     real,
     rules,
     signals,
@@ -100,6 +101,11 @@ def test_a_giant_has_a_tenth_of_every_stream(tmp_path: Path) -> None:
 def test_each_way_has_its_own_peak_of_memory(tmp_path: Path) -> None:
     said = growth.memory(bench(tmp_path))
     assert all(f"| {name} |" in said for name in kernel.OURS | peers.FAST)
+
+
+def test_each_way_of_planning_finds_the_same_set(tmp_path: Path) -> None:
+    said = planner.planner(bench(tmp_path, rows=1_500))
+    assert said.count("| as planned |") == 3
 
 
 def test_the_job_writes_signals_of_every_order(tmp_path: Path) -> None:

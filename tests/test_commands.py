@@ -1113,6 +1113,8 @@ def test_who_reads_only_the_beginning_gets_no_complaint() -> None:
         "signals chargeback_risk --ledger L --out s --asks a --to 2024-01-01",
         "check L --horizon 200000000d",
         "train chargeback_risk --ledger L --seed -1",
+        "evidence c1 --ledger L",
+        "evidence c1 --ledger L --models M --kind refund",
         "train chargeback_risk --ledger L --seed 2147483648",
     ],
 )
@@ -1139,7 +1141,9 @@ def test_spark_belongs_to_a_later_version(words: str, tmp_path: Path) -> None:
     assert files(tmp_path) == {}
 
 
-@pytest.mark.parametrize("verb", ["demo", "simulate", "import", "check", "signals", "train", "score", "backtest"])
+@pytest.mark.parametrize(
+    "verb", ["demo", "simulate", "import", "check", "signals", "train", "score", "backtest", "evidence"]
+)
 def test_help_is_a_sentence_and_an_example(verb: str) -> None:
     ran = run(verb, "--help")
     assert (ran.code, ran.err) == (0, "")

@@ -1,0 +1,351 @@
+"""The command that plans evidence, from its words to what it prints: chargebacks, disputes, and orders before shipment."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import exp
+from pathlib import Path
+from typing import Any
+
+import naive
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from features import Ledger, signals
+from features.asking import askings
+from features.background import first_at, is_word
+from features.evidence import RULES
+from features.kernel import DAY, HOUR
+from features.supposed import needed
+from models import Model, fit
+from models.linear import Linear
+from models.obtaining import Obtaining
+from models.questions import answers
+from models.terms import Term
+from pipelines.__main__ import main
+from pipelines.evidence import evidence
+from pipelines.marketplace import world
+from pipelines.opening import moment
+from pipelines.securing import promise
+from pipelines.simulate import simulate, write_ledger
+from serve import Scorer
+
+Tables = dict[str, pa.Table]
+PAIR = ("case_items_tracking", "case_items_delivery_certificate")
+MAIL = "case_items_correspondence"
+UNTIL = "2030-01-01T00:00:00+00:00"
+HORIZON = 30 * DAY
+CODES = next(rule.codes for rule in RULES if rule.name == "delivery")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A simulated ledger, its tables, and a directory with a model for each question."""
+
+    tables: Tables
+    ledger: Path
+    models: Path
+
+    @property
+    def facts(self) -> Ledger:
+        """The ledger, checked."""
+        return Ledger.of(self.tables)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    tables = simulate(world("chargeback_rich", orders=1500, days=200), seed=3)
+    ledger, models = tmp_path_factory.mktemp("ledger"), tmp_path_factory.mktemp("models")
+    write_ledger(tables, ledger)
+    facts = Ledger.of(tables)
+    terms = (Term(PAIR, usual=2.0), Term((MAIL,)))
+    win = Model("", (*PAIR, MAIL), linear=Linear(terms, (2.0, 0.5), (0.0, 0.0), -1.0), card=card("chargeback_win"))
+    win.save(models / "chargeback_win")
+    shares = {"win_share": 0.2, "withdrawn_share": 0.1, "contested_share": 0.5}
+    learnt(facts, "chargeback_risk", shares).save(models / "chargeback_risk")
+    learnt(facts, "dispute_outcome", {}).save(models / "dispute_outcome")
+    return Place(tables, ledger, models)
+
+
+def card(question: str) -> dict[str, object]:
+    return {"question": question, "horizon_days": 30.0, "trained_until": UNTIL}
+
+
+def learnt(facts: Ledger, question: str, more: Mapping[str, object]) -> Model:
+    """Trees of a few signals, those of evidence among them where the question has any."""
+    asks = askings(facts, question)
+    names = ["order_amount", "buyer_orders_count_ever", *(needed(question) if question != "chargeback_risk" else ())]
+    names += ["lane_promised_to_usual_ever"] if question == "chargeback_risk" else []
+    frame, answer = signals(facts, question, horizon=HORIZON, only=names), answers(facts, asks, HORIZON).answer
+    rows = np.flatnonzero(answer >= 0)
+    model = fit(frame.iloc[rows].reset_index(drop=True), answer[rows], rounds=20)
+    return replace(model, card=dict(model.card) | card(question) | dict(more))
+
+
+def like(place: Place, **rows: list[dict[str, Any]]) -> Tables:
+    """Rows as tables of the same columns as those of the place."""
+    return {name: pa.Table.from_pylist(some, place.tables[name].schema) for name, some in rows.items()}
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], place: Place) -> Run:
+    """Runs the command on the place, or on other folders: its code, and what it printed."""
+
+    def ran(*words: object, ledger: Path | None = None, models: Path | None = None) -> tuple[int, str, str]:
+        where = ["--ledger", str(ledger or place.ledger), "--models", str(models or place.models)]
+        code = main(["evidence", *map(str, words), *where])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return ran
+
+
+def closing(found: tuple[int, str, str]) -> dict[str, Any]:
+    assert found[0] == 0, found[2]
+    told = json.loads(found[1])
+    assert isinstance(told, dict)
+    return told
+
+
+def delivered(facts: Ledger) -> tuple[str, int, float]:
+    """A large chargeback that asks for proof of delivery, of a parcel delivered before: its id, a day later, its cents."""
+    cases, scans = facts.facts["chargebacks"], facts.facts["scans"]
+    kinds = is_word(scans.codes("kind"), "delivered")
+    seen = first_at(scans.points["orders"], scans.at, len(facts.facts["orders"]), kinds)[cases.points["orders"]]
+    brought = facts.facts["evidence"].points["chargebacks"]
+    amount, t = cases.numbers("amount")[0], cases.at + DAY
+    fits = (seen < t) & is_word(cases.codes("reason_code"), *CODES) & (amount > 4_000) & (t < facts.last_at - 40 * DAY)
+    early = facts.facts["evidence"].at[brought >= 0] < t[brought[brought >= 0]]
+    fits[brought[brought >= 0][early]] = False
+    row = int(np.flatnonzero(fits)[0])
+    return str(cases.strings("chargeback_id")[row]), int(t[row]), float(amount[row])
+
+
+def odds(x: float) -> float:
+    return 1 / (1 + exp(-x))
+
+
+def test_a_chargeback_is_told_what_to_obtain_and_what_that_is_worth(place: Place, run: Run) -> None:
+    case, t, amount = delivered(place.facts)
+    told = closing(run(case, "--as-of", moment(t), "--json"))
+    lines = {line["item"]: line for line in told["items"]}
+    assert told["recommended"] == ["delivery_certificate", "tracking", "correspondence"]
+    assert told["probability without"] == pytest.approx(odds(-1.0))
+    assert told["probability with"] == pytest.approx(odds(1.5))
+    assert told["cost"] == 500 + 50 + 300
+    assert told["worth beyond cost"] == pytest.approx((odds(1.5) - odds(-1.0)) * amount - 850)
+    assert (told["completes"], told["hours in parallel"], told["gains are"]) == (
+        ["delivery"],
+        48.0,
+        "association, not effect",
+    )
+    assert lines["tracking"]["gain alone"] == pytest.approx(0.0, abs=1e-9)
+    assert lines["tracking"]["adds nothing alone"]
+    assert lines["tracking"]["gain in the set"] == pytest.approx((odds(1.5) - odds(-0.5)) * amount)
+    assert {"set": "delivery", "with": ["delivery_certificate"]} in lines["tracking"]["completes"]
+    assert lines["correspondence"]["gain alone"] == pytest.approx((odds(-0.5) - odds(-1.0)) * amount)
+    assert told["cannot be obtained"]["pre_shipment_count"] == "cannot be obtained once shipped"
+    assert [one["complete"] for one in told["sets"] if one["set"] == "delivery"] == [False]
+
+
+def test_people_read_a_short_table_and_a_sentence(place: Place, run: Run) -> None:
+    case, t, _ = delivered(place.facts)
+    code, out, _ = run(case, "--as-of", moment(t))
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].split() == ["item", "cost", "hours", "gain", "alone", "in", "the", "set", "completes"]
+    tracking = next(line for line in lines if line.startswith("* tracking")).split()
+    assert tracking[2:5] == ["0.50", "0.5", "nothing"]
+    assert " ".join(tracking).partition("delivery with ")[2].startswith("delivery_certificate")
+    assert any(line.startswith("set delivery") and "incomplete, 0 of 2" in line for line in lines)
+    says = "Obtain delivery_certificate, tracking and correspondence by "
+    assert lines[-1].partition("  ")[2].strip().startswith(says)
+    assert lines[-1].endswith("This completes delivery.") or "This completes delivery and" in lines[-1]
+
+
+def test_what_takes_longer_than_there_is_is_not_advised(place: Place, run: Run) -> None:
+    case, t, _ = delivered(place.facts)
+    deadline = pd.Timestamp(closing(run(case, "--as-of", moment(t), "--json"))["deadline"])
+    late = (deadline - pd.Timedelta("47h")).isoformat()
+    told = closing(run(case, "--as-of", late, "--json", ledger=None))
+    assert "longer than there are" in told["cannot be obtained"]["delivery_certificate"]
+    assert told["recommended"] == ["correspondence"]
+
+
+def test_earlier_orders_are_told_for_a_card_theft(place: Place, run: Run, tmp_path: Path) -> None:
+    """Two earlier orders are made to match: one of the right age, and one that is 20 days too young."""
+    case, t, _ = delivered(place.facts)
+    cases, orders = (place.tables[name].to_pylist() for name in ("chargebacks", "orders"))
+    asked = next(row for row in cases if row["chargeback_id"] == case)
+    now = next(row for row in orders if row["order_id"] == asked["order_id"])
+    asked["reason_code"], now["instrument_id"] = "10.4", "mine"
+    ages = {"older": 150, "young": 100}
+    orders += [now | {"order_id": name, "at": now["at"] - pd.Timedelta(days=ago)} for name, ago in ages.items()]
+    write_ledger(place.tables | like(place, orders=orders, chargebacks=cases), tmp_path / "ledger")
+    told = closing(run(case, "--as-of", moment(t), "--json", ledger=tmp_path / "ledger"))
+    (one,) = told["prior transactions"]
+    assert (one["programme"], one["wanted"], one["applies"]) == ("Compelling Evidence 3.0", 2, False)
+    assert one["qualifying"] == ["older"]
+    assert [(near["order_id"], near["lacks"]) for near in one["nearly"]] == [("young", ["20.0 days older"])]
+    _, out, _ = run(case, "--as-of", moment(t), ledger=tmp_path / "ledger")
+    assert "lacks: qualifying orders 1 (older), wanted 2; young lacks 20.0 days older" in out
+    both = Obtaining(anchors=("order", "chargeback"))
+    found = evidence(case, tmp_path / "ledger", place.models, as_of=t, obtaining=both, said=lambda line: None)
+    assert [one.anchor for one in found.programmes] == ["order", "chargeback"]
+    later = (asked["at"] - now["at"]) / pd.Timedelta(days=1)
+    days = [{one.order_id: one.days for one in programme.found}["young"] for programme in found.programmes]
+    assert days == [pytest.approx(100), pytest.approx(100 + later)]
+
+
+def a_dispute(facts: Ledger, reason: str) -> tuple[str, int]:
+    """A dispute of a reason, and a moment an hour after it."""
+    cases = facts.facts["disputes"]
+    row = int(np.flatnonzero(is_word(cases.codes("reason"), reason))[0])
+    return str(cases.strings("dispute_id")[row]), int(cases.at[row]) + HOUR
+
+
+def test_a_dispute_is_told_what_the_seller_should_supply(place: Place, run: Run) -> None:
+    case, t = a_dispute(place.facts, "damaged")
+    told = closing(run(case, "--as-of", moment(t), "--json"))
+    assert {line["item"] for line in told["items"]} <= {"listing_copy", "product_photo"}
+    assert (told["probability of"], told["gains are"]) == ("a refusal", "association, not effect")
+    assert pd.Timestamp(told["deadline"]) == pd.Timestamp(moment(t - HOUR + 5 * DAY))
+    asked = {"question": "dispute_outcome", "ask_id": case, "at": moment(t)}
+    score = Scorer.open(place.ledger, place.models).score(asked)
+    assert told["probability without"] == pytest.approx(1 - score.probability)
+    assert all(line["gain alone"] is not None for line in told["items"])
+
+
+def test_a_set_that_cannot_be_completed_is_not_begun(place: Place, run: Run) -> None:
+    case, t = a_dispute(place.facts, "short_quantity")
+    told = closing(run(case, "--as-of", moment(t), "--json"))
+    (weight,) = told["sets"]
+    assert "unit_weight_photo" in weight["cannot be obtained"]
+    assert told["recommended"] == []
+    assert "Nothing that can be obtained" in told["advice"]
+
+
+def test_without_a_model_of_rulings_a_dispute_is_told_no_effect(place: Place, run: Run, tmp_path: Path) -> None:
+    case, t = a_dispute(place.facts, "damaged")
+    told = closing(run(case, "--as-of", moment(t), "--json", models=tmp_path))
+    assert told["probability without"] is None
+    assert [line["gain alone"] for line in told["items"]] == [None] * len(told["items"])
+    assert told["notes"][0].startswith(
+        f"dispute_outcome: want its model in {tmp_path}, got none; train it with redress train"
+    )
+    code, out, _ = run(case, "--as-of", moment(t), models=tmp_path)
+    assert (code, "–" in out) == (0, True)
+
+
+def unshipped(facts: Ledger) -> tuple[str, int, float]:
+    """A late order that was shipped more than an hour after it was paid: its id, a moment after payment, its cents."""
+    orders, shipments = facts.facts["orders"], facts.facts["shipments"]
+    shipped = first_at(shipments.points["orders"], shipments.at, len(orders))
+    row = int(np.flatnonzero(shipped > orders.at + HOUR)[-50])
+    return str(orders.strings("order_id")[row]), int(orders.at[row]) + 1, float(orders.numbers("amount")[0][row])
+
+
+def test_an_order_is_told_what_to_secure_and_what_loss_to_expect(place: Place, run: Run) -> None:
+    case, t, amount = unshipped(place.facts)
+    told = closing(run(case, "--as-of", moment(t), "--json"))
+    asked = {"question": "chargeback_risk", "ask_id": case, "at": moment(t)}
+    score = Scorer.open(place.ledger, place.models).score(asked)
+    assert told["probability of a chargeback"] == pytest.approx(score.probability)
+    assert told["expected loss"] == pytest.approx(score.expected_loss)
+    assert told["at stake"] == pytest.approx(score.probability * amount)
+    assert told["probability without"] == pytest.approx(odds(-1.0), abs=0.02)  # few had mail when they came
+    gain = next(line for line in told["items"] if line["item"] == "tracking")
+    assert gain["adds nothing alone"]
+    assert {"set": "delivery", "with": ["delivery_certificate"]} in gain["completes"]
+    assert sum(told["reason codes of earlier chargebacks"].values()) == pytest.approx(1.0)
+    assert {kind for step in told["steps"] for kind in step["gives"]} == {line["item"] for line in told["items"]}
+
+
+def test_proof_of_delivery_is_secured_where_much_is_at_stake(place: Place, run: Run, tmp_path: Path) -> None:
+    case, t, _ = unshipped(place.facts)
+    orders = place.tables["orders"].to_pylist()
+    next(row for row in orders if row["order_id"] == case)["amount"] = 10_000_000
+    write_ledger(place.tables | like(place, orders=orders), tmp_path / "ledger")
+    told = closing(run(case, "--as-of", moment(t), "--json", ledger=tmp_path / "ledger"))
+    assert told["recommended"] == ["tracking", "delivery_certificate"]
+    assert [step["recommended"] for step in told["steps"]] == [False, False, False, False, True]
+    assert told["probability with"] == pytest.approx(odds(1.0), abs=0.02)
+    _, out, _ = run(case, "--as-of", moment(t), ledger=tmp_path / "ledger")
+    assert "Obtain tracking and delivery_certificate at shipment" in out
+
+
+@pytest.mark.parametrize(("ratio", "told"), [(0.5, 1), (1.0, 0), (1.2, 0), (float("nan"), 0)])
+def test_a_promise_that_is_not_realistic_is_told(ratio: float, told: int) -> None:
+    """At half of the usual time the odds are 1 / 1.5, at all of it 1 / 2."""
+    name = "lane_promised_to_usual_ever"
+    risk = Model("", (name,), linear=Linear((Term((name,), log=True),), (-1.0,), (0.0,), 0.0))
+    notes = promise(risk, pd.DataFrame({name: [ratio]}))
+    assert len(notes) == told
+    assert all("promised in 0.50 of the time" in note and "33.33% in place of 40.00%" in note for note in notes)
+
+
+def test_before_any_chargeback_nothing_is_guessed(place: Place, run: Run) -> None:
+    orders = place.facts.facts["orders"]
+    told = closing(run(str(orders.strings("order_id")[0]), "--as-of", moment(int(orders.at[0]) + 1), "--json"))
+    assert (told["probability without"], told["recommended"]) == (None, [])
+    assert told["notes"][0] == "no chargeback is known yet, so what a proof is worth is not"
+
+
+def test_a_wrong_case_ends_with_1_and_one_sentence(place: Place, run: Run, tmp_path: Path) -> None:
+    case, t, _ = delivered(place.facts)
+    order, paid, _ = unshipped(place.facts)
+    dispute, _ = a_dispute(place.facts, "damaged")
+    twice = tmp_path / "twice"
+    cases = place.tables["chargebacks"]
+    first = {"order_id": case, "at": 1_600_000_000_000_000, "buyer_id": "b", "seller_id": "s", "amount": 1}
+    orphan = {"chargeback_id": "orphan", "at": t, "amount": 1}
+    orders = naive.tables({"orders": [first]})["orders"].select(place.tables["orders"].column_names)
+    lost = naive.tables({"chargebacks": [orphan]})["chargebacks"].select(cases.column_names)
+    both = {
+        "orders": pa.concat_tables([place.tables["orders"], orders]),
+        "chargebacks": pa.concat_tables([cases, lost]),
+    }
+    write_ledger(place.tables | both, twice)
+    faults = [
+        (("nobody",), {}, "case nobody: want an id of orders or disputes or chargebacks"),
+        ((order, "--kind", "dispute"), {}, "want an id of disputes"),
+        ((case, "--as-of", moment(t)), {"ledger": twice}, "want one case, got an id of order and chargeback; add --kind"),
+        (("orphan", "--as-of", moment(t)), {"ledger": twice}, "case orphan: want the order that it is about, got none"),
+        ((case, "--as-of", "2020-01-01"), {}, "want a time no earlier than"),
+        ((case, "--as-of", moment(t)), {"models": tmp_path}, "chargeback_win: want its model in"),
+        ((order, "--as-of", moment(paid)), {"models": tmp_path}, "chargeback_risk: want its model in"),
+        ((order,), {}, "want an order not yet shipped, got one shipped"),
+        ((dispute, "--as-of", moment(place.facts.last_at)), {}, "want a case that is open"),
+    ]  # fmt: skip
+    for words, where, says in faults:
+        code, out, err = run(*words, **where)
+        assert (code, out) == (1, "")
+        assert says in err.splitlines()[-1]
+
+
+def test_a_deadline_that_passed_is_refused(place: Place, run: Run, tmp_path: Path) -> None:
+    """At the deadline it is too late, a microsecond before it nothing can be obtained in time; no ending is known."""
+    write_ledger({name: table for name, table in place.tables.items() if name != "chargeback_rulings"}, tmp_path)
+    case, t, _ = delivered(place.facts)
+    deadline = pd.Timestamp(closing(run(case, "--as-of", moment(t), "--json", ledger=tmp_path))["deadline"])
+    for words in (("--as-of", deadline.isoformat()), ()):
+        code, out, err = run(case, *words, ledger=tmp_path)
+        assert (code, out) == (1, "")
+        assert f"{case}: deadline passed {deadline.isoformat()}" in err.splitlines()[-1]
+    last = (deadline - pd.Timedelta(microseconds=1)).isoformat()
+    told = closing(run(case, "--as-of", last, "--json", ledger=tmp_path))
+    assert (told["items"], told["recommended"], told["worth beyond cost"]) == ([], [], 0.0)
+
+
+def test_an_id_of_two_tables_is_asked_about_by_kind(place: Place, run: Run, tmp_path: Path) -> None:
+    case, t, _ = delivered(place.facts)
+    first = {"order_id": case, "at": 1_600_000_000_000_000, "buyer_id": "b", "seller_id": "s", "amount": 1}
+    orders = naive.tables({"orders": [first]})["orders"].select(place.tables["orders"].column_names)
+    write_ledger(place.tables | {"orders": pa.concat_tables([place.tables["orders"], orders])}, tmp_path / "ledger")
+    told = closing(run(case, "--kind", "chargeback", "--as-of", moment(t), "--json", ledger=tmp_path / "ledger"))
+    assert (told["case"], told["kind"]) == (case, "chargeback")
