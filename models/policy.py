@@ -12,6 +12,7 @@ from typing import Final
 from features import RedressError
 from models.automation import Automation
 from models.blocks import Blocks
+from models.obtaining import Obtaining
 from models.offpolicy import Overlap
 from models.programmes import Programmes
 from models.queue import Review
@@ -35,6 +36,7 @@ class Policy:
     refunds: Refunds = field(default_factory=Refunds)
     tiers: Rules = field(default_factory=Rules)
     automation: Automation = field(default_factory=Automation)
+    evidence: Obtaining = field(default_factory=Obtaining)
     review: Review = field(default_factory=Review)
     chargebacks: Answering = field(default_factory=Answering)
     programmes: Programmes = field(default_factory=Programmes)
@@ -52,6 +54,7 @@ SECTIONS: Final[Mapping[str, type[Declared]]] = {
     "refunds": Refunds,
     "tiers": Rules,
     "automation": Automation,
+    "evidence": Obtaining,
     "review": Review,
     "chargebacks": Answering,
     "programmes": Programmes,
