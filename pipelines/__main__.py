@@ -227,9 +227,19 @@ def _replay(args: argparse.Namespace, said: Said) -> Closing:
 
 def _evidence(args: argparse.Namespace, said: Said) -> Closing:
     """Say which evidence to obtain for one case before its deadline, what completes a set, and what that is worth."""
+    from models.policy import opened
     from pipelines.evidence import evidence
 
-    found = evidence(args.case_id, args.ledger, args.models, as_of=args.as_of, kind=args.kind, said=said)
+    found = evidence(
+        args.case_id,
+        args.ledger,
+        args.models,
+        as_of=args.as_of,
+        kind=args.kind,
+        policy=opened(args.policy),
+        zone=args.zone,
+        said=said,
+    )
     return found.closing() if args.json else found.table()
 
 
@@ -367,6 +377,8 @@ def _add_evidence(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--models", type=Path, required=True, metavar="DIR", help="one folder for each question")
     verb.add_argument("--as-of", type=time, metavar="T", help="what was known before this time; all unless set")
     verb.add_argument("--kind", choices=list(CASES), help="what the id is of, where that is not plain")
+    verb.add_argument("--policy", default="default", metavar="P", help="a TOML file, or default, strict or generous")
+    verb.add_argument("--zone", default="UTC", metavar="Z", help="times are shown in it besides, such as Europe/Berlin")
 
 
 def _add_demo(verb: argparse.ArgumentParser) -> None:

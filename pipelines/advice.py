@@ -1,11 +1,12 @@
 """Advice on evidence: what a plan says, as plain types for a program and as a table for people."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import isnan
 from typing import Final
 
 from features.candidates import Candidate
+from models.answering import Answer
 from models.evidence import Line, Plan, SetState
 from models.obtaining import Item
 from pipelines.opening import moment
@@ -51,6 +52,8 @@ class Advice:
     outcome: str
     programmes: tuple[Programme, ...] = ()
     notes: tuple[str, ...] = ()
+    answer: Answer | None = None
+    blocks: tuple[str, ...] = ()
     more: Mapping[str, object] = field(default_factory=dict)
 
     def closing(self) -> dict[str, object]:
@@ -77,6 +80,8 @@ class Advice:
             "prior transactions": [_programme(one) for one in self.programmes],
             "gains are": CAUTION,
             **self.more,
+            "answer": None if self.answer is None else _answer(self.answer),
+            "blocks": list(self.blocks),
             "notes": list(self.notes),
             "advice": self.sentence(),
         }
@@ -91,6 +96,8 @@ class Advice:
         wanted = {kind for one in self.plan.sets for kind in one.barred}
         found |= {f"  {item.kind}": item.barred for item in self.barred if item.kind in wanted}
         found |= {name: _shown(name, value) for name, value in self.more.items() if isinstance(value, float)}
+        found |= {f"block {i}": block for i, block in enumerate(self.blocks, 1)}
+        found |= {} if self.answer is None else _answer_rows(self.answer)
         found |= {f"note {i}" if i > 1 else "note": note for i, note in enumerate(self.notes, 1)}
         return found | {"gains are": CAUTION, "advice": self.sentence()}
 
@@ -136,6 +143,28 @@ class Advice:
         beside = "" if line.beside is None else money(line.beside * amount)
         sets = "; ".join(f"{name}{f' with {_listed(rest)}' if rest else ''}" for name, rest in line.with_others)
         return f"{money(line.item.cents):>8}{line.item.hours:>8g}{alone:>12}{beside:>12}  {sets}".rstrip()
+
+
+def _answer(one: Answer) -> dict[str, object]:
+    """An answer as JSON holds it."""
+    told = asdict(one) | {"deadline": moment(one.deadline), "ready_by": moment(one.ready_by)}
+    told["values"] = {name: _number(value) for name, value in one.values.items()}
+    return told | {
+        "settle_first": _number(one.settle_first),
+        "lacks": {name: list(some) for name, some in one.lacks.items()},
+    }
+
+
+def _answer_rows(one: Answer) -> dict[str, object]:
+    """An answer as rows of a table."""
+    values = ", ".join(f"{name} {money(value)}" for name, value in one.values.items())
+    turn = "" if one.what_would_change is None else f"; contesting begins at a chance of {one.what_would_change:.1%}"
+    found: dict[str, object] = {
+        "answer": f"{one.action} ({one.branch}), ready by {moment(one.ready_by)}; deadline {moment(one.deadline)}, {one.local}",
+        "expected values": f"{values}; a settlement sought first {money(one.settle_first)}{turn}",
+    }
+    found |= {f"because {i}": reason for i, reason in enumerate(one.reasons, 1)}
+    return found | {f"warning {i}": warning for i, warning in enumerate(one.warnings, 1)}
 
 
 def money(cents: float) -> str:

@@ -1,5 +1,6 @@
 """The job of planning evidence: what to obtain for one case before its deadline, and what that is worth."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,10 @@ from models import Model
 from models.chances import Outlook, outlook
 from models.evidence import asked_sets, best, planned, set_states
 from models.obtaining import Item, Obtaining, items, until
+from models.policy import Policy
+from models.policy import opened as policy_at
 from pipelines.advice import Advice, Programme
+from pipelines.answers import answered, held
 from pipelines.located import Case, early, located, trained, untrained
 from pipelines.opening import Said, moment, opened
 from pipelines.securing import of_order
@@ -33,17 +37,24 @@ def evidence(
     *,
     as_of: int | None = None,
     kind: str | None = None,
-    obtaining: Obtaining | None = None,
+    policy: Policy | None = None,
+    zone: str = "UTC",
     said: Said,
 ) -> Advice:
-    """What to obtain for a chargeback or a dispute, or to secure for an order, at a moment; the ledger's end unless given."""
-    facts, terms = opened(ledger, said), obtaining or Obtaining()
+    """What to obtain for a chargeback or a dispute, or to secure for an order, at a moment; the ledger's end unless given.
+
+    With a chargeback goes the answer to it, and with an order what its open blocks ask for, times shown in a `zone` besides.
+    """
+    chosen = policy or policy_at("default")
+    facts, terms = opened(ledger, said), chosen.evidence
     case = located(facts, case_id, kind, facts.last_at + 1 if as_of is None else as_of)
     if case.kind == "order":
-        return of_order(case, models, terms, said)
+        return replace(of_order(case, models, terms, said), blocks=held(case, chosen, zone))
     deadline = _open_until(case, terms)
-    advise = of_chargeback if case.kind == "chargeback" else of_dispute
-    return advise(case, models, deadline, terms, said)
+    if case.kind == "dispute":
+        return of_dispute(case, models, deadline, terms, said)
+    advice = of_chargeback(case, models, deadline, terms, said)
+    return replace(advice, answer=answered(case, advice, chosen, zone))
 
 
 def _open_until(case: Case, obtaining: Obtaining) -> int:

@@ -63,9 +63,8 @@ def of_order(case: Case, models: Path, obtaining: Obtaining, said: Said) -> Advi
         "steps": _steps({one.kind for one in plan.recommended}),
     }
     unknown = () if like else ("no chargeback is known yet, so what a proof is worth is not",)
-    return Advice(
-        case.case_id, case.kind, case.t, None, plan, (), "winning", (), (*unknown, *lacks, *promise(risk, frame)), more
-    )
+    notes = (*unknown, *lacks, *promise(risk, frame))
+    return Advice(case.case_id, case.kind, case.t, None, plan, (), "winning", notes=notes, more=more)
 
 
 def _still_open(case: Case, risk: Model) -> Askings:

@@ -22,6 +22,7 @@ from features.supposed import needed
 from models import Model, fit
 from models.linear import Linear
 from models.obtaining import Obtaining
+from models.policy import Policy
 from models.questions import answers
 from models.terms import Term
 from pipelines.__main__ import main
@@ -194,8 +195,8 @@ def test_earlier_orders_are_told_for_a_card_theft(place: Place, run: Run, tmp_pa
     assert [(near["order_id"], near["lacks"]) for near in one["nearly"]] == [("young", ["20.0 days older"])]
     _, out, _ = run(case, "--as-of", moment(t), ledger=tmp_path / "ledger")
     assert "lacks: qualifying orders 1 (older), wanted 2; young lacks 20.0 days older" in out
-    both = Obtaining(anchors=("order", "chargeback"))
-    found = evidence(case, tmp_path / "ledger", place.models, as_of=t, obtaining=both, said=lambda line: None)
+    both = Policy("both", "", evidence=Obtaining(anchors=("order", "chargeback")))
+    found = evidence(case, tmp_path / "ledger", place.models, as_of=t, policy=both, said=lambda line: None)
     assert [one.anchor for one in found.programmes] == ["order", "chargeback"]
     later = (asked["at"] - now["at"]) / pd.Timedelta(days=1)
     days = [{one.order_id: one.days for one in programme.found}["young"] for programme in found.programmes]
