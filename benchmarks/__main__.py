@@ -11,6 +11,7 @@ from typing import Final
 
 from benchmarks import (
     check,
+    effects,
     growth,
     handbook,
     intervals,
@@ -62,6 +63,7 @@ BENCHMARKS: Final = {
     "simulate": Benchmark(simulate.simulate, "simulate"),
     "labels": Benchmark(labels.labels, "labels"),
     "winning": Benchmark(winning.winning, "winning"),
+    "effects": Benchmark(effects.effects, "winning"),
     "intervals": Benchmark(intervals.intervals, "winning"),
 }
 
