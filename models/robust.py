@@ -107,4 +107,5 @@ def _leniently() -> Iterator[None]:
     """Nearly converged is good enough; one thread sums in one order, and waits for no other where cores are busy."""
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The estimated nu2", UserWarning)  # bounds of poor overlap, which balance tells too
         yield

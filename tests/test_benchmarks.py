@@ -247,16 +247,9 @@ def test_an_error_of_calibration_is_a_mean_distance_over_bins_of_as_many_rows() 
 def filed(*cases: tuple[str, tuple[str, ...]]) -> effects.World:
     """Chargebacks of 50.00 on Visa of a misunderstanding, by reason family and what was filed; scans and prior orders hold."""
     names = [f"c{i}" for i in range(len(cases))]
-    known = {
-        "network": "visa",
-        "cause": "misunderstanding",
-        "amount": 5_000,
-        "at": 0,
-        "valid_scans": True,
-        "eligible": True,
-    }
     families = [family for family, _ in cases]
-    told = pd.DataFrame({"chargeback_id": names, "family": families}).assign(**known)
+    told = pd.DataFrame({"chargeback_id": names, "family": families, "network": "visa", "cause": "misunderstanding"})
+    told = told.assign(amount=5_000, at=0, valid_scans=True, eligible=True)
     truth = Truth(0, {}, Mechanism(turn=0, noise=0.0), {"chargebacks": told})
     frame, won = pd.DataFrame({"ask_id": names}), np.zeros(len(cases), np.int8)
     return effects.World(frame, won, [frozenset(kinds) for _, kinds in cases], families, truth)
