@@ -12,6 +12,7 @@ from typing import Final
 from benchmarks import (
     check,
     deciding,
+    effects,
     growth,
     handbook,
     intervals,
@@ -67,6 +68,7 @@ BENCHMARKS: Final = {
     "winning": Benchmark(winning.winning, "winning"),
     "treasure": Benchmark(deciding.treasure, "deciding"),
     "decisions": Benchmark(deciding.decisions, "deciding"),
+    "effects": Benchmark(effects.effects, "winning"),
     "intervals": Benchmark(intervals.intervals, "winning"),
 }
 

@@ -13,7 +13,8 @@ from features import RedressError
 from models.automation import Automation
 from models.blocks import Blocks
 from models.obtaining import Obtaining
-from models.offpolicy import Overlap
+from models.offpolicy import Overlap as Logged
+from models.overlap import Overlap as Effects
 from models.programmes import Programmes
 from models.queue import Review
 from models.refunds import Refunds
@@ -41,7 +42,8 @@ class Policy:
     chargebacks: Answering = field(default_factory=Answering)
     programmes: Programmes = field(default_factory=Programmes)
     blocks: Blocks = field(default_factory=Blocks)
-    overlap: Overlap = field(default_factory=Overlap)
+    logged: Logged = field(default_factory=Logged)
+    effects: Effects = field(default_factory=Effects)
 
     @cached_property
     def version(self) -> str:
@@ -59,7 +61,8 @@ SECTIONS: Final[Mapping[str, type[Declared]]] = {
     "chargebacks": Answering,
     "programmes": Programmes,
     "blocks": Blocks,
-    "overlap": Overlap,
+    "logged": Logged,
+    "effects": Effects,
 }
 """The sections of a policy, by name."""
 

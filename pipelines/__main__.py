@@ -151,6 +151,8 @@ def _described(questions: Sequence[str], ledger: Path | None, only: Sequence[str
 def _train(args: argparse.Namespace, said: Said) -> Closing:
     """Train on the answers known before a moment, calibrate, evaluate on the latest mature slice, log and register."""
     horizon = _horizon(args)
+    if args.effects and args.question != "chargeback_win":
+        args.parser.error(f"--effects goes with chargeback_win, got {args.question}")
     from pipelines.train import train
 
     return train(
@@ -164,6 +166,7 @@ def _train(args: argparse.Namespace, said: Said) -> Closing:
         seed=args.seed,
         champion=args.champion,
         tune=args.tune,
+        with_effects=args.effects,
         said=said,
     )
 
@@ -319,6 +322,9 @@ def _add_train(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--champion", action="store_true", help="register it as the champion at once")
     verb.add_argument(
         "--tune", type=whole, default=0, metavar="N", help="try N settings of the trees first, 3 trainings for each"
+    )
+    verb.add_argument(
+        "--effects", action="store_true", help="say what evidence does to winning; with chargeback_win, takes minutes"
     )
 
 

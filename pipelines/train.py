@@ -12,6 +12,7 @@ from features import Ledger, RedressError
 from features.asking import ASKED
 from features.kernel import DAY, Flag, Int
 from models import Model
+from models.effects import effects
 from models.evaluate import METRICS, Evaluation
 from models.fit import BAGS, FEWEST
 from models.loss import kept
@@ -22,6 +23,7 @@ from models.split import Labelled
 from models.trees import PARAMETERS
 from pipelines.audit import Judged, audited
 from pipelines.card import card, command, write_card
+from pipelines.effecting import effects_section
 from pipelines.labelling import taught
 from pipelines.learning import Cases, Learnt, both, cases, explained, ledger_section, measured, numbers
 from pipelines.opening import Said, moment, opened
@@ -59,11 +61,13 @@ def train(
     seed: int,
     champion: bool,
     tune: int = 0,
+    with_effects: bool = False,
     said: Said,
 ) -> dict[str, object]:
     """Trains on the answers known before `as_of`, calibrates, evaluates, logs, registers, and writes model and report.
 
-    With `tune` so many settings of the trees are tried first, on what was known before the latest slice.
+    With `tune` so many settings of the trees are tried first, on what was known before the latest slice. The report says what
+    evidence does to winning `with_effects`.
     """
     facts = opened(ledger, said)
     until = _until(facts, as_of, said)
@@ -87,6 +91,11 @@ def train(
     tried = {"settings_tried": tune, "setting": dict(chosen.setting)} if tune else {}
     model = replace(model, card=dict(model.card) | _card(work, until, trial) | tried)
     model.save(out / question)
+    if with_effects:
+        said("telling effects of evidence from associations")
+        trial = replace(
+            trial, sections=(*trial.sections, effects_section(effects(learnt.frame, learnt.answer, seed=seed)))
+        )
     _report(out, work, data, model, trial, until, said)
     again_by = command(work, ledger, start, until, seed, tune)
     page = card(work, data, model, trial.evaluation, slices, verdict, again_by)

@@ -10,6 +10,7 @@ import pytest
 from benchmarks import (
     check,
     deciding,
+    effects,
     growth,
     handbook,
     kernel,
@@ -28,6 +29,9 @@ from benchmarks.command import ROOT, run
 from benchmarks.paired import draws, interval
 from benchmarks.turns import by_turns
 from benchmarks.workbench import Workbench, markdown
+from models.effects import Treatment
+from pipelines.marketplace.truth import Truth
+from pipelines.marketplace.winning import Mechanism
 
 DATA = Path(os.environ.get("REDRESS_DATA", ROOT.parent / "shared" / "data"))
 DAY = pd.Timedelta("1D")
@@ -255,3 +259,39 @@ def test_an_error_of_calibration_is_a_mean_distance_over_bins_of_as_many_rows() 
         (7 * 0.5 + 7 * 1.0 + 0.25) / 30
     )  # two a bin, the middle mixed
     assert real.gap(yes, p, np.repeat([1.0, 0.0], 15)) == pytest.approx(0.25)
+
+
+def filed(*cases: tuple[str, tuple[str, ...]]) -> effects.World:
+    """Chargebacks of 50.00 on Visa of a misunderstanding, by reason family and what was filed; scans and prior orders hold."""
+    names = [f"c{i}" for i in range(len(cases))]
+    families = [family for family, _ in cases]
+    told = pd.DataFrame({"chargeback_id": names, "family": families, "network": "visa", "cause": "misunderstanding"})
+    told = told.assign(amount=5_000, at=0, valid_scans=True, eligible=True)
+    truth = Truth(0, {}, Mechanism(turn=0, noise=0.0), {"chargebacks": told})
+    frame, won = pd.DataFrame({"ask_id": names}), np.zeros(len(cases), np.int8)
+    return effects.World(frame, won, [frozenset(kinds) for _, kinds in cases], families, truth)
+
+
+def test_the_true_effect_of_an_item_is_that_of_adding_it_or_taking_it_away() -> None:
+    here = filed(("fraud", ()), ("fraud", ("identity_match",)), ("credit", ("identity_match",)))
+    one = Treatment("identity_match", ("identity_match",))
+    with_it, without = 1 / (1 + np.exp(1.25 - 2.3)), 1 / (1 + np.exp(1.25))  # base, item 0.3 and set 2.0; base
+    assert effects.true(here, one, np.array([True, True, False])) == pytest.approx(with_it - without)
+    assert effects.true(here, one, np.array([True, True, True])) == pytest.approx(2 / 3 * (with_it - without))
+
+
+def test_a_whole_set_is_held_against_what_others_of_its_family_lack() -> None:
+    pair = ("tracking", "delivery_certificate")
+    here = filed(("not_received", pair), ("not_received", ()), ("not_received", pair[:1]), ("fraud", ()))
+    assert effects.lacked(here, frozenset(pair))["not_received"] == {frozenset(): 0.5, frozenset(pair[:1]): 0.5}
+    whole, none, half = (1 / (1 + np.exp(1.05 - adds)) for adds in (2.1 + 0.2 + 0.2, 0.0, 0.2))
+    found = [effects.true(here, Treatment("pair", pair), np.arange(4) == i) for i in range(3)]
+    assert found == pytest.approx([whole - (none + half) / 2, whole - none, whole - half])
+
+
+@pytest.mark.slow
+def test_effects_are_held_against_the_true_ones(tmp_path: Path) -> None:
+    pytest.importorskip("doubleml")
+    said = effects.effects(bench(tmp_path, rows=20_000))
+    assert "| effect |" in said
+    assert "| 1 | correspondence |" in said

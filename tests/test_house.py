@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "serve": {"features", "models", "serve"},
 }
 DOORS = {
+    "doubleml": {"models/robust.py"},
     "duckdb": {"pipelines/importing.py"},
     "fastapi": {"serve.py"},
     "jinja2": {"pipelines/report.py"},
