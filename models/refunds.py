@@ -95,6 +95,11 @@ class Refunds:
         """The coefficients of all costs, and the limits of what is decided without a person."""
         return coefficients(self), np.array([self.refuse_at, self.automatic_below, self.automatic_most], np.float64)
 
+    @property
+    def waits(self) -> tuple[float, float]:
+        """How long a policy waits before it answers, in hours, and for evidence, in days."""
+        return self.after, self.ask_days
+
     @cached_property
     def second(self) -> frozenset[str]:
         """The second keys."""

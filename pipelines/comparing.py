@@ -125,11 +125,11 @@ class Compared:
 
 
 def compared(
-    first: Sight, second: Sight, worth: Worth, policies: Mapping[str, Refunds], prices: Refunds, buyer: Int
+    first: Sight, second: Sight, worth: Worth, made: Mapping[str, Answered], prices: Refunds, buyer: Int
 ) -> Compared:
-    """Policies and plain ways at one set of prices."""
+    """What policies answered beside plain ways at one set of prices."""
     simple = plain(first, second, worth, prices)
-    ways = {name: way(answered(first, second, policy), worth, prices) for name, policy in policies.items()}
+    ways = {name: way(one, worth, prices) for name, one in made.items()}
     return Compared(ways | simple, tuple(simple), worth.oracle, 1 - worth.malicious, buyer)
 
 
@@ -148,7 +148,7 @@ def swept(
                 policy, **{name: round(came) if isinstance(getattr(policy, name), int) else min(came, 1.0)}
             )
             found = worth(priced, factor if name == "repeat" else 1.0)
-            told = compared(first, second, found, {says: priced}, priced, buyer)
+            told = compared(first, second, found, {says: answered(first, second, priced)}, priced, buyer)
             row = told.rows(told.best()).set_index("way").loc[says]
             numbers = {one: row[one] for one in ("beyond", "low", "high", "honest_refused")}
             rows.append({"price": says, "times": factor, "beside": told.best()} | numbers)

@@ -21,6 +21,7 @@ from models.policy import Policy
 from models.records import FIRST, Grounds, Record, record
 from models.refunds import ASK, Decisions, Refunds, Scores, decide, decide_many
 from models.rules import RULES, fired, usable
+from models.slices import SLICINGS, Sliced, sliced
 from models.telling import TOLD
 
 QUESTION: Final = "malicious_dispute"
@@ -30,11 +31,12 @@ VOICES: Final = dict(zip(("reviewer", "seller", "buyer"), TOLD[1:], strict=True)
 
 @dataclass(frozen=True)
 class Sight:
-    """Disputes as of a moment each: what decisions know of them, what the model says, and how many plain rules hold."""
+    """Disputes as of a moment each: what decisions know of them, what the model says, how many plain rules hold, slices."""
 
     claims: Claims
     told: pd.DataFrame
     fired: Int
+    slices: tuple[Sliced, ...]
 
     @property
     def malicious(self) -> Float:
@@ -49,7 +51,9 @@ class Sight:
 
     def take(self, which: Int) -> "Sight":
         """Those at the positions `which`."""
-        return Sight(self.claims.take(which), self.told.iloc[which].reset_index(drop=True), self.fired[which])
+        told = self.told.iloc[which].reset_index(drop=True)
+        slices = tuple(replace(one, place=one.place[which]) for one in self.slices)
+        return Sight(self.claims.take(which), told, self.fired[which], slices)
 
     def decided(self, policy: Refunds, *, askable: bool) -> Decisions:
         """What a policy answers."""
@@ -70,10 +74,12 @@ def seen(ledger: Ledger, model: Model, asks: Askings, *, with_reasons: bool = Fa
     """Disputes as known at the moments asked."""
     declared = {one.name for one in dictionary(QUESTION)}
     plain = {name for rule in RULES[QUESTION] for name in rule.signals}
-    only = sorted(set(model.columns) | (set(SIGNALS) | plain) & declared)
+    cut = {one.source for one in SLICINGS[QUESTION]}
+    only = sorted(set(model.columns) | (set(SIGNALS) | plain | cut) & declared)
     frame = gathered(ledger, asks, horizon=model.horizon, prior=model.prior, only=only)
     rules = fired(frame, usable(RULES[QUESTION], frame))
-    return Sight(claims(ledger, asks, frame), model.scored(frame, with_reasons=with_reasons), rules)
+    told = model.scored(frame, with_reasons=with_reasons)
+    return Sight(claims(ledger, asks, frame), told, rules, tuple(sliced(ledger, asks, frame)))
 
 
 def later(ledger: Ledger, model: Model, asks: Askings, hours: float, *, with_reasons: bool = False) -> Sight:

@@ -14,6 +14,7 @@ from features.asking import Askings, askings
 from features.background import order_rows
 from features.kernel import Int
 from models import Model
+from models.model import RIVALS
 from models.policy import Policy
 from models.policy import opened as policy_at
 from models.records import Grounds
@@ -21,6 +22,7 @@ from models.refunds import ACTIONS, WHY, Refunds
 from pipelines import plots
 from pipelines.comparing import FAIR, ORACLE, Compared, compared, swept
 from pipelines.deciding import QUESTION, Answered, Sight, answered, recorded, sights
+from pipelines.harm import harm_section, harmed
 from pipelines.opening import Said, moment, opened
 from pipelines.queueing import queue_section, queued
 from pipelines.report import Page, Section, table, write_plots, write_report
@@ -51,22 +53,25 @@ def refunds(
         )
     prices, asks = read[0].refunds, _in_scope(facts, read, start, stop)
     said(f"answering {len(asks):,} disputes by {', '.join(one.name for one in read)}")
-    first, second = sights(facts, model, asks, prices)
-    made = {one.name: answered(first, second, one.refunds) for one in read}
+    walks = {one.waits: sights(facts, model, asks, one) for one in (policy.refunds for policy in read)}
+    made = {one.name: answered(*walks[one.refunds.waits], one.refunds) for one in read}
+    first, second = walks[prices.waits]
     buyer = _buyers(facts, asks)
     worths = partial(_worth, facts, asks, first)
-    told = compared(first, second, worths(prices), {one.name: one.refunds for one in read}, prices, buyer)
+    told = compared(first, second, worths(prices), made, prices, buyer)
     said("varying the prices")
     sweep = swept(first, second, prices, buyer, lambda priced, factor: worths(priced, repeat=factor))
     rows = told.rows(told.best())
     queue = queued(first, made[read[0].name], worths(prices), prices, read[0].review)
-    _written(out, facts, model, read, first, second, made)
+    harm = harmed(first, made[read[0].name], worths(prices))
+    _written(out, facts, model, read, walks, made)
     with written(out / "refunds.json") as path:
         numbers = {
-            name: frame.to_dict("records") for name, frame in (("ways", rows), ("sweep", sweep), ("queue", queue))
+            name: frame.to_dict("records")
+            for name, frame in (("ways", rows), ("sweep", sweep), ("queue", queue), ("harm", harm))
         }
         path.write_text(json.dumps(numbers, indent=1) + "\n")
-    _report(out, facts, read, first, made, told, rows, sweep, queue, (start, stop))
+    _report(out, facts, read, first, made, told, rows, sweep, queue, harm, (start, stop))
     return _closing(asks, read, told, made, out)
 
 
@@ -93,7 +98,9 @@ def _buyers(ledger: Ledger, asks: Askings) -> Int:
 def _worth(ledger: Ledger, asks: Askings, first: Sight, prices: Refunds, *, repeat: float = 1.0) -> Worth:
     if has_truth(ledger):
         return true_worth(ledger, asks, prices, repeat=repeat)
-    return expected_worth(ledger, asks, first.malicious, prices)
+    fault = RIVALS[0]
+    faulty = first.told[fault].to_numpy(np.float64) if fault in first.told else np.zeros(len(asks))
+    return expected_worth(ledger, asks, first.malicious, prices, faulty)
 
 
 def _written(
@@ -101,8 +108,7 @@ def _written(
     ledger: Ledger,
     model: Model,
     policies: Sequence[Policy],
-    first: Sight,
-    second: Sight,
+    walks: Mapping[tuple[float, float], tuple[Sight, Sight]],
     made: Mapping[str, Answered],
 ) -> None:
     """The records of each policy, and a table of what each answered."""
@@ -111,9 +117,9 @@ def _written(
     for one in policies:
         grounds = Grounds(fingerprint, {QUESTION: model.version}, one.name, one.version)
         with written(out / f"records.{one.name}.jsonl") as path, path.open("w", encoding="utf-8") as file:
-            for record in recorded(first, second, made[one.name], one, grounds):
+            for record in recorded(*walks[one.refunds.waits], made[one.name], one, grounds):
                 file.write(json.dumps(record, sort_keys=True) + "\n")
-        frames.append(_decisions(one, first, made[one.name]))
+        frames.append(_decisions(one, walks[one.refunds.waits][0], made[one.name]))
     with written(out / "decisions.parquet") as path:
         pd.concat(frames, ignore_index=True).to_parquet(path, index=False)
 
@@ -145,6 +151,7 @@ def _report(
     rows: pd.DataFrame,
     sweep: pd.DataFrame,
     queue: pd.DataFrame,
+    harm: pd.DataFrame,
     span: tuple[int, int],
 ) -> None:
     known = has_truth(ledger)
@@ -165,6 +172,7 @@ def _report(
         _money_section(told, rows, names),
         _actions_section(policies, made),
         *([_differences_section(policies, first, made)] if len(policies) > 1 else []),
+        harm_section(names[0], harm),
         queue_section(queue),
         _sweep_section(policies[0], sweep),
     ]

@@ -19,6 +19,7 @@ class Worth:
     """What answering costs, in cents (n,): paying in full, refusing, and what a person would decide; how malicious each is.
 
     What is kept from an honest buyer counts in full, so the `oracle`, who knows who is malicious, never gains by refusing one.
+    `faulty` is how surely seller or product were at fault.
     """
 
     malicious: Float
@@ -28,6 +29,7 @@ class Worth:
     oracle: Float
     claimed: Float
     owed: Float
+    faulty: Float
 
     def costs(self, action: Int, owed: Float, policy: Refunds) -> Float:
         """What each action costs (n,), the work and the waiting with it; `owed` is the share that a partial refund pays.
@@ -62,18 +64,20 @@ def true_worth(ledger: Ledger, asks: Askings, policy: Refunds, *, repeat: float 
     share = granted(ledger, asks, malicious)
     oracle = np.where(malicious, np.minimum(paid, refused), paid)
     judged = share * paid + (1 - share) * refused
-    return Worth(malicious.astype(np.float64), paid, refused, judged, oracle, claimed, owed)
+    faulty = told["side"].isin(("seller", "product")).to_numpy(np.float64)
+    return Worth(malicious.astype(np.float64), paid, refused, judged, oracle, claimed, owed, faulty)
 
 
-def expected_worth(ledger: Ledger, asks: Askings, malicious: Float, policy: Refunds) -> Worth:
-    """What answering is expected to cost where malice is as probable as `malicious` (n,), by what a policy assumes."""
+def expected_worth(ledger: Ledger, asks: Askings, malicious: Float, policy: Refunds, faulty: Float) -> Worth:
+    """What answering is expected to cost by what a policy assumes, where malice and faults are as probable as told (n,)."""
     claimed = ledger.facts["disputes"].numbers("claimed")[0][asks.row].astype(np.float64)
     of = coefficients(policy)
     terms = np.stack([np.ones(len(claimed)), malicious, claimed, malicious * claimed], axis=1)
     honest, sure = (np.stack([claimed * 0 + 1, claimed * 0 + m, claimed, m * claimed], axis=1) for m in (0.0, 1.0))
     oracle = (1 - malicious) * (honest @ of[FULL]) + malicious * np.minimum(sure @ of[FULL], sure @ of[REFUSE])
     judged = terms @ of[REVIEW] - policy.review - policy.wait * policy.review_days * (1 - malicious)
-    return Worth(malicious, terms @ of[FULL], terms @ of[REFUSE], judged, oracle, claimed, np.ones(len(claimed)))
+    paid, refused = terms @ of[FULL], terms @ of[REFUSE]
+    return Worth(malicious, paid, refused, judged, oracle, claimed, np.ones(len(claimed)), faulty)
 
 
 def granted(ledger: Ledger, asks: Askings, malicious: Flag) -> Float:

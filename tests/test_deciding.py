@@ -17,11 +17,14 @@ from features import Ledger, RedressError, signals
 from features.asking import Askings, askings
 from features.kernel import DAY
 from models import fit, load
+from models.queue import Review
 from models.records import chained
 from models.refunds import ASK, FULL, REFUSE, REVIEW, Refunds
 from pipelines.comparing import ORACLE, compared
 from pipelines.deciding import QUESTION, Sight, answered, sights
+from pipelines.harm import FAULTY, harmed
 from pipelines.marketplace import world
+from pipelines.queueing import queued
 from pipelines.refunds import refunds
 from pipelines.replay import replay
 from pipelines.simulate import simulate_ledger
@@ -179,7 +182,8 @@ def test_what_answers_cost_by_the_truth(walk: tuple[Ledger, Askings, Sight, Sigh
 def test_without_a_truth_costs_are_those_that_the_policy_expects(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
     ledger, asks, first, _ = walk
     policy = Refunds()
-    found, made = expected_worth(ledger, asks, first.malicious, policy), first.decided(policy, askable=False)
+    found = expected_worth(ledger, asks, first.malicious, policy, np.zeros(len(asks)))
+    made = first.decided(policy, askable=False)
     for action in (FULL, REVIEW, REFUSE):
         costs = found.costs(np.full(len(asks), action), np.full(len(asks), np.nan), policy)
         assert costs == pytest.approx(made.costs[:, action])
@@ -190,7 +194,7 @@ def test_policies_stand_beside_plain_ways_and_the_oracle(walk: tuple[Ledger, Ask
     ledger, asks, first, second = walk
     policy, buyer = Refunds(), np.arange(len(asks)) // 2
     worth = true_worth(ledger, asks, policy)
-    told = compared(first, second, worth, {"default": policy}, policy, buyer)
+    told = compared(first, second, worth, {"default": answered(first, second, policy)}, policy, buyer)
     rows = told.rows(told.best()).set_index("way")
     assert list(rows.loc[told.best(), ["beyond", "low", "high"]]) == [0, 0, 0]
     assert rows["cost"].min() == rows.loc[ORACLE, "cost"]
@@ -202,6 +206,61 @@ def test_policies_stand_beside_plain_ways_and_the_oracle(walk: tuple[Ledger, Ask
     assert share == pytest.approx((worth.paid.mean() - rows.loc["default", "cost"]) / gap)
     assert low < share < high
     assert share > 0  # the model was told who is malicious
+
+
+def test_the_honest_of_each_slice_who_are_refused_and_reviewed_are_counted(
+    walk: tuple[Ledger, Askings, Sight, Sight],
+) -> None:
+    ledger, asks, first, second = walk
+    hasty = Refunds(refuse_at=0.05, automatic_below=0.05)
+    worth, made = true_worth(ledger, asks, hasty), answered(first, second, hasty)
+    rows = harmed(first, made, worth).to_dict("records")
+    found = {(row["slicing"], row["slice"]): row for row in rows}
+    told = pd.read_parquet(Path(ledger.name) / "truth" / "disputes.parquet").set_index("dispute_id")
+    told = told.loc[list(first.claims.ids)].assign(
+        refused=made.last.action == REFUSE, reviewed=made.last.action == REVIEW
+    )
+    honest = told[~told["malicious"]]
+    for name, some in (
+        (("all", ""), honest),
+        (FAULTY, honest[honest["side"].isin(["seller", "product"])]),
+        (("reason", "not_received"), honest[np.array(first.claims.reason)[~told["malicious"]] == "not_received"]),
+    ):
+        row = found[name]
+        assert row["honest"] == len(some) > 10
+        assert [row["refused"], row["reviewed"]] == pytest.approx(some[["refused", "reviewed"]].mean().tolist())
+        assert row["reviewed_low"] - 1e-9 < row["reviewed"] < row["reviewed_high"] + 1e-9
+    assert found["all", ""]["reviewed"] > 0.1
+
+
+def test_policies_that_wait_differently_see_what_was_known_when_they_answered(
+    shop: tuple[Path, Path], done: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "slow.toml").write_text('name = "slow"\nextends = "default"\n[refunds]\nafter = 72.0\n')
+    refunds(*shop, ["default", str(tmp_path / "slow.toml")], tmp_path / "out", start=0, stop=LAST, said=quiet)
+    quick, slow = (lines(tmp_path / "out" / f"records.{name}.jsonl") for name in ("default", "slow"))
+    assert quick == lines(done / "records.default.jsonl")
+    at = {one["case"]["dispute_id"]: one["case"]["at"] for one in quick[::-1]}
+    later = [one["case"]["at"] - at[one["case"]["dispute_id"]] for one in slow]
+    assert max(later) >= 2 * DAY
+    assert min(later) >= 0
+    found = replay(tmp_path / "out" / "records.slow.jsonl", *shop, policy=str(tmp_path / "slow.toml"), said=quiet)
+    assert found["decisions"] == len(slow)
+
+
+def test_the_queue_reviews_what_is_worth_most_where_there_is_less_time(
+    walk: tuple[Ledger, Askings, Sight, Sight],
+) -> None:
+    ledger, asks, first, second = walk
+    wary = Refunds(automatic_below=0.1, automatic_most=5_000)
+    worth, made = true_worth(ledger, asks, wary), answered(first, second, wary)
+    found = queued(first, made, worth, wary, Review())
+    reviews = int((made.last.action == REVIEW).sum())
+    assert found["reviewed"].max() <= reviews
+    for _, rows in found.groupby("time"):
+        by = rows.set_index("rule")["expected"]
+        assert by["value"] >= max(by["first_come"], by["by_amount"])
+    assert reviews > 20
 
 
 @pytest.mark.parametrize(
