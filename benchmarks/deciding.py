@@ -31,9 +31,10 @@ def treasure(bench: Workbench) -> str:
         told = _answered(bench, seed)
         ways, sweep = pd.DataFrame(told["ways"]).set_index("way"), pd.DataFrame(told["sweep"])
         rows += [{"seed": seed, **_row(name, ways)} for name in ways.index.astype(str)]
-        sure = sweep[sweep["low"] > 0]
+        sure, unfair = (sweep[sweep[f"{kind}low"] > 0] for kind in ("", "fair_"))
         worse.append({"seed": seed, "prices": len(sweep), "a plain way surely cheaper": len(sure)})
         worse[-1] |= {"that way": ", ".join(sorted(set(sure["beside"]))) or "none"}
+        worse[-1] |= {f"one that refuses at most {FAIR:.1%}": len(unfair)}
     return f"{TARGET}.\n\n{markdown(rows)}\n\nEach price from a quarter to four times.\n\n{markdown(worse)}"
 
 

@@ -109,6 +109,11 @@ class Compared:
         low, high = np.quantile(drawn, (0.025, 0.975)).tolist()
         return float(gain.sum() / max(float(gap.sum()), 1.0)), low, high
 
+    def beyond(self, name: str, other: str) -> tuple[float, float, float]:
+        """How many cents a dispute costs more by one way than by another, with the 95 % interval."""
+        difference = self.ways[name].cost - self.ways[other].cost
+        return float(difference.mean()), *self._interval(difference)
+
     def _interval(self, difference: Float) -> tuple[float, float]:
         sums = self._sums(difference)
         low, high = np.quantile([w @ sums for w in self._draws], (0.025, 0.975)).tolist()
@@ -136,9 +141,10 @@ def compared(
 def swept(
     first: Sight, second: Sight, policy: Refunds, buyer: Int, worth: Callable[[Refunds, float], Worth]
 ) -> pd.DataFrame:
-    """A policy beside the best plain way, each price varied by itself and known to both; cents a dispute.
+    """A policy beside the best plain way, and the best that is fair, each price varied by itself and known to both.
 
-    `worth` gives what answering costs at a policy's prices, and by how much paid malice encourages more than it does.
+    Differences are cents a dispute. `worth` gives what answering costs at a policy's prices, and by how much paid malice
+    encourages more than it does.
     """
     rows = []
     for name, says in PRICES.items():
@@ -149,7 +155,9 @@ def swept(
             )
             found = worth(priced, factor if name == "repeat" else 1.0)
             told = compared(first, second, found, {says: answered(first, second, priced)}, priced, buyer)
-            row = told.rows(told.best()).set_index("way").loc[says]
-            numbers = {one: row[one] for one in ("beyond", "low", "high", "honest_refused")}
-            rows.append({"price": says, "times": factor, "beside": told.best()} | numbers)
+            row: dict[str, object] = {"price": says, "times": factor, "honest_refused": told.refused(says)}
+            for kind, other in (("", told.best()), ("fair_", told.best(FAIR))):
+                numbers = zip(("beyond", "low", "high"), told.beyond(says, other), strict=True)
+                row |= {f"{kind}beside": other} | {f"{kind}{name}": number for name, number in numbers}
+            rows.append(row)
     return pd.DataFrame(rows)

@@ -112,6 +112,13 @@ class Answered:
     owed: Float
 
 
+def modelled(first: Sight, made: Answered, policy: Refunds) -> float:
+    """The share of disputes whose first answer would be another, were all as probably malicious as the mean of them."""
+    same = np.full(len(first.malicious), first.malicious.mean()) if len(first.malicious) else first.malicious
+    usual = decide_many(first.claims.cases(same, np.zeros(len(same), np.bool_), policy), policy)
+    return float((usual.action != made.first.action).mean()) if len(same) else 0.0
+
+
 def answered(first: Sight, second: Sight, policy: Refunds) -> Answered:
     """What a policy answers to disputes, twice where it asks for evidence."""
     begun, then = first.decided(policy, askable=True), second.decided(policy, askable=False)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -19,19 +18,17 @@ from models.policy import Policy
 from models.policy import opened as policy_at
 from models.records import Grounds
 from models.refunds import ACTIONS, WHY, Refunds
-from pipelines import plots
-from pipelines.comparing import FAIR, ORACLE, Compared, compared, swept
-from pipelines.deciding import QUESTION, Answered, Sight, answered, recorded, sights
+from pipelines.automating import automatic, automation_section
+from pipelines.comparing import FAIR, Compared, compared, swept
+from pipelines.deciding import QUESTION, Answered, Sight, answered, modelled, recorded, sights
 from pipelines.harm import harm_section, harmed
 from pipelines.opening import Said, moment, opened
 from pipelines.queueing import queue_section, queued
-from pipelines.report import Page, Section, table, write_plots, write_report
+from pipelines.refunded import actions_section, differences_section, fact, money_section, saved, sweep_section
+from pipelines.report import Page, write_plots, write_report
 from pipelines.score import able, model_at
 from pipelines.signals import written
 from pipelines.valuing import Worth, expected_worth, has_truth, true_worth
-
-SHOWN: Final = 20
-"""Disputes that two policies answer differently which a report shows at most."""
 
 
 def refunds(
@@ -56,6 +53,7 @@ def refunds(
     walks = {one.waits: sights(facts, model, asks, one) for one in (policy.refunds for policy in read)}
     made = {one.name: answered(*walks[one.refunds.waits], one.refunds) for one in read}
     first, second = walks[prices.waits]
+    acts = {one.name: modelled(walks[one.refunds.waits][0], made[one.name], one.refunds) for one in read}
     buyer = _buyers(facts, asks)
     worths = partial(_worth, facts, asks, first)
     told = compared(first, second, worths(prices), made, prices, buyer)
@@ -66,13 +64,27 @@ def refunds(
     harm = harmed(first, made[read[0].name], worths(prices))
     _written(out, facts, model, read, walks, made)
     with written(out / "refunds.json") as path:
-        numbers = {
+        frames = {
             name: frame.to_dict("records")
             for name, frame in (("ways", rows), ("sweep", sweep), ("queue", queue), ("harm", harm))
         }
-        path.write_text(json.dumps(numbers, indent=1) + "\n")
-    _report(out, facts, read, first, made, told, rows, sweep, queue, harm, (start, stop))
-    return _closing(asks, read, told, made, out)
+        path.write_text(json.dumps(frames, indent=1) + "\n")
+    names, policy = [one.name for one in read], read[0]
+    limit, by_audit = automatic(facts, asks, first, policy.automation)
+    sections = [
+        money_section(told, rows, names),
+        actions_section(read, made, acts),
+        *([differences_section(read, first, made, told)] if len(read) > 1 else []),
+        harm_section(policy.name, harm),
+        automation_section(limit, policy.automation, prices.automatic_below, by_audit=by_audit),
+        queue_section(queue),
+        sweep_section(policy, sweep),
+    ]
+    numbers = tuple(fact(told, name) for name in names)
+    page = Page("Refunds: what policies would have answered", _lede(facts, asks, names), numbers, tuple(sections))
+    write_report(out / "report.html", page)
+    write_plots(out / "plots", sections)
+    return _closing(asks, read, told, acts, out)
 
 
 def _in_scope(ledger: Ledger, policies: Sequence[Policy], start: int, stop: int) -> Askings:
@@ -141,157 +153,22 @@ def _decisions(policy: Policy, first: Sight, made: Answered) -> pd.DataFrame:
     )
 
 
-def _report(
-    out: Path,
-    ledger: Ledger,
-    policies: Sequence[Policy],
-    first: Sight,
-    made: Mapping[str, Answered],
-    told: Compared,
-    rows: pd.DataFrame,
-    sweep: pd.DataFrame,
-    queue: pd.DataFrame,
-    harm: pd.DataFrame,
-    span: tuple[int, int],
-) -> None:
-    known = has_truth(ledger)
+def _lede(ledger: Ledger, asks: Askings, names: Sequence[str]) -> tuple[str, str]:
+    first, last = (moment(int(asks.at[i]))[:10] for i in (0, -1))
     by = (
         "Costs are those of the simulated marketplace, by the truth beside its ledger; what a person decides is what officers "
         "ruled there. A simulation shows that the machinery works and proves nothing about yours."
-        if known
+        if has_truth(ledger)
         else "What became of an answer that was not given nobody knows, so costs are expected: by the probabilities of malice "
         "and what the policy assumes. They show what the policy believes, and cannot show that it is right."
     )
-    names = [one.name for one in policies]
-    lede = (
-        f"{len(first.told):,} disputes from {moment(span[0])[:10]} to {moment(span[1])[:10]}, answered as "
-        f"{', '.join(names)} would have, each with what was known then.",
-        by,
-    )
-    sections = [
-        _money_section(told, rows, names),
-        _actions_section(policies, made),
-        *([_differences_section(policies, first, made)] if len(policies) > 1 else []),
-        harm_section(names[0], harm),
-        queue_section(queue),
-        _sweep_section(policies[0], sweep),
-    ]
-    facts = tuple(_fact(told, name) for name in names)
-    write_report(out / "report.html", Page("Refunds: what policies would have answered", lede, facts, tuple(sections)))
-    write_plots(out / "plots", sections)
-
-
-def _fact(told: Compared, name: str) -> tuple[str, str]:
-    beside = told.best(FAIR)
-    share, low, high = told.saved(name, beside)
-    return (
-        f"{name}: of the gap from {beside} to the oracle",
-        f"{share:.0%} [{low:.0%}, {high:.0%}] saved, {told.refused(name):.2%} of the honest refused",
-    )
-
-
-def _money_section(told: Compared, rows: pd.DataFrame, names: Sequence[str]) -> Section:
-    shown = pd.DataFrame(
-        {
-            "way of answering": rows["way"],
-            "cost of a dispute": (rows["cost"] / 100).map("{:,.2f}".format),
-            f"beyond {told.best()}": [_cents(*row) for row in rows[["beyond", "low", "high"]].to_numpy().tolist()],
-            "honest refused without a person": rows["honest_refused"].map("{:.2%}".format),
-        }
-    )
-    best, fair = told.best(), told.best(FAIR)
-    says = (
-        "What a dispute costs by each way of answering, in whole currency: the money, further claims that paid malice "
-        "encourages, what a refused buyer's bank takes back with its fees, buyers who leave, work and waiting. An honest "
-        "claim that is refused counts in full. In brackets 95 % intervals of the difference, over resamples of buyers.",
-        f"The cheapest plain way is: {best}. Of those that refuse at most {FAIR:.1%} of the honest it is: {fair}.",
-        *(f"{name} {_saved(told, name, best)}; {_saved(told, name, fair)}." for name in names),
-    )
-    return Section("Money", says, table(shown), plots.ways(rows, names, ORACLE))
-
-
-def _saved(told: Compared, name: str, beside: str) -> str:
-    share, low, high = told.saved(name, beside)
-    numbers = f"{share:.0%} [{low:.0%}, {high:.0%}]".replace("-", "\N{MINUS SIGN}")
-    return f"saves {numbers} of the gap between {beside} and the oracle"
-
-
-def _actions_section(policies: Sequence[Policy], made: Mapping[str, Answered]) -> Section:
-    rows = []
-    for one in policies:
-        last, n = made[one.name].last, len(made[one.name].asked)
-        counts = np.bincount(last.action, minlength=len(ACTIONS))
-        row = {"policy": f"{one.name} ({one.version[:8]})", "evidence asked for": f"{made[one.name].asked.mean():.1%}"}
-        rows.append(
-            row | {name.replace("_", " "): f"{k / n:.1%}" for name, k in zip(ACTIONS, counts, strict=True) if k}
-        )
-    reasons = [
-        f"{one.name}: "
-        + "; ".join(
-            f"{k:,} because {says}"
-            for (_, says), k in zip(WHY.items(), np.bincount(made[one.name].last.why, minlength=len(WHY)), strict=True)
-            if k
-        )
-        + "."
-        for one in policies
-    ]
-    return Section(
-        "What was answered", ("The last answer to each dispute.", *reasons), table(pd.DataFrame(rows).fillna("0.0%"))
-    )
-
-
-def _differences_section(policies: Sequence[Policy], first: Sight, made: Mapping[str, Answered]) -> Section:
-    """Disputes that the first policy and another answer differently, the largest claims first."""
-    one, rows = policies[0], []
-    says = []
-    for other in policies[1:]:
-        a, b = made[one.name].last, made[other.name].last
-        differ = np.flatnonzero(a.action != b.action)
-        paid = (b.amount[differ] - a.amount[differ]).sum() / 100
-        way = "more" if paid >= 0 else "less"
-        says.append(
-            f"{one.name} and {other.name} differ about {len(differ):,} disputes; "
-            f"{other.name} pays {abs(paid):,.0f} {way} at once."
-        )
-        for i in differ[np.argsort(-first.claims.claimed[differ], kind="stable")][:SHOWN].tolist():
-            rows.append(
-                {
-                    "dispute": first.claims.ids[i],
-                    "claimed": f"{first.claims.claimed[i] / 100:,.2f}",
-                    "malicious": f"{first.malicious[i]:.1%}",
-                    one.name: ACTIONS[a.action[i]].replace("_", " "),
-                    "other policy": other.name,
-                    "answers": ACTIONS[b.action[i]].replace("_", " "),
-                }
-            )
-    return Section("What changes with the policy", tuple(says), table(pd.DataFrame(rows)) if rows else None)
-
-
-def _sweep_section(policy: Policy, sweep: pd.DataFrame) -> Section:
-    shown = pd.DataFrame(
-        {
-            "price": sweep["price"],
-            "times": sweep["times"].map("{:g}".format),
-            "cheapest plain way": sweep["beside"],
-            f"{policy.name}, beyond it": [_cents(*row) for row in sweep[["beyond", "low", "high"]].to_numpy().tolist()],
-            "honest refused": sweep["honest_refused"].map("{:.2%}".format),
-        }
-    )
-    worse = int((sweep["low"] > 0).sum())
-    says = (
-        "Each price is varied by itself, known to the policy and to the costs alike; in whole currency for a dispute.",
-        f"In {worse} of {len(sweep)} cases the cheapest plain way is surely cheaper than the policy.",
-    )
-    return Section("If prices were different", says, table(shown))
-
-
-def _cents(*cents: float) -> str:
-    first, low, high = (f"{one / 100:+,.2f}".replace("-", "\N{MINUS SIGN}") for one in cents)
-    return f"{first} [{low}, {high}]"
+    who = ", ".join(names)
+    says = f"{len(asks):,} disputes from {first} to {last}, answered as {who} would have, each by what was known then."
+    return says, by
 
 
 def _closing(
-    asks: Askings, policies: Sequence[Policy], told: Compared, made: Mapping[str, Answered], out: Path
+    asks: Askings, policies: Sequence[Policy], told: Compared, acts: Mapping[str, float], out: Path
 ) -> dict[str, object]:
     closing: dict[str, object] = {"disputes answered": len(asks), "cheapest plain way": told.best()}
     closing["cheapest that refuses few honest"] = told.best(FAIR)
@@ -299,7 +176,8 @@ def _closing(
         cost = float(told.ways[one.name].cost.mean()) / 100
         closing[f"{one.name}, cost of a dispute"] = round(cost, 2)
         beside = dict.fromkeys((told.best(), told.best(FAIR)))
-        closing[f"{one.name}, of the gap"] = "; ".join(_saved(told, one.name, b) for b in beside)
+        closing[f"{one.name}, of the gap"] = "; ".join(saved(told, one.name, b) for b in beside)
         closing[f"{one.name}, honest refused"] = f"{told.refused(one.name):.2%}"
+        closing[f"{one.name}, answers by the model"] = f"{acts[one.name]:.1%}"
         closing[f"{one.name}, records"] = str(out / f"records.{one.name}.jsonl")
     return closing | {"report": str(out / "report.html")}
