@@ -196,7 +196,7 @@ def test_a_case_is_told_in_three_voices() -> None:
         "credit lost by disputes found malicious = 30.5 points (+0.75) | "
         "disputes that stand found malicious of this buyer, ever = 2 disputes (+0.50)",
         "What was ordered, when, and whether it goes abroad: speaks for found malicious, +0.38 | "
-        "amount of the order = 5023 cents (+0.50)",
+        "amount of the order = 50.23 (+0.50)",
         "Malice or chargebacks of buyers who share a card, device, address, e-mail or IP: speaks for found malicious, +0.25 | "
         "buyers who had used this device, this one among them, and stand found malicious = unknown (+0.25)",
         "Blocks of the seller for integrity, and what became of them: speaks for found honest, -1.00 | "
