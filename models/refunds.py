@@ -41,9 +41,10 @@ WHY: Final[Mapping[str, str]] = {
     "suspect": "paying would cost least, but the score is above what is paid without a person",
     "tier": "paying would cost least, but the buyer's dispute rules are adjusted",
     "large": "paying would cost least, but the claim is above what is paid without a person",
+    "explored": "the policy now and then tries another answer that harms nobody, and drew this one",
 }
 """Why an action was chosen, by code."""
-CHEAPEST, OUT_OF_SCOPE, UNSCORED, THIN, UNSURE, UNCONFIRMED, SUSPECT, TIER, LARGE = range(len(WHY))
+CHEAPEST, OUT_OF_SCOPE, UNSCORED, THIN, UNSURE, UNCONFIRMED, SUSPECT, TIER, LARGE, EXPLORED = range(len(WHY))
 _GOODS: Final = ("short_quantity", "not_as_described", "quality", "damaged", "counterfeit", "wrong_item")
 _FEES: Final = (
     "Stripe, US dispute fees, $15 when a dispute comes and $15 when it is countered, and $13 of work (vendors)"
@@ -66,6 +67,9 @@ class Refunds:
     refuse_at: float = number(0.9, "share", "probability of malice from which a refusal has its first key")
     automatic_below: float = number(0.5, "share", "probability of malice below which money is paid without a person")
     automatic_most: int = number(50_000, "cents", "largest claim that is paid without a person")
+    explores: float = number(
+        0.0, "share", "disputes in which another safe answer is tried, so that policies can be compared"
+    )
     repeat: float = number(0.5, "share", "further claims that a paid malicious claim encourages, as a share of it")
     wrongful: int = number(
         2_500, "cents", "what refusing an honest buyer costs beside his claim: trust, and orders to come"

@@ -17,9 +17,10 @@ from features.signal import Float
 from models import Model
 from models.claims import SIGNALS, Claims, claims
 from models.explain import COLUMNS
+from models.exploring import explored
 from models.policy import Policy
 from models.records import FIRST, Grounds, Record, record
-from models.refunds import ASK, Decisions, Refunds, Scores, decide, decide_many
+from models.refunds import ACTIONS, ASK, WHY, Decision, Decisions, Refunds, Scores, decide, decide_many
 from models.rules import RULES, fired, usable
 from models.slices import SLICINGS, Sliced, sliced
 from models.telling import TOLD
@@ -57,12 +58,22 @@ class Sight:
 
     def decided(self, policy: Refunds, *, askable: bool) -> Decisions:
         """What a policy answers."""
-        return decide_many(self.claims.cases(self.malicious, self.abstain, policy, askable=askable), policy)
+        found = decide_many(self.claims.cases(self.malicious, self.abstain, policy, askable=askable), policy)
+        if not policy.explores:
+            return found
+        each = [self.decision(i, policy, askable=askable)[0] for i in range(len(self.told))]
+        action, why = np.array([[ACTIONS.index(one.action), list(WHY).index(one.why)] for one in each]).reshape(-1, 2).T
+        return Decisions(action, why, np.array([one.amount for one in each], np.int64), found.costs)
+
+    def decision(self, i: int, policy: Refunds, *, askable: bool) -> tuple[Decision, float]:
+        """What a policy answers to one, and with which probability it would have answered just that."""
+        case, scores = self.claims.case(i, askable=askable), self.scores(i)
+        return explored(case, scores, decide(case, scores, policy), policy)
 
     def scores(self, i: int) -> Scores:
         """The scores of one."""
         parts = {name: float(self.told[name].to_numpy(np.float64)[i]) for name in COLUMNS}
-        return Scores(float(self.malicious[i]), bool(self.abstain[i]), parts)
+        return Scores(float(self.malicious[i]), bool(self.abstain[i] or not self.claims.known[i]), parts)
 
     def reasons(self, i: int) -> dict[str, list[str]]:
         """Why one is scored as it is, by voice; nothing where reasons were not asked for."""
@@ -147,6 +158,6 @@ def one_record(
 ) -> Record:
     """The record of what a policy answers to one dispute."""
     case, scores = sight.claims.case(i, askable=askable), sight.scores(i)
-    scores = scores if sight.claims.known[i] else replace(scores, abstain=True)
-    decision = decide(case, scores, policy.refunds)
-    return record(case, scores, decision, policy.refunds, grounds, reasons=sight.reasons(i), previous=previous)
+    decision, propensity = sight.decision(i, policy.refunds, askable=askable)
+    rules, told = policy.refunds, sight.reasons(i)
+    return record(case, scores, decision, rules, grounds, reasons=told, propensity=propensity, previous=previous)

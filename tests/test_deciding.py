@@ -248,6 +248,22 @@ def test_policies_that_wait_differently_see_what_was_known_when_they_answered(
     assert found["decisions"] == len(slow)
 
 
+def test_what_is_tried_now_and_then_is_recorded_with_its_propensity_and_replayed(
+    shop: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "curious.toml").write_text('name = "curious"\nextends = "default"\n[refunds]\nexplores = 0.4\n')
+    policy = str(tmp_path / "curious.toml")
+    refunds(*shop, [policy], tmp_path / "out", start=0, stop=LAST, said=quiet)
+    records = lines(tmp_path / "out" / "records.curious.jsonl")
+    tried = [one for one in records if one["why"] == "explored"]
+    assert 0.1 < len(tried) / len(records) < 0.4
+    assert {round(one["propensity"], 9) for one in tried} <= {0.2, round(0.4 / 3, 9)}
+    assert {one["action"] for one in tried} <= {"refund_full", "request_evidence", "review"}
+    assert replay(tmp_path / "out" / "records.curious.jsonl", *shop, policy=policy, said=quiet)["decisions"] == len(
+        records
+    )
+
+
 def test_the_queue_reviews_what_is_worth_most_where_there_is_less_time(
     walk: tuple[Ledger, Askings, Sight, Sight],
 ) -> None:
