@@ -68,6 +68,7 @@ BENCHMARKS: Final = {
     "winning": Benchmark(winning.winning, "winning"),
     "treasure": Benchmark(deciding.treasure, "deciding"),
     "decisions": Benchmark(deciding.decisions, "deciding"),
+    "logged": Benchmark(deciding.logged, "deciding"),
     "effects": Benchmark(effects.effects, "winning"),
     "intervals": Benchmark(intervals.intervals, "winning"),
 }

@@ -11,8 +11,12 @@ import pandas as pd
 
 from benchmarks.workbench import Workbench, markdown
 from features import Ledger
-from models.refunds import ACTIONS, Case, Cases, Refunds, Scores, decide, decide_many
+from features.asking import askings
+from models.offpolicy import Log, value
+from models.refunds import ACTIONS, Case, Cases, Refunds, Scores, coefficients, decide, decide_many
 from pipelines.comparing import FAIR
+from pipelines.deciding import QUESTION
+from pipelines.valuing import true_worth
 
 ORDERS: Final = 300_000
 SEEDS: Final = 3
@@ -21,6 +25,11 @@ LEARNT: Final = 0.66
 CASES: Final = 1_000_000
 TARGET: Final = "saves 20 %, at most 0.5 % of the honest refused"
 MICROSECONDS: Final = 20
+TRIED: Final = ("refund_full", "request_evidence", "review")
+"""Answers that are logged, as exploring tries them."""
+EXPLORED: Final = 0.1
+DRAWS: Final = 400
+ESTIMATES: Final = ("ips", "self-normalised ips", "doubly robust")
 
 
 def treasure(bench: Workbench) -> str:
@@ -75,6 +84,46 @@ def _span(ledger: Path) -> tuple[datetime, datetime]:
     at = Ledger.open(ledger).facts["disputes"].at
     begin, end = (datetime.fromtimestamp(int(t) / 1e6, UTC) for t in (at[0], at[-1]))
     return begin, end
+
+
+def logged(bench: Workbench) -> str:
+    """How often 95 % intervals of what a policy would have cost hold that cost, from logs of another that explores."""
+    ledger = bench.folder / "logged"
+    bench.redress("simulate", "--out", ledger, "--orders", bench.rows or ORDERS, "--seed", 1)
+    facts, policy = Ledger.open(ledger), Refunds()
+    asks = askings(facts, QUESTION)
+    worth = true_worth(facts, asks, policy)
+    n, rng = len(asks), np.random.default_rng(0)
+    ways = [worth.costs(np.full(n, ACTIONS.index(name)), np.full(n, np.nan), policy) for name in TRIED]
+    costs = np.stack(ways, axis=1)
+    guess = np.clip(worth.malicious * 0.5 + rng.beta(1, 6, n), 0, 1)  # a score that knows something
+    of = coefficients(policy)[[ACTIONS.index(name) for name in TRIED]]
+    believed = np.stack([np.ones(n), guess, worth.claimed, guess * worth.claimed], axis=1) @ of.T
+    target = np.eye(len(TRIED))[believed.argmin(axis=1)]
+    usual = np.eye(len(TRIED))[np.where(worth.claimed > np.median(worth.claimed), 2, 0)]
+    held, width = dict.fromkeys(ESTIMATES, 0), dict.fromkeys(ESTIMATES, 0.0)
+    true = float((costs * target).sum(axis=1).mean())
+    for _ in range(DRAWS):
+        rows = rng.integers(0, n, n)
+        propensity = (1 - EXPLORED) * usual[rows] + EXPLORED / len(TRIED)
+        action = (rng.random((n, 1)) > propensity.cumsum(axis=1)).sum(axis=1).clip(max=len(TRIED) - 1)
+        log = Log(TRIED, action, propensity, costs[rows, action])
+        found = value(log, target[rows], believed[rows])
+        for name in ESTIMATES:
+            one = found.by(name)
+            held[name] += one.low <= true <= one.high
+            width[name] += (one.high - one.low) / DRAWS
+    told: list[dict[str, object]] = [
+        {
+            "estimator": name,
+            "intervals that hold the true cost": f"{held[name] / DRAWS:.1%}",
+            "mean width, cents": width[name],
+        }
+        for name in ESTIMATES
+    ]
+    refunds = float(costs[:, 0].mean())
+    says = f"{n:,} disputes; {DRAWS} logs, each of as many drawn with replacement; of the answers {EXPLORED:.0%} are explored."
+    return f"{says} The policy costs {true:,.0f} cents a dispute, refunding all {refunds:,.0f}.\n\n{markdown(told)}"
 
 
 def decisions(bench: Workbench) -> str:

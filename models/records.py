@@ -20,6 +20,8 @@ FIRST: Final = "0" * 32
 _GRAVE: Final = ("policy", "models", "ledger", "action", "amount")
 """What is told first of what differs."""
 _OF_CHAIN: Final = ("previous", "hash")
+APPEAL: Final = "You can ask that a person looks at this again, and add whatever helps to understand what happened."
+"""What every buyer is told of how to go on."""
 VOICES: Final = ("reviewer", "seller", "buyer")
 _TEXT: Final[Mapping[str, object]] = {"type": "string"}
 _HASH: Final[Mapping[str, object]] = {"type": "string", "pattern": "^[0-9a-f]{16,64}$"}
@@ -196,6 +198,23 @@ def chained(records: Iterable[Mapping[str, object]]) -> Iterator[str]:
         if one.get("previous") != before:
             yield f"record {i}: want the one before named, got another; one was taken out, put in or moved"
         before = str(one.get("hash"))
+
+
+def of_buyer(told: Mapping[str, object]) -> Record:
+    """What a buyer is given of a record of his own: what was asked and answered, why in his words, and how to go on.
+
+    Nothing of how anything is found out, and nothing of what others hear.
+    """
+    case, reasons = told["case"], told["reasons"]
+    assert isinstance(case, dict)
+    assert isinstance(reasons, dict)
+    own = {name: case[name] for name in ("dispute_id", "order_id", "reason", "claimed")}
+    answer = {name: told[name] for name in ("decision_id", "at", "action", "amount", "hash")}
+    return (
+        own
+        | answer
+        | {"reasons": reasons["buyer"], "decided by a person": told["action"] == "review", "appeal": APPEAL}
+    )
 
 
 def opened(text: str, where: str) -> Record:

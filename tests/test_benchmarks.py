@@ -66,6 +66,11 @@ def test_decisions_are_the_same_one_by_one_and_at_once(tmp_path: Path) -> None:
     assert deciding.decisions(bench(tmp_path)).count("at most") == 2
 
 
+def test_intervals_from_logs_hold_what_a_policy_would_have_cost(tmp_path: Path) -> None:
+    said = deciding.logged(bench(tmp_path, rows=20_000))
+    assert "| doubly robust |" in said
+
+
 def test_policies_are_held_against_plain_ways_and_the_oracle(tmp_path: Path) -> None:
     said = deciding.treasure(bench(tmp_path, rows=40_000))
     assert "| 1 | default |" in said

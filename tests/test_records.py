@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from features import RedressError
-from models.records import FIRST, SCHEMA, Grounds, Record, chained, opened, record, replayed, would_change
+from models.records import FIRST, SCHEMA, Grounds, Record, chained, of_buyer, opened, record, replayed, would_change
 from models.refunds import Case, Refunds, Scores, decide
 
 POLICY = Refunds()
@@ -32,6 +32,23 @@ def test_a_record_is_valid_json_by_its_schema(scores: Scores) -> None:
     assert list(Draft202012Validator(SCHEMA).iter_errors(told)) == []
     assert list(Draft202012Validator(SCHEMA).iter_errors(told | {"mood": "bad"}))
     assert list(Draft202012Validator(SCHEMA).iter_errors(told | {"action": "shrug"}))
+
+
+def test_a_buyer_is_given_his_own_record_and_nothing_of_how_he_was_found_out() -> None:
+    case = replace(CASE, confirmed=("upheld_report",))
+    score = Scores(0.95, parts={"buyer_part": 3.0})
+    said = {
+        "reviewer": ["shares a device"],
+        "seller": ["Supply the receipt."],
+        "buyer": ["We look at the whole of this order."],
+    }
+    told = of_buyer(record(case, score, decide(case, score, POLICY), POLICY, GROUNDS, reasons=said))
+    assert told["action"] == "refuse"
+    assert told["reasons"] == ["We look at the whole order."]
+    assert "a person looks at this again" in str(told["appeal"])
+    text = json.dumps(told)
+    for hidden in ("0.95", "upheld_report", "device", "receipt", "buyer_part", "malicious", "costs"):
+        assert hidden not in text
 
 
 def test_the_same_decision_has_the_same_id_and_another_has_another() -> None:
