@@ -40,7 +40,7 @@ def test_a_buyer_is_given_his_own_record_and_nothing_of_how_he_was_found_out() -
     said = {
         "reviewer": ["shares a device"],
         "seller": ["Supply the receipt."],
-        "buyer": ["We look at the whole of this order."],
+        "buyer": ["We look at the whole order."],
     }
     told = of_buyer(record(case, score, decide(case, score, POLICY), POLICY, GROUNDS, reasons=said))
     assert told["action"] == "refuse"
