@@ -21,6 +21,7 @@ from pipelines.check import check
 from pipelines.marketplace import world
 from pipelines.marketplace.draws import end
 from pipelines.opening import Said, moment
+from pipelines.refunds import refunds
 from pipelines.report import (
     Cell,
     Page,
@@ -44,6 +45,10 @@ TODAY: Final = END - 30 * DAY
 """The models learn what was known by then, and the orders since are scored."""
 LEARNT: Final = ("chargeback_risk", "dispute_outcome")
 RISK, OUTCOME = LEARNT
+MALICE: Final = "malicious_dispute"
+DECIDED: Final = TODAY - 150 * DAY
+"""The model of malice learns what was known by then, and the disputes since are answered."""
+POLICIES: Final = ("default", "strict", "generous")
 FOLDS: Final = 3
 TEST: Final = 45 * DAY
 MARK: Final = ".redress-demo"
@@ -53,6 +58,7 @@ MADE: Final = (
     "train",
     "backtest",
     "scores.parquet",
+    "refunds",
     "redress.db",
     "mlruns",
     "report.html",
@@ -72,7 +78,9 @@ redress check ledger
 redress train chargeback_risk --ledger ledger --as-of 2025-05-25
 redress backtest chargeback_risk --ledger ledger --to 2025-02-23 --folds 3 --test 45d
 redress score chargeback_risk --ledger ledger --from 2025-05-25 --to 2025-06-24 --reasons \\
-    --model models:/chargeback_risk@champion --out scores.parquet"""
+    --model models:/chargeback_risk@champion --out scores.parquet
+redress train malicious_dispute --ledger ledger --as-of 2024-12-26
+redress refunds --ledger ledger --models redress-out/train --from 2024-12-26 --to 2025-06-24 --policy default --policy strict"""
 
 
 def demo(out: Path, *, said: Said) -> Mapping[str, object]:
@@ -89,11 +97,15 @@ def demo(out: Path, *, said: Said) -> Mapping[str, object]:
     _signals(ledger, out, said)
     for question in LEARNT:
         said(f"training {question} on what was known by {moment(TODAY)[:10]}")
-        _train(question, ledger, tracking, out, said)
+        _train(question, ledger, tracking, out, said, TODAY)
     said(f"back-testing {RISK}, {FOLDS} walks forward")
     _backtest(ledger, out, said)
     said("scoring the last 30 days of orders")
     _score(ledger, tracking, out, said)
+    said(f"training {MALICE} on what was known by {moment(DECIDED)[:10]}, and answering the disputes since")
+    _train(MALICE, ledger, tracking, out, said, DECIDED)
+    models = out / "train" / MALICE
+    refunds(ledger, models, POLICIES, out / "refunds", start=DECIDED, stop=END, said=_warnings(said))
     said(f"writing {out / 'report.html'}")
     page = _page(out, held)
     write_report(out / "report.html", page)
@@ -134,11 +146,11 @@ def _signals(ledger: Path, out: Path, said: Said) -> None:
     )
 
 
-def _train(question: str, ledger: Path, tracking: str, out: Path, said: Said) -> None:
+def _train(question: str, ledger: Path, tracking: str, out: Path, said: Said, as_of: int) -> None:
     train(
         question,
         ledger,
-        as_of=TODAY,
+        as_of=as_of,
         start=None,
         horizon=HORIZON,
         tracking=tracking,
@@ -192,7 +204,8 @@ def _page(out: Path, held: dict[str, object]) -> Page:
         f"This marketplace is simulated and enriched: {10_000 * chargebacks / orders:.0f} chargebacks for 10,000 orders, "
         f"where real ones see about {REAL:g}. It shows that the machinery works and proves nothing about reality.",
         f"Two models learnt what was known by {moment(TODAY)[:10]}; one of them scored the orders of the 30 days that "
-        "followed. Each number below is from askings that the model measured had not seen.",
+        f"followed. A third, of malice, learnt what was known by {moment(DECIDED)[:10]}, and three policies answered the "
+        "disputes since. Each number below is from askings that the model measured had not seen.",
     )
     facts = (
         ("Orders simulated", f"{orders:,}"),
@@ -203,7 +216,14 @@ def _page(out: Path, held: dict[str, object]) -> Page:
         ("Chargebacks expected of these", f"{scores['probability'].sum():.0f}"),
     )
     title = "A simulated marketplace, from its ledger to the risk of each order"
-    told = [*_question(RISK, out), *_walks(out), *_question(OUTCOME, out), cards(out), _riskiest(scores)]
+    told = [
+        *_question(RISK, out),
+        *_walks(out),
+        *_question(OUTCOME, out),
+        cards(out),
+        _riskiest(scores),
+        *_refunds(out),
+    ]
     sections = [*told, _ledger(held), _own()]
     return Page(title, lede, facts, tuple(sections))
 
@@ -262,15 +282,17 @@ def cards(out: Path) -> Section:
         "slice is off where predicted and observed lie further apart than chance and a small miss allow; of a slice that is, "
         "probabilities are to be taken with care.",
     )
-    rows = tuple(_carded(question, out) for question in LEARNT)
+    rows = tuple(_carded(question, out) for question in (*LEARNT, MALICE))
     return Section("The models' cards", says, Table(("model", "slices off", "which"), rows), chapter=True)
 
 
 def _carded(question: str, out: Path) -> tuple[str | Cell, ...]:
     folder = Path("train") / question
+    name = Cell(question, link=(folder / "card.html").as_posix())
+    if not (out / folder / "evaluation.json").exists():
+        return name, "–", Cell("", lines=("not measured: too few answers",))
     found = pd.DataFrame(json.loads((out / folder / "evaluation.json").read_text("utf-8"))["slices"])
     off = tuple(complaints(found)) or ("none",)
-    name = Cell(question, link=(folder / "card.html").as_posix())
     return name, f"{int(found['off'].sum())} of {len(found)}", Cell("", lines=off)
 
 
@@ -296,6 +318,24 @@ def _riskiest(scores: pd.DataFrame) -> Section:
     return Section(f"The {RISKIEST} riskiest orders", says, Table(header, rows), chapter=True)
 
 
+def _refunds(out: Path) -> list[Section]:
+    """The chapter of refunds: what each way of answering costs, and whom it refuses."""
+    found = pd.DataFrame(json.loads((out / "refunds" / "refunds.json").read_text("utf-8"))["ways"])
+    rows: tuple[tuple[str | Cell, ...], ...] = tuple(
+        (row["way"], f"{row['cost'] / 100:,.2f}", f"{row['honest_refused']:.2%}") for row in found.to_dict("records")
+    )
+    says = (
+        "What a dispute costs by each way of answering it, in whole currency, by the truth beside the ledger: money, further "
+        "claims that paid malice encourages, banks, buyers who leave, work and waiting. Nobody is refused by a score alone.",
+    )
+    table = Table(
+        ("way of answering", "cost of a dispute", "honest refused without a person"),
+        (*rows, (Cell("all of it, with intervals", link="refunds/report.html"), "", "")),
+    )
+    figure = plot_path(out / "refunds" / "plots", "Money").read_text(encoding="utf-8")
+    return [Section("Refunds, as policies would have answered", says, table, figure, chapter=True)]
+
+
 def _reason(line: str) -> str:
     """A reviewer's line without weights, and without all but the first of its signals.
 
@@ -310,7 +350,8 @@ def _ledger(held: dict[str, object]) -> Section:
     rows = tuple((name, Cell("", lines=(str(told),))) for name, told in held.items())
     says = (
         "The tables as the platform learnt them, and what can be asked of them, in the words of redress check. What is hidden "
-        "lies in ledger/truth, which nothing here has read; redress simulate --describe tells how far signals can see."
+        "lies in ledger/truth, by which the costs of refunds are told and which nothing that learns or decides has read; "
+        "redress simulate --describe tells how far signals can see."
     )
     return Section("What the ledger held", (says,), Table(("", ""), rows), chapter=True)
 

@@ -100,6 +100,7 @@ def test_each_model_s_card_is_linked_and_its_slices_that_are_off_are_told(tmp_pa
     assert [row[1:] for row in section.table.rows] == [
         ("1 of 2", Cell("", lines=(said,))),
         ("0 of 1", Cell("", lines=("none",))),
+        ("–", Cell("", lines=("not measured: too few answers",))),
     ]
     page = html(Page("t", (), (), (section,)))
     assert all(f'<a href="train/{question}/card.html">{question}</a>' in page for question in LEARNT)
@@ -118,12 +119,15 @@ def test_the_demo_tells_the_whole_job_on_one_page(tmp_path: Path, monkeypatch: p
     assert closing["report"] == "out/report.html"
     assert closing["Orders scored"] == f"{len(scores):,}"
     assert [line.split()[0] for line in said if not line.startswith("warning: the slice")] == [
-        *("simulating", "checking", "writing", "training", "training", "back-testing", "scoring", "writing")
+        *("simulating", "checking", "writing", "training", "training", "back-testing", "scoring", "training", "writing")
     ]
     assert "simulated and enriched" in page
     assert "proves nothing about reality" in page
     assert all(order in page for order in scores["ask_id"].head(10))
-    assert page.count("<svg ") == 13
+    assert page.count("<svg ") == 14
+    assert 'href="refunds/report.html"' in page
+    assert "refuse what is confirmed" in page
+    assert Path("out/refunds/records.default.jsonl").stat().st_size > 1_000
     assert Path("out/train/chargeback_risk/chargeback_risk/model.json").exists()
     assert all(Path(f"out/train/{question}/card.html").exists() for question in LEARNT)
     assert all(f'href="train/{question}/card.html"' in page for question in LEARNT)
