@@ -69,8 +69,10 @@ class Claims:
     owed: Float
     confirmed: Mapping[str, Flag]
     lacking: tuple[tuple[str, ...], ...]
+    complete: Flag
     borne_by: tuple[str, ...]
     tier: Int
+    left: Int
 
     def take(self, which: Int) -> "Claims":
         """Those at the positions `which`."""
@@ -88,8 +90,10 @@ class Claims:
             self.owed[which],
             {name: holds[which] for name, holds in self.confirmed.items()},
             some(self.lacking),
+            self.complete[which],
             some(self.borne_by),
             self.tier[which],
+            self.left[which],
         )
 
     def cases(self, malicious: Float, abstain: Flag, policy: Refunds, *, askable: bool = True) -> Cases:
@@ -105,6 +109,7 @@ class Claims:
             np.any([self.confirmed[key] for key in policy.keys] or [self.known & False], axis=0),
             np.array([askable and len(some) > 0 for some in self.lacking], np.bool_),
             self.tier,
+            self.claimed > self.left,
         )
 
     def case(self, i: int, *, askable: bool = True) -> Case:
@@ -120,6 +125,7 @@ class Claims:
             float(self.owed[i]),
             self.borne_by[i],
             STEPS[self.tier[i]],
+            int(self.left[i]),
         )
 
 
@@ -149,9 +155,25 @@ def claims(ledger: Ledger, asks: Askings, frame: pd.DataFrame) -> Claims:
         _owed(orders.numbers("amount")[0][row], orders.numbers("quantity")[0][row], np.where(known, claimed, 0), frame),
         {name: holds(frame) for name, holds in HOLDS.items()},
         _lacking(reason, frame),
+        _complete(reason, frame),
         _borne_by(frame),
         standings(ledger, np.append(orders.codes("buyer_id").codes, -1)[row].astype(np.int64), asks.at),
+        orders.numbers("amount")[0][row] - _paid_back(ledger, row, asks.at),
     )
+
+
+def _paid_back(ledger: Ledger, order: Int, at: Int) -> Int:
+    """Cents of each order that were refunded, or taken back by a bank, before a moment."""
+    asked, found = pd.DataFrame({"order": order, "t": at, "i": np.arange(len(order))}), np.zeros(len(order), np.int64)
+    for name in ("refunds", "chargebacks"):
+        if name in ledger.facts:
+            facts = ledger.facts[name]
+            cents, known = facts.numbers("amount")
+            rows = pd.DataFrame({"order": facts.points["orders"], "at": facts.at, "cents": cents})[known]
+            both = asked.merge(rows, on="order")
+            paid = both[both["at"] < both["t"]].groupby("i")["cents"].sum()
+            found[paid.index.to_numpy()] += paid.to_numpy(np.int64)
+    return found
 
 
 def _owed(amount: Int, quantity: Int, claimed: Int, frame: pd.DataFrame) -> Float:
@@ -173,6 +195,16 @@ def _lacking(reason: tuple[str, ...], frame: pd.DataFrame) -> tuple[tuple[str, .
         tuple(kind for kind in of[word].items if kind in lacks and lacks[kind][i]) if word in of else ()
         for i, word in enumerate(reason)
     )
+
+
+def _complete(reason: tuple[str, ...], frame: pd.DataFrame) -> Flag:
+    """Where the set that a dispute's reason asks for is known to be complete."""
+    found = np.zeros(len(frame), np.bool_)
+    for rule in ASKED:
+        name = f"case_{rule.name}_set_missing"
+        if name in frame:
+            found |= np.isin(np.array(reason, object), rule.reasons) & (frame[name].to_numpy() == 0)
+    return found
 
 
 def _borne_by(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from features.kernel import DAY, HOUR
 from features.supposed import Exhibit
 from features.tables import EVIDENCE
 from models.sections import number, words
+from models.stakes import Answering
 
 _OF: Final = "an assumption of 2026, in a clerk's time at 20 a working hour; replace it by what you measure"
 _NETWORKS: Final = "secondary sources of 2026 on the networks' rules; a bank's own date, respond_by, goes before it"
@@ -85,9 +86,6 @@ class Obtaining:
         "the moments from which the age of prior transactions is counted back, each told by itself",
         "sources on Compelling Evidence 3.0 differ",
     )
-    visa_days: float = number(30.0, "days", "from a Visa chargeback until it must be answered", _NETWORKS)
-    mastercard_days: float = number(45.0, "days", "from a Mastercard chargeback until it must be answered", _NETWORKS)
-    other_days: float = number(30.0, "days", "from any other chargeback until it must be answered", _NETWORKS)
     dispute_days: float = number(5.0, "days", "from a dispute until the seller must have answered it", _PLATFORM)
 
     def cents(self, kind: str) -> int:
@@ -139,7 +137,7 @@ class Item:
         return Exhibit(self.kind, ORIGINS[self.kind].party, ORIGINS[self.kind].issuer)
 
 
-def until(ledger: Ledger, row: int, table: str, obtaining: Obtaining) -> int:
+def until(ledger: Ledger, row: int, table: str, obtaining: Obtaining, answering: Answering) -> int:
     """The moment until which a row of `chargebacks` or `disputes` may be answered."""
     facts = ledger.facts[table]
     if table == "disputes":
@@ -149,7 +147,7 @@ def until(ledger: Ledger, row: int, table: str, obtaining: Obtaining) -> int:
         return int(asked[row])
     network = facts.codes("network")
     name = str(network.values[int(network.codes[row])]) if network.codes[row] >= 0 else "other"
-    return int(facts.at[row]) + round(float(getattr(obtaining, f"{name}_days")) * DAY)
+    return int(facts.at[row]) + round(float(getattr(answering, name)) * DAY)
 
 
 def items(ledger: Ledger, order: int, held: frozenset[str], t: int, deadline: int, obtaining: Obtaining) -> list[Item]:

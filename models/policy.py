@@ -1,6 +1,7 @@
 """Policies: what decisions follow, read from TOML, checked, and known by a hash of what they say."""
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -84,6 +85,12 @@ def policy(told: Mapping[str, object], where: str) -> Policy:
     name, says, extends = (told.get(word, "") for word in FAMILIAR)
     if not isinstance(name, str) or not name or not isinstance(says, str) or not isinstance(extends, str):
         raise RedressError(f"{where}.name: want a name in words, got {name!r}; give the policy one")
+    if not re.fullmatch(r"[\w-]+", name):
+        raise RedressError(f"{where}.name: want letters, digits, _ and -, got {name!r}; files are called after it")
+    if extends and not (SHIPPED / f"{extends}.toml").is_file():
+        raise RedressError(
+            f"{where}.extends: want {', '.join(_shipped())}, got {extends}; name a policy that is shipped"
+        )
     start = opened(extends) if extends else None
     sections = {}
     for word, kind in SECTIONS.items():
@@ -94,6 +101,10 @@ def policy(told: Mapping[str, object], where: str) -> Policy:
     return Policy(name, says, **sections)
 
 
+def _shipped() -> list[str]:
+    return sorted(one.stem for one in SHIPPED.glob("*.toml"))
+
+
 def opened(path: str | Path) -> Policy:
     """The policy in a TOML file, or of a shipped one's name; RedressError when it cannot be read or contradicts itself."""
     shipped = SHIPPED / f"{path}.toml"
@@ -101,7 +112,7 @@ def opened(path: str | Path) -> Policy:
     try:
         told = tomllib.loads(place.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        names = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.toml")))
+        names = ", ".join(_shipped())
         raise RedressError(f"{path}: want a policy in TOML, or {names}, got no such file; name another") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RedressError(f"{path}: want a policy in TOML, got {error}; mend the file") from None

@@ -20,6 +20,9 @@ FIRST: Final = "0" * 32
 _GRAVE: Final = ("policy", "models", "ledger", "action", "amount")
 """What is told first of what differs."""
 _OF_CHAIN: Final = ("previous", "hash")
+_OF_FILES: Final = ("ledger", "decision_id")
+"""What differs where a ledger's files are others that say the same."""
+EXPLORED: Final = "explored"
 APPEAL: Final = "You can ask that a person looks at this again, and add whatever helps to understand what happened."
 """What every buyer is told of how to go on."""
 VOICES: Final = ("reviewer", "seller", "buyer")
@@ -56,6 +59,7 @@ SCHEMA: Final[Mapping[str, object]] = {
                     "owed": _SHARE,
                     "borne_by": _TEXT,
                     "tier": {"enum": list(TIERS)},
+                    "left": {"type": ["integer", "null"]},
                 }
             ),
             "inputs": _HASH,
@@ -139,14 +143,14 @@ def record(
         "costs": _plain(dict(zip(ACTIONS, decision.costs, strict=True))),
         "propensity": propensity,
         "reasons": {voice: list((reasons or {}).get(voice, ())) for voice in VOICES},
-        "would_change": would_change(case, scores, policy),
+        "would_change": [] if decision.why == EXPLORED else would_change(case, scores, policy),
         "previous": previous,
     }
     return found | {"hash": _hash(found)}
 
 
 def would_change(case: Case, scores: Scores, policy: Refunds) -> list[Record]:
-    """What would change the answer: the nearest probabilities of malice on either side with another action, and a second key.
+    """What would change the usual answer: the nearest probabilities with another action on either side, and a second key.
 
     >>> case = Case("d1", "o1", 0, "quality", 4_000)
     >>> [(one["malicious"], one["action"]) for one in would_change(case, Scores(0.1), Refunds())]
@@ -155,6 +159,7 @@ def would_change(case: Case, scores: Scores, policy: Refunds) -> list[Record]:
     if isnan(scores.malicious):
         return []
     now, found = decide(case, scores, policy).action, list[Record]()
+    confirmed = not policy.second.isdisjoint(case.confirmed)
     edges = [*_edges(case, policy)]
     above = [scores.malicious, *(p for p in edges if p > scores.malicious)]
     below = [scores.malicious, *(p for p in reversed(edges) if p < scores.malicious)]
@@ -162,10 +167,10 @@ def would_change(case: Case, scores: Scores, policy: Refunds) -> list[Record]:
         for near, far in pairwise(side):
             other = decide(case, Scores((near + far) / 2, scores.abstain), policy).action
             if other != now:
-                found.append({"malicious": near, "confirmed": bool(case.confirmed), "action": other})
+                found.append({"malicious": near, "confirmed": confirmed, "action": other})
                 break
-    held = decide(case if case.confirmed else replace(case, confirmed=policy.keys[:1]), scores, policy).action
-    if held != now:
+    held = decide(replace(case, confirmed=(*case.confirmed, *policy.keys[:1])), scores, policy).action
+    if held != now and not confirmed:
         found.append({"malicious": scores.malicious, "confirmed": True, "action": held})
     return found
 
@@ -179,8 +184,11 @@ def _edges(case: Case, policy: Refunds) -> list[float]:
 
 
 def replayed(told: Mapping[str, object], again: Mapping[str, object]) -> list[str]:
-    """What differs between a record and the one made again, field by field; none where it is the same to the bit."""
-    names = dict.fromkeys((*_GRAVE, *told, *again))
+    """What differs between a record and the one made again, field by field; none where it is the same to the bit.
+
+    Where all else is the same, other files of the ledger are no difference: it grows, or is written anew.
+    """
+    names = [name for name in dict.fromkeys((*_GRAVE, *told, *again)) if name not in _OF_FILES]
     return [
         f"{name}: was {_short(told.get(name))}, now {_short(again.get(name))}"
         for name in names
@@ -189,7 +197,10 @@ def replayed(told: Mapping[str, object], again: Mapping[str, object]) -> list[st
 
 
 def chained(records: Iterable[Mapping[str, object]]) -> Iterator[str]:
-    """A sentence for every record whose hash is not of what it says, or which does not name the one before."""
+    """A sentence for every record whose hash is not of what it says, or which does not name the one before.
+
+    What was taken off the end, and a chain that was made anew as a whole, only its last hash, kept elsewhere, can show.
+    """
     before = FIRST
     for i, one in enumerate(records):
         rest = {name: value for name, value in one.items() if name != "hash"}
@@ -225,9 +236,17 @@ def opened(text: str, where: str) -> Record:
         raise RedressError(f"{where}: want a decision record in JSON, got {error}; name another file") from None
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise RedressError(f"{where}: want a decision record of format {FORMAT}, got another; name another file")
+    if lost := sorted(_wanted() - told.keys()):
+        raise RedressError(f"{where}: want a decision record, got one without {lost[0]}; name another file")
     if told.get("hash") != _hash({name: value for name, value in told.items() if name != "hash"}):
         raise RedressError(f"{where}: want a record as it was written, got one edited; take it from the records again")
     return told
+
+
+def _wanted() -> set[str]:
+    required = SCHEMA["required"]
+    assert isinstance(required, list)
+    return set(required)
 
 
 def moment(t: int) -> str:

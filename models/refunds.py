@@ -39,12 +39,13 @@ WHY: Final[Mapping[str, str]] = {
     "unsure": "refusing would cost least, but the score is below what a refusal needs",
     "unconfirmed": "refusing would cost least, but nothing besides the score confirms it",
     "suspect": "paying would cost least, but the score is above what is paid without a person",
+    "beyond": "more is claimed than is left of the order after what was paid back already",
     "tier": "paying would cost least, but the buyer's dispute rules are adjusted",
     "large": "paying would cost least, but the claim is above what is paid without a person",
     "explored": "the policy now and then tries another answer that harms nobody, and drew this one",
 }
 """Why an action was chosen, by code."""
-CHEAPEST, OUT_OF_SCOPE, UNSCORED, THIN, UNSURE, UNCONFIRMED, SUSPECT, TIER, LARGE, EXPLORED = range(len(WHY))
+CHEAPEST, OUT_OF_SCOPE, UNSCORED, THIN, UNSURE, UNCONFIRMED, SUSPECT, BEYOND, TIER, LARGE, EXPLORED = range(len(WHY))
 _GOODS: Final = ("short_quantity", "not_as_described", "quality", "damaged", "counterfeit", "wrong_item")
 _FEES: Final = (
     "Stripe, US dispute fees, $15 when a dispute comes and $15 when it is countered, and $13 of work (vendors)"
@@ -70,7 +71,7 @@ class Refunds:
     explores: float = number(
         0.0, "share", "disputes in which another safe answer is tried, so that policies can be compared"
     )
-    repeat: float = number(0.5, "share", "further claims that a paid malicious claim encourages, as a share of it")
+    repeat: float = number(0.5, "factor", "further claims that a paid malicious claim encourages, as a multiple of it")
     wrongful: int = number(
         2_500, "cents", "what refusing an honest buyer costs beside his claim: trust, and orders to come"
     )
@@ -92,17 +93,17 @@ class Refunds:
     shipping: int = number(1_200, "cents", "a return shipment that the platform pays for")
     salvage: float = number(0.3, "share", "of a claim, what goods that come back are worth")
     keeps: float = number(0.3, "share", "malicious buyers who do without a refund rather than send goods back")
+    partial_from: float = number(
+        0.2, "share", "of a claim, the least that the weight must bear out for a partial refund"
+    )
     weight_error: float = number(0.05, "share", "parcels of which the weight says that more was in them than was")
 
     @cached_property
     def table(self) -> tuple[Float, Float]:
         """The coefficients of all costs, and the limits of what is decided without a person."""
-        return coefficients(self), np.array([self.refuse_at, self.automatic_below, self.automatic_most], np.float64)
-
-    @property
-    def waits(self) -> tuple[float, float]:
-        """How long a policy waits before it answers, in hours, and for evidence, in days."""
-        return self.after, self.ask_days
+        return coefficients(self), np.array(
+            [self.refuse_at, self.automatic_below, self.automatic_most, self.partial_from], np.float64
+        )
 
     @cached_property
     def second(self) -> frozenset[str]:
@@ -128,7 +129,7 @@ class Case:
 
     `claimed` in cents; `confirmed` are those of CONFIRMED that hold; `lacking` are kinds of evidence still to be asked for;
     `owed` is the share of the claim that the parcel's weight bears out, NaN where it cannot tell; `borne_by` is who pays, and
-    `tier` is the buyer's.
+    `tier` is the buyer's. Of the order's amount `left` cents were not paid back yet, None where that is not known.
     """
 
     dispute_id: str
@@ -141,6 +142,7 @@ class Case:
     owed: float = nan
     borne_by: str = "platform"
     tier: str = STANDARD
+    left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,7 @@ class Cases:
     confirmed: Flag
     askable: Flag
     tier: Int
+    beyond: Flag
 
 
 @dataclass(frozen=True)
@@ -273,7 +276,7 @@ def _row(case: Case, scores: Scores, policy: Refunds) -> Float:
     row = (
         *(scores.malicious, scores.abstain, case.claimed, case.owed, case.reason in policy.reasons),
         *(case.reason in policy.returns, not policy.second.isdisjoint(case.confirmed), len(case.lacking) > 0),
-        STEPS.index(case.tier),
+        *(STEPS.index(case.tier), case.left is not None and case.claimed > case.left),
     )
     return np.array(row, np.float64)
 
@@ -284,7 +287,9 @@ def _decided(case: Float, of: Float, limits: Float, costs: Float) -> tuple[int, 
     m, c, owed = case[0], case[2], case[3]
     for j in range(costs.size):
         costs[j] = of[j, 0] + of[j, 1] * m + of[j, 2] * c + of[j, 3] * m * c
-    costs[PARTIAL] = owed * costs[FULL] + (1 - owed) * costs[PARTIAL] if 0 < owed < 1 else np.nan
+    costs[PARTIAL] = owed * costs[FULL] + (1 - owed) * costs[PARTIAL] if limits[3] <= owed < 1 else np.nan
+    if np.rint(owed * c) < 1:
+        costs[PARTIAL] = np.nan
     costs[RETURN] = costs[RETURN] if case[5] else np.nan
     costs[ASK] = costs[ASK] if case[7] else np.nan
     if np.isnan(m):
@@ -293,6 +298,8 @@ def _decided(case: Float, of: Float, limits: Float, costs: Float) -> tuple[int, 
         return REVIEW, OUT_OF_SCOPE, 0.0
     if case[1]:
         return REVIEW, THIN, 0.0
+    if case[9]:
+        return REVIEW, BEYOND, 0.0
     best = FULL
     for j in range(REFUSE):
         if costs[j] < costs[best]:
@@ -302,12 +309,12 @@ def _decided(case: Float, of: Float, limits: Float, costs: Float) -> tuple[int, 
             return (REFUSE, CHEAPEST, 0.0) if case[6] else (REVIEW, UNCONFIRMED, 0.0)
         if best == REVIEW:
             return REVIEW, UNSURE, 0.0
+    if case[8] > 1 and best != REVIEW:
+        return REVIEW, TIER, 0.0
     if best > RETURN:
         return best, CHEAPEST, 0.0
     if case[8] == 1 and case[7]:
         return ASK, TIER, 0.0
-    if case[8] > 1:
-        return REVIEW, TIER, 0.0
     if m >= limits[1]:
         return REVIEW, SUSPECT, 0.0
     if c > limits[2]:

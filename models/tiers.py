@@ -19,7 +19,7 @@ from models.signs import CONFIRMED
 TIERS: Final[Mapping[str, str]] = {
     "standard": "disputes are answered as anybody's are",
     "evidence_first": "evidence that lacks is asked for before anything is paid",
-    "restricted": "a person reviews every dispute",
+    "restricted": "a person reviews every dispute that is not refused by both keys",
 }
 """What each tier means, the strictest last."""
 STEPS: Final = tuple(TIERS)
@@ -134,9 +134,10 @@ def standings(ledger: Ledger, buyers: Int, at: Int) -> Int:
     step = np.array([*(STEPS.index(t) if t in STEPS else strict for t in tier.values.to_pylist()), strict])[tier.codes]
     expires, known = facts.numbers("expires_at")
     order = np.lexsort((facts.at, code))
+    code, when = code[order], facts.at[order]
     for i, (buyer, t) in enumerate(zip(buyers.tolist(), at.tolist(), strict=True)):
-        lo, hi = np.searchsorted(code[order], [buyer, buyer + 1])
-        last = lo + int(np.searchsorted(facts.at[order[lo:hi]], t)) - 1
+        lo, hi = np.searchsorted(code, [buyer, buyer + 1])
+        last = lo + int(np.searchsorted(when[lo:hi], t)) - 1
         if buyer >= 0 and last >= lo:
             row = order[last]
             found[i] = 0 if known[row] and expires[row] <= t else step[row]

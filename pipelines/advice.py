@@ -163,6 +163,8 @@ def _answer_rows(one: Answer) -> dict[str, object]:
         "answer": f"{one.action} ({one.branch}), ready by {moment(one.ready_by)}; deadline {moment(one.deadline)}, {one.local}",
         "expected values": f"{values}; a settlement sought first {money(one.settle_first)}{turn}",
     }
+    if one.action in ("settle", "accept", "review"):
+        found["evidence"] = "what is recommended is for a defence, should it come to one after all"
     found |= {f"because {i}": reason for i, reason in enumerate(one.reasons, 1)}
     return found | {f"warning {i}": warning for i, warning in enumerate(one.warnings, 1)}
 

@@ -16,16 +16,21 @@ COUNTED: Final = ("visa", "mastercard")
 
 
 def answered(case: Case, advice: Advice, policy: Policy, zone: str) -> Answer | None:
-    """The answer to a chargeback, with the evidence that is recommended; None where a defence was filed already."""
+    """The answer to a chargeback with the evidence that is recommended, whose cost goes with the work on the defence.
+
+    None where a defence was filed already.
+    """
     known = charged(case.ledger, case.case_id, case.t)
     if known.contested:
         return None
-    compelling = any(len(one.qualifying) >= one.wanted for one in advice.programmes)
-    known = replace(known, compelling=compelling)
+    plan, compelling = advice.plan, any(len(one.qualifying) >= one.wanted for one in advice.programmes)
+    shown = (*known.evidence, *(item.kind for item in plan.recommended))
+    known = replace(known, compelling=compelling, evidence=shown, respond_by=advice.deadline)
+    spent = replace(policy.chargebacks, handling=policy.chargebacks.handling + plan.cents)
     more = 0.0
     if known.network in COUNTED:
         more = marginal_cost(month(case.ledger, known.network, case.t, policy.programmes), policy.programmes)
-    return answer(known, {"chargeback_win": advice.plan.together}, policy.chargebacks, marginal=more, zone=zone)
+    return answer(known, {"chargeback_win": plan.together}, spent, marginal=more, zone=zone)
 
 
 def held(case: Case, policy: Policy, zone: str) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ def automatic(ledger: Ledger, asks: Askings, first: Sight, section: Automation) 
     """
     found = votes(ledger, asks, NOT_YET).said[RANDOM]
     by_audit = bool((found >= 0).sum() >= section.fewest)
-    label = found if by_audit else answers(ledger, asks, 0).answer
+    known_by_any = "findings" in ledger.facts and not by_audit
+    label = answers(ledger, asks, 0).answer if known_by_any else found
     known = np.asarray(label >= 0, np.bool_)
     return limit(first.malicious[known], label[known], section), by_audit
 

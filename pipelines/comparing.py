@@ -30,6 +30,11 @@ MANY: Final = (1, 2, 3)
 FAIR: Final = 0.005
 """Share of the honest that may be refused without a person."""
 ORACLE: Final = "oracle, who knows who is malicious"
+PLAIN: Final = (
+    *("refund all", "refuse all", "review all", "refuse what is confirmed", "rules alone"),
+    *("evidence alone", "amount alone"),
+)
+"""The plain ways."""
 
 
 @dataclass(frozen=True)
@@ -40,31 +45,38 @@ class Way:
     refuses: Flag
 
 
-def way(made: Answered, worth: Worth, prices: Refunds) -> Way:
-    """What a policy's answers cost."""
-    waited = prices.ask + prices.wait * prices.ask_days * (1 - worth.malicious)
-    cost = worth.costs(made.last.action, made.owed, prices) + made.asked * waited
-    return Way(cost, made.last.action == REFUSE)
+def way(made: Answered, worth: Worth, prices: Refunds, policy: Refunds) -> Way:
+    """What a policy's answers cost at one set of prices, the time that it waits itself with them."""
+    waited = _waiting(worth, prices, policy.after / 24) + made.asked * (
+        prices.ask + _waiting(worth, prices, policy.ask_days)
+    )
+    return Way(worth.costs(made.last.action, made.owed, prices) + waited, made.last.action == REFUSE)
+
+
+def _waiting(worth: Worth, prices: Refunds, days: float) -> Float:
+    """What so many days cost those who are honest."""
+    return prices.wait * days * (1 - worth.malicious)
 
 
 def plain(first: Sight, second: Sight, worth: Worth, prices: Refunds) -> dict[str, Way]:
     """Plain ways, each of them one rule; where a rule has a threshold, the best of several by the costs themselves."""
     n = len(worth.paid)
     confirmed = np.any([first.claims.confirmed[key] for key in prices.keys] or [np.zeros(n, np.bool_)], axis=0)
-    proven = np.array([not some for some in second.claims.lacking], np.bool_)
+    asks = ~first.claims.complete
     ways = {
         "refund all": [np.full(n, FULL)],
         "refuse all": [np.full(n, REFUSE)],
         "review all": [np.full(n, REVIEW)],
         "refuse what is confirmed": [np.where(confirmed, REFUSE, FULL)],
         "rules alone": [np.where(first.fired >= least, REFUSE, FULL) for least in MANY],
-        "evidence alone": [np.where(proven, REFUSE, FULL)],
+        "evidence alone": [np.where(second.claims.complete, REFUSE, FULL)],
         "amount alone": [np.where(worth.claimed > c, REVIEW, FULL) for c in np.quantile(worth.claimed, QUANTILES)],
     }
-    waits = {"evidence alone": prices.ask + prices.wait * prices.ask_days * (1 - worth.malicious)}
+    at_first = _waiting(worth, prices, prices.after / 24)
+    more = {"evidence alone": asks * (prices.ask + _waiting(worth, prices, prices.ask_days))}
     found = {}
     for name, some in ways.items():
-        costs = [worth.costs(action, np.full(n, np.nan), prices) + waits.get(name, 0.0) for action in some]
+        costs = [worth.costs(action, np.full(n, np.nan), prices) + at_first + more.get(name, 0.0) for action in some]
         best = int(np.argmin([cost.sum() for cost in costs]))
         found[name] = Way(costs[best], some[best] == REFUSE)
     return found
@@ -102,12 +114,14 @@ class Compared:
         return pd.DataFrame(found)
 
     def saved(self, name: str, beside: str) -> tuple[float, float, float]:
-        """The share of the gap between a plain way and the oracle that a policy saves, with its 95 % interval."""
+        """The share of the gap between a plain way and the oracle that a policy saves, with its 95 % interval; NaN if none."""
         base = self.ways[beside].cost
         gain, gap = self._sums(base - self.ways[name].cost), self._sums(base - self.oracle)
-        drawn = np.array([(w @ gain) / max(float(w @ gap), 1.0) for w in self._draws])
-        low, high = np.quantile(drawn, (0.025, 0.975)).tolist()
-        return float(gain.sum() / max(float(gap.sum()), 1.0)), low, high
+        gaps = np.array([float(w @ gap) for w in self._draws])
+        if not (gap.sum() > 0 and (gaps > 0).all()):
+            return float("nan"), float("nan"), float("nan")
+        low, high = np.quantile(np.array([float(w @ gain) for w in self._draws]) / gaps, (0.025, 0.975)).tolist()
+        return float(gain.sum() / gap.sum()), low, high
 
     def beyond(self, name: str, other: str) -> tuple[float, float, float]:
         """How many cents a dispute costs more by one way than by another, with the 95 % interval."""
@@ -130,31 +144,34 @@ class Compared:
 
 
 def compared(
-    first: Sight, second: Sight, worth: Worth, made: Mapping[str, Answered], prices: Refunds, buyer: Int
+    first: Sight,
+    second: Sight,
+    worth: Worth,
+    made: Mapping[str, tuple[Refunds, Answered]],
+    prices: Refunds,
+    buyer: Int,
 ) -> Compared:
     """What policies answered beside plain ways at one set of prices."""
     simple = plain(first, second, worth, prices)
-    ways = {name: way(one, worth, prices) for name, one in made.items()}
+    ways = {name: way(one, worth, prices, policy) for name, (policy, one) in made.items()}
     return Compared(ways | simple, tuple(simple), worth.oracle, 1 - worth.malicious, buyer)
 
 
 def swept(
-    first: Sight, second: Sight, policy: Refunds, buyer: Int, worth: Callable[[Refunds, float], Worth]
+    first: Sight, second: Sight, policy: Refunds, buyer: Int, worth: Callable[[Refunds, str, float], Worth]
 ) -> pd.DataFrame:
     """A policy beside the best plain way, and the best that is fair, each price varied by itself and known to both.
 
-    Differences are cents a dispute. `worth` gives what answering costs at a policy's prices, and by how much paid malice
-    encourages more than it does.
+    Differences are cents a dispute. `worth` gives what answering costs at a policy's prices, one of which is so many times
+    what it is.
     """
     rows = []
     for name, says in PRICES.items():
         for factor in SWEEP:
             came = getattr(policy, name) * factor
-            priced = replace(
-                policy, **{name: round(came) if isinstance(getattr(policy, name), int) else min(came, 1.0)}
-            )
-            found = worth(priced, factor if name == "repeat" else 1.0)
-            told = compared(first, second, found, {says: answered(first, second, priced)}, priced, buyer)
+            priced = replace(policy, **{name: round(came) if isinstance(getattr(policy, name), int) else came})
+            found = worth(priced, name, factor)
+            told = compared(first, second, found, {says: (priced, answered(first, second, priced))}, priced, buyer)
             row: dict[str, object] = {"price": says, "times": factor, "honest_refused": told.refused(says)}
             for kind, other in (("", told.best()), ("fair_", told.best(FAIR))):
                 numbers = zip(("beyond", "low", "high"), told.beyond(says, other), strict=True)

@@ -93,14 +93,25 @@ def seen(ledger: Ledger, model: Model, asks: Askings, *, with_reasons: bool = Fa
     return Sight(claims(ledger, asks, frame), told, rules, tuple(sliced(ledger, asks, frame)))
 
 
+def looked_at(ledger: Ledger, asks: Askings, hours: float) -> Int:
+    """When disputes are looked at so long after they were opened (n,): no later than they were first ruled about."""
+    at = asks.at + int(hours * HOUR)
+    if "rulings" not in ledger.facts:
+        return at
+    rulings = ledger.facts["rulings"]
+    ruled = first_at(rulings.points["disputes"], rulings.at, len(ledger.facts["disputes"]))[asks.row]
+    return np.maximum(asks.at, np.minimum(at, ruled))
+
+
+def looks(policy: Refunds) -> tuple[float, float]:
+    """Hours after a dispute was opened at which a policy answers it, and answers it again once evidence was waited for."""
+    return policy.after, policy.after + policy.ask_days * DAY / HOUR
+
+
 def later(ledger: Ledger, model: Model, asks: Askings, hours: float, *, with_reasons: bool = False) -> Sight:
     """Disputes so long after they were opened, or when they were first ruled about if that was earlier, in their order."""
-    at = asks.at + int(hours * HOUR)
-    if "rulings" in ledger.facts:
-        rulings = ledger.facts["rulings"]
-        ruled = first_at(rulings.points["disputes"], rulings.at, len(ledger.facts["disputes"]))[asks.row]
-        at = np.maximum(asks.at, np.minimum(at, ruled))
-    named = pd.DataFrame({"ask_id": asks.ids.to_pandas(), "at": pd.to_datetime(at, unit="us", utc=True)})
+    at = pd.to_datetime(looked_at(ledger, asks, hours), unit="us", utc=True)
+    named = pd.DataFrame({"ask_id": asks.ids.to_pandas(), "at": at})
     found = seen(ledger, model, named_askings(ledger, QUESTION, named), with_reasons=with_reasons)
     place = {name: i for i, name in enumerate(found.claims.ids)}
     return found.take(np.array([place[name] for name in asks.ids.to_pylist()], np.int64))
@@ -108,8 +119,7 @@ def later(ledger: Ledger, model: Model, asks: Askings, hours: float, *, with_rea
 
 def sights(ledger: Ledger, model: Model, asks: Askings, policy: Refunds) -> tuple[Sight, Sight]:
     """Disputes when a policy answers them, and once evidence that it asks for has been waited for."""
-    waits = policy.after, policy.after + policy.ask_days * DAY / HOUR
-    first, second = (later(ledger, model, asks, hours, with_reasons=True) for hours in waits)
+    first, second = (later(ledger, model, asks, hours, with_reasons=True) for hours in looks(policy))
     return first, second
 
 
@@ -123,11 +133,12 @@ class Answered:
     owed: Float
 
 
-def modelled(first: Sight, made: Answered, policy: Refunds) -> float:
+def modelled(first: Sight, policy: Refunds) -> float:
     """The share of disputes whose first answer would be another, were all as probably malicious as the mean of them."""
     same = np.full(len(first.malicious), first.malicious.mean()) if len(first.malicious) else first.malicious
     usual = decide_many(first.claims.cases(same, np.zeros(len(same), np.bool_), policy), policy)
-    return float((usual.action != made.first.action).mean()) if len(same) else 0.0
+    found = decide_many(first.claims.cases(first.malicious, first.abstain, policy), policy)
+    return float((usual.action != found.action).mean()) if len(same) else 0.0
 
 
 def answered(first: Sight, second: Sight, policy: Refunds) -> Answered:

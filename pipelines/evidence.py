@@ -16,10 +16,12 @@ from features.signal import Float
 from features.supposed import HELD, needed
 from models import Model
 from models.chances import Outlook, outlook
+from models.deadlines import zone as known_zone
 from models.evidence import asked_sets, best, planned, set_states
 from models.obtaining import Item, Obtaining, items, until
 from models.policy import Policy
 from models.policy import opened as policy_at
+from models.stakes import Answering
 from pipelines.advice import Advice, Programme
 from pipelines.answers import answered, held
 from pipelines.located import Case, early, located, trained, untrained
@@ -46,20 +48,21 @@ def evidence(
     With a chargeback goes the answer to it, and with an order what its open blocks ask for, times shown in a `zone` besides.
     """
     chosen = policy or policy_at("default")
+    known_zone(zone)
     facts, terms = opened(ledger, said), chosen.evidence
     case = located(facts, case_id, kind, facts.last_at + 1 if as_of is None else as_of)
     if case.kind == "order":
         return replace(of_order(case, models, terms, said), blocks=held(case, chosen, zone))
-    deadline = _open_until(case, terms)
+    deadline = _open_until(case, terms, chosen.chargebacks)
     if case.kind == "dispute":
         return of_dispute(case, models, deadline, terms, said)
     advice = of_chargeback(case, models, deadline, terms, said)
     return replace(advice, answer=answered(case, advice, chosen, zone))
 
 
-def _open_until(case: Case, obtaining: Obtaining) -> int:
+def _open_until(case: Case, obtaining: Obtaining, answering: Answering) -> int:
     """The deadline of a case; RedressError where it has passed or the case is over."""
-    deadline = until(case.ledger, case.row, case.table, obtaining)
+    deadline = until(case.ledger, case.row, case.table, obtaining, answering)
     if _over(case):
         raise RedressError(
             f"{case.case_id}: want a case that is open, got one decided by {moment(case.t)}; ask about another"

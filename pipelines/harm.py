@@ -11,6 +11,7 @@ from pipelines.deciding import Answered, Sight
 from pipelines.report import Section, table
 from pipelines.valuing import Worth
 
+NUMBERS = [f"{name}{end}" for name in ("refused", "reviewed") for end in ("", "_low", "_high")]
 FAULTY = ("seller", "faulty, or his product")
 """The slice of those who were sold something faulty."""
 
@@ -32,7 +33,7 @@ def harmed(first: Sight, made: Answered, worth: Worth) -> pd.DataFrame:
             rows.append({"slicing": slicing, "slice": value, "honest": n})
             for name, flag in (("refused", refused), ("reviewed", reviewed)):
                 rows[-1] |= _share(name, float((honest * inside) @ flag), n)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else ["slicing", "slice", "honest", *NUMBERS])
 
 
 def _share(name: str, part: float, n: float) -> dict[str, float]:
@@ -48,7 +49,7 @@ def harm_section(name: str, found: pd.DataFrame) -> Section:
     for one, heading in (("refused", "refused without a person"), ("reviewed", "reviewed by a person")):
         numbers: Float = found[[one, f"{one}_low", f"{one}_high"]].to_numpy(np.float64)
         shown[heading] = [f"{p:.2%} [{low:.2%}, {high:.2%}]" for p, low, high in numbers.tolist()]
-    everyone = found.iloc[0]
+    everyone = found.head(1)[["refused_high", "reviewed_high"]].sum()
     hit = found[(found["refused_low"] > everyone["refused_high"]) | (found["reviewed_low"] > everyone["reviewed_high"])]
     names = "; ".join(map(slice_name, hit["slicing"], hit["slice"])) or "none"
     says = (

@@ -15,6 +15,8 @@ from pipelines.valuing import Worth
 
 SHARES: Final = (1.0, 0.5, 0.25)
 """Of the minutes that all reviews would take, those that people have."""
+DAY_S_WORK: Final = 480
+"""Minutes that one person works in a day at most."""
 SAYS: Final = {
     "value": "by what a review is worth",
     "first_come": "first come, first served",
@@ -22,17 +24,20 @@ SAYS: Final = {
 }
 
 
-def queued(first: Sight, made: Answered, worth: Worth, prices: Refunds, review: Review) -> pd.DataFrame:
+def queued(first: Sight, second: Sight, made: Answered, worth: Worth, prices: Refunds, review: Review) -> pd.DataFrame:
     """What reviews are worth by each rule, as expected and as it came out, in cents, where people have less time than wanted.
 
     Who is not got to in time is answered by the cheapest of what pays.
     """
     rows = np.flatnonzero(made.last.action == REVIEW)
     costs, n = made.last.costs[rows], len(rows)
-    expected = np.nanmin(costs[:, : RETURN + 1], axis=1) - costs[:, REVIEW] if n else np.zeros(0)
-    everyone = np.full(len(worth.paid), REVIEW)
-    came = (worth.paid - worth.costs(everyone, np.full(len(worth.paid), np.nan), prices))[rows]
-    cases = pd.DataFrame({"arrived_at": first.claims.at[rows], "worth": expected, "amount": first.claims.claimed[rows]})
+    pays = np.nanargmin(costs[:, : RETURN + 1], axis=1) if n else np.zeros(0, np.int64)
+    expected = costs[np.arange(n), pays] - costs[:, REVIEW]
+    instead, everyone = np.full(len(worth.paid), REVIEW), np.full(len(worth.paid), REVIEW)
+    instead[rows] = pays
+    came = (worth.costs(instead, made.owed, prices) - worth.costs(everyone, made.owed, prices))[rows]
+    at = np.where(made.asked, second.claims.at, first.claims.at)[rows]
+    cases = pd.DataFrame({"arrived_at": at, "worth": expected, "amount": first.claims.claimed[rows]})
     days = max(1.0, float(np.ptp(cases["arrived_at"])) / DAY) if n else 1.0
     found = []
     for share in SHARES:

@@ -54,6 +54,8 @@ def money_section(told: Compared, rows: pd.DataFrame, names: Sequence[str]) -> S
 def saved(told: Compared, name: str, beside: str) -> str:
     """The share of the gap that a policy saves, in words."""
     share, low, high = told.saved(name, beside)
+    if np.isnan(share):
+        return f"is held against {beside}, which the oracle does not better"
     numbers = f"{share:.0%} [{low:.0%}, {high:.0%}]".replace("-", "\N{MINUS SIGN}")
     return f"saves {numbers} of the gap between {beside} and the oracle"
 

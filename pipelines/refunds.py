@@ -1,7 +1,7 @@
 """The job of refunds: what policies would have answered the disputes of a span, their records, and what that costs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from models.policy import opened as policy_at
 from models.records import Grounds
 from models.refunds import ACTIONS, WHY, Refunds
 from pipelines.automating import automatic, automation_section
-from pipelines.comparing import FAIR, Compared, compared, swept
-from pipelines.deciding import QUESTION, Answered, Sight, answered, modelled, recorded, sights
+from pipelines.comparing import FAIR, ORACLE, PLAIN, Compared, compared, swept
+from pipelines.deciding import QUESTION, Answered, Sight, answered, looks, modelled, recorded, sights
 from pipelines.harm import harm_section, harmed
 from pipelines.opening import Said, moment, opened
 from pipelines.queueing import queue_section, queued
@@ -41,6 +41,9 @@ def refunds(
     read = [policy_at(one) for one in policies]
     if len({one.name for one in read}) < len(read):
         raise RedressError(f"--policy: want policies of different names, got {read[-1].name} twice; rename one")
+    clash = next((one.name for one in read if one.name in (*PLAIN, ORACLE)), None)
+    if clash:
+        raise RedressError(f"--policy: want names that no plain way has, got {clash}; rename it")
     model = model_at(str(models), QUESTION, "")
     facts = opened(ledger, said)
     able(model, facts, QUESTION)
@@ -48,19 +51,20 @@ def refunds(
         said(
             f"warning: the model was trained until {model.card['trained_until']}; of older disputes it may know the answers"
         )
-    prices, asks = read[0].refunds, _in_scope(facts, read, start, stop)
+    prices, asks = read[0].refunds, _in_scope(facts, read, start, stop, said)
     said(f"answering {len(asks):,} disputes by {', '.join(one.name for one in read)}")
-    walks = {one.waits: sights(facts, model, asks, one) for one in (policy.refunds for policy in read)}
-    made = {one.name: answered(*walks[one.refunds.waits], one.refunds) for one in read}
-    first, second = walks[prices.waits]
-    acts = {one.name: modelled(walks[one.refunds.waits][0], made[one.name], one.refunds) for one in read}
+    walks = {looks(one): sights(facts, model, asks, one) for one in (policy.refunds for policy in read)}
+    made = {one.name: answered(*walks[looks(one.refunds)], one.refunds) for one in read}
+    first, second = walks[looks(prices)]
+    acts = {one.name: modelled(walks[looks(one.refunds)][0], one.refunds) for one in read}
     buyer = _buyers(facts, asks)
     worths = partial(_worth, facts, asks, first)
-    told = compared(first, second, worths(prices), made, prices, buyer)
+    rules = {one.name: one.refunds for one in read}
+    told = compared(first, second, worths(prices), {name: (rules[name], made[name]) for name in rules}, prices, buyer)
     said("varying the prices")
-    sweep = swept(first, second, prices, buyer, lambda priced, factor: worths(priced, repeat=factor))
+    sweep = swept(first, second, prices, buyer, partial(_priced, worths))
     rows = told.rows(told.best())
-    queue = queued(first, made[read[0].name], worths(prices), prices, read[0].review)
+    queue = queued(first, second, made[read[0].name], worths(prices), prices, read[0].review)
     harm = harmed(first, made[read[0].name], worths(prices))
     _written(out, facts, model, read, walks, made)
     with written(out / "refunds.json") as path:
@@ -87,13 +91,18 @@ def refunds(
     return _closing(asks, read, told, acts, out)
 
 
-def _in_scope(ledger: Ledger, policies: Sequence[Policy], start: int, stop: int) -> Askings:
-    """The disputes of a span that any of the policies pays for."""
+def _in_scope(ledger: Ledger, policies: Sequence[Policy], start: int, stop: int, said: Said) -> Askings:
+    """The disputes of a span that any of the policies pays for, of a known order and claim; says how many are of neither."""
     asks = askings(ledger, QUESTION, start, stop)
-    reason = ledger.facts["disputes"].codes("reason")
+    disputes = ledger.facts["disputes"]
+    reason = disputes.codes("reason")
     names = np.append(np.array(reason.values.to_pylist(), object), "")
     scope = {word for policy in policies for word in policy.refunds.reasons}
-    found = asks.take(np.flatnonzero(np.isin(names[reason.codes[asks.row]], list(scope))))
+    paid = np.isin(names[reason.codes[asks.row]], list(scope))
+    known = disputes.numbers("claimed")[1][asks.row] & (order_rows(ledger, "disputes")[asks.row] >= 0)
+    if lost := int((paid & ~known).sum()):
+        said(f"warning: left out, for a person to decide, {lost:,} disputes without an order or a claim")
+    found = asks.take(np.flatnonzero(paid & known))
     if not len(found):
         raise RedressError(
             f"{ledger.name}: want disputes between --from and --to that a policy pays for, got none; widen the span"
@@ -107,9 +116,17 @@ def _buyers(ledger: Ledger, asks: Askings) -> Int:
     return np.unique(np.where(code < 0, code.max(initial=0) + 1 + np.arange(len(code)), code), return_inverse=True)[1]
 
 
-def _worth(ledger: Ledger, asks: Askings, first: Sight, prices: Refunds, *, repeat: float = 1.0) -> Worth:
+def _priced(worths: Callable[..., Worth], prices: Refunds, name: str, factor: float) -> Worth:
+    """What answering costs where one price is so many times what it is; in a truth, what stands for that price is."""
+    of_truth = {"repeat": "repeat", "wrongful": "wronged"}
+    return worths(prices, **({of_truth[name]: factor} if name in of_truth else {}))
+
+
+def _worth(
+    ledger: Ledger, asks: Askings, first: Sight, prices: Refunds, *, repeat: float = 1.0, wronged: float = 1.0
+) -> Worth:
     if has_truth(ledger):
-        return true_worth(ledger, asks, prices, repeat=repeat)
+        return true_worth(ledger, asks, prices, repeat=repeat, wronged=wronged)
     fault = RIVALS[0]
     faulty = first.told[fault].to_numpy(np.float64) if fault in first.told else np.zeros(len(asks))
     return expected_worth(ledger, asks, first.malicious, prices, faulty)
@@ -129,9 +146,9 @@ def _written(
     for one in policies:
         grounds = Grounds(fingerprint, {QUESTION: model.version}, one.name, one.version)
         with written(out / f"records.{one.name}.jsonl") as path, path.open("w", encoding="utf-8") as file:
-            for record in recorded(*walks[one.refunds.waits], made[one.name], one, grounds):
+            for record in recorded(*walks[looks(one.refunds)], made[one.name], one, grounds):
                 file.write(json.dumps(record, sort_keys=True) + "\n")
-        frames.append(_decisions(one, walks[one.refunds.waits][0], made[one.name]))
+        frames.append(_decisions(one, walks[looks(one.refunds)][0], made[one.name]))
     with written(out / "decisions.parquet") as path:
         pd.concat(frames, ignore_index=True).to_parquet(path, index=False)
 

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 
 from features import Ledger, RedressError
-from features.asking import named_askings
+from features.asking import askings
 from models import Model
 from models.policy import Policy
 from models.policy import opened as policy_at
-from models.records import FIRST, Grounds, Record, chained, replayed
+from models.records import Grounds, Record, chained, replayed
 from models.records import opened as record_at
-from pipelines.deciding import QUESTION, Sight, one_record, seen
+from pipelines.deciding import QUESTION, one_record, sights
 from pipelines.opening import Said, opened
 from pipelines.score import able, model_at
 
@@ -22,7 +22,12 @@ def replay(records: Path, ledger: Path, models: Path, *, policy: str | None, sai
 
     `records` holds one record a line. The policy is the shipped one of the records' name, unless another file is named.
     """
-    lines = [line for line in records.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        lines = [line for line in records.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        raise RedressError(
+            f"{records}: want decision records, one a line of JSON, got no text; name another file"
+        ) from None
     told = [record_at(line, f"{records}, line {i + 1}") for i, line in enumerate(lines)]
     if not told:
         raise RedressError(f"{records}: want decision records, one a line, got none; name another file")
@@ -30,7 +35,7 @@ def replay(records: Path, ledger: Path, models: Path, *, policy: str | None, sai
     model = model_at(str(models), QUESTION, "")
     facts = opened(ledger, said)
     able(model, facts, QUESTION)
-    differs = [] if told[0]["previous"] != FIRST else [f"{records}: {fault}" for fault in chained(told)]
+    differs = [f"{records}: {fault}" for fault in chained(told)] if len(told) > 1 else []
     differs += _again(told, facts, model, chosen)
     if differs:
         more = f"; and {len(differs) - 1:,} more" if len(differs) > 1 else ""
@@ -44,26 +49,28 @@ def _policy(record: Record) -> str:
     return str(named["name"])
 
 
-def _case(record: Record) -> tuple[str, int, bool]:
-    """Dispute, moment, and whether evidence could be asked for."""
+def _dispute(record: Record) -> str:
     case = record["case"]
     assert isinstance(case, dict)
-    return str(case["dispute_id"]), int(case["at"]), bool(case["lacking"])
+    return str(case["dispute_id"])
 
 
 def _again(told: Sequence[Record], ledger: Ledger, model: Model, policy: Policy) -> list[str]:
-    """What differs in each record that is made again."""
-    asked = pd.DataFrame({_case(one)[:2] for one in told}, columns=["ask_id", "us"])
-    asks = asked.assign(at=pd.to_datetime(asked["us"], unit="us", utc=True))
-    sight = seen(ledger, model, named_askings(ledger, QUESTION, asks), with_reasons=True)
-    place = {(name, int(at)): i for i, (name, at) in enumerate(zip(sight.claims.ids, sight.claims.at, strict=True))}
+    """What differs in each record that is made again, at the moment at which the policy looks at its dispute."""
+    named = {_dispute(one) for one in told}
+    own = askings(ledger, QUESTION)
+    ids = own.ids.to_pylist()
+    asks = own.take(np.flatnonzero(np.isin(np.array(ids, object), list(named))))
+    if lost := sorted(named - set(asks.ids.to_pylist())):
+        return [f"{lost[0]}: was a dispute, now there is none in {ledger.name}"]
+    first, second = sights(ledger, model, asks, policy.refunds)
+    place = {name: i for i, name in enumerate(first.claims.ids)}
     grounds = Grounds(ledger.fingerprint(), {QUESTION: model.version}, policy.name, policy.version)
-    return [
-        f"{one['decision_id']}: {fault}"
-        for one in told
-        for fault in replayed(one, _made(one, sight, place[_case(one)[:2]], policy, grounds))
-    ]
-
-
-def _made(record: Record, sight: Sight, i: int, policy: Policy, grounds: Grounds) -> Record:
-    return one_record(sight, i, policy, grounds, askable=_case(record)[2])
+    found = []
+    for one in told:
+        i = place[_dispute(one)]
+        ways = [one_record(sight, i, policy, grounds, askable=sight is first) for sight in (first, second)]
+        asked = ways[0]["action"] == "request_evidence"
+        faults = [replayed(one, way) for way in (ways if asked else ways[:1])]
+        found += [f"{one['decision_id']}: {fault}" for fault in min(faults, key=len)]
+    return found

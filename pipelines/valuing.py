@@ -11,7 +11,7 @@ from features.background import is_word
 from features.kernel import Flag, Int
 from features.signal import Float
 from models.refunds import ASK, FULL, PARTIAL, REFUSE, RETURN, REVIEW, Refunds, coefficients
-from pipelines.marketplace.truth import FOLDER, Truth
+from pipelines.marketplace.truth import FEE, FOLDER, HANDLING, Truth
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Worth:
     """What answering costs, in cents (n,): paying in full, refusing, and what a person would decide; how malicious each is.
 
     What is kept from an honest buyer counts in full, so the `oracle`, who knows who is malicious, never gains by refusing one.
-    `faulty` is how surely seller or product were at fault.
+    `faulty` is how surely seller or product were at fault. Where costs are no more than expected they are those (n, actions),
+    in which the row of a partial refund is that of what is not paid.
     """
 
     malicious: Float
@@ -30,12 +31,17 @@ class Worth:
     claimed: Float
     owed: Float
     faulty: Float
+    expected: Float | None = None
 
     def costs(self, action: Int, owed: Float, policy: Refunds) -> Float:
         """What each action costs (n,), the work and the waiting with it; `owed` is the share that a partial refund pays.
 
         A return is credited with nothing but the goods of honest buyers: what it deters is not known here.
         """
+        if self.expected is not None:
+            told = self.expected.copy()
+            told[:, PARTIAL] = np.nan_to_num(owed) * told[:, FULL] + (1 - np.nan_to_num(owed)) * told[:, PARTIAL]
+            return np.asarray(np.take_along_axis(told, action[:, None], axis=1)[:, 0], np.float64)
         honest = 1 - self.malicious
         wait = policy.wait * honest
         unpaid = np.maximum(self.owed - np.nan_to_num(owed), 0) * self.refused * honest
@@ -50,8 +56,11 @@ class Worth:
         return np.choose(action, [ways[one] for one in range(len(ways))])
 
 
-def true_worth(ledger: Ledger, asks: Askings, policy: Refunds, *, repeat: float = 1.0) -> Worth:
-    """What answering costs by the truth, at a policy's prices; `repeat` scales what paid malice encourages."""
+def true_worth(ledger: Ledger, asks: Askings, policy: Refunds, *, repeat: float = 1.0, wronged: float = 1.0) -> Worth:
+    """What answering costs by the truth; `repeat` scales what paid malice encourages, `wronged` what leaves with the honest.
+
+    Of an honest buyer who is refused, the claim stays owed but for what his bank takes back.
+    """
     told = Truth.of(ledger.name).tables["disputes"].set_index("dispute_id").loc[asks.ids.to_pylist()]
     cost_paid, cost_refused, taken, owed = (
         told[name].to_numpy(np.float64)
@@ -60,8 +69,11 @@ def true_worth(ledger: Ledger, asks: Askings, policy: Refunds, *, repeat: float 
     malicious = told["malicious"].to_numpy(np.bool_)
     claimed = ledger.facts["disputes"].numbers("claimed")[0][asks.row].astype(np.float64)
     paid = claimed + repeat * (cost_paid - claimed)
-    refused = cost_refused + np.where(malicious, 0, claimed - taken + policy.wrongful)
-    share = granted(ledger, asks, malicious)
+    charged, fought, lost = (told[name].to_numpy(np.bool_) for name in ("goes_to_bank", "contested", "lost_at_bank"))
+    fees = FEE * (charged * 1.0 + (fought & lost)) + HANDLING * fought
+    leaving = cost_refused - fees - taken
+    refused = np.where(malicious, cost_refused, fees + claimed + wronged * leaving)
+    share = granted(ledger, asks, malicious, policy)
     oracle = np.where(malicious, np.minimum(paid, refused), paid)
     judged = share * paid + (1 - share) * refused
     faulty = told["side"].isin(("seller", "product")).to_numpy(np.float64)
@@ -75,16 +87,19 @@ def expected_worth(ledger: Ledger, asks: Askings, malicious: Float, policy: Refu
     terms = np.stack([np.ones(len(claimed)), malicious, claimed, malicious * claimed], axis=1)
     honest, sure = (np.stack([claimed * 0 + 1, claimed * 0 + m, claimed, m * claimed], axis=1) for m in (0.0, 1.0))
     oracle = (1 - malicious) * (honest @ of[FULL]) + malicious * np.minimum(sure @ of[FULL], sure @ of[REFUSE])
-    judged = terms @ of[REVIEW] - policy.review - policy.wait * policy.review_days * (1 - malicious)
-    paid, refused = terms @ of[FULL], terms @ of[REFUSE]
-    return Worth(malicious, paid, refused, judged, oracle, claimed, np.ones(len(claimed)), faulty)
+    costs = terms @ of.T
+    paid, refused, judged = (costs[:, action] for action in (FULL, REFUSE, REVIEW))
+    return Worth(malicious, paid, refused, judged, oracle, claimed, np.ones(len(claimed)), faulty, costs)
 
 
-def granted(ledger: Ledger, asks: Askings, malicious: Flag) -> Float:
+def granted(ledger: Ledger, asks: Askings, malicious: Flag, policy: Refunds) -> Float:
     """The share of each claim that a person grants (n,): as in the ledger, and where no person ruled, the mean of the like.
 
-    What was settled or withdrawn says nothing of how a person would have ruled.
+    What was settled or withdrawn says nothing of how a person would have ruled. Where nobody of a kind was ruled about it is
+    as the policy assumes.
     """
+    if "rulings" not in ledger.facts:
+        return np.where(malicious, 1 - policy.caught, 1 - policy.false)
     rulings, disputes = ledger.facts["rulings"], len(ledger.facts["disputes"])
     outcome, (paid, known) = rulings.codes("outcome"), rulings.numbers("refunded")
     first = np.full(disputes, -1, np.int64)
@@ -94,8 +109,8 @@ def granted(ledger: Ledger, asks: Askings, malicious: Flag) -> Float:
     counts = (row >= 0) & ~_by_policy(ledger)[asks.row] & says
     claimed = ledger.facts["disputes"].numbers("claimed")[0][asks.row]
     share = np.clip(np.append(paid, 0)[row] / np.maximum(claimed, 1), 0, 1)
-    for like in (malicious, ~malicious):
-        share[like & ~counts] = share[like & counts].mean() if (like & counts).any() else 0.5
+    for like, refuses in ((malicious, policy.caught), (~malicious, policy.false)):
+        share[like & ~counts] = share[like & counts].mean() if (like & counts).any() else 1 - refuses
     return np.asarray(share, np.float64)
 
 
@@ -110,5 +125,5 @@ def _by_policy(ledger: Ledger) -> Flag:
 
 
 def has_truth(ledger: Ledger) -> bool:
-    """Whether a truth lies beside the ledger."""
-    return (Path(ledger.name) / FOLDER).is_dir()
+    """Whether the truth of disputes lies beside the ledger."""
+    return (Path(ledger.name) / FOLDER / "disputes.parquet").is_file()

@@ -112,6 +112,11 @@ def test_a_replay_says_what_differs(shop: tuple[Path, Path], done: Path, tmp_pat
     (tmp_path / "short.jsonl").write_text("\n".join(whole[:3] + whole[4:]))
     with pytest.raises(RedressError, match="record 3: want the one before named, got another"):
         replay(tmp_path / "short.jsonl", *shop, policy=None, said=quiet)
+    (tmp_path / "short.jsonl").write_text("\n".join(whole[1:]))
+    with pytest.raises(RedressError, match="record 0: want the one before named, got another"):
+        replay(tmp_path / "short.jsonl", *shop, policy=None, said=quiet)
+    with pytest.raises(RedressError, match="want decision records, one a line of JSON, got no text"):
+        replay(done / "decisions.parquet", *shop, policy=None, said=quiet)
     (tmp_path / "none.jsonl").write_text("\n")
     with pytest.raises(RedressError, match="want decision records, one a line, got none"):
         replay(tmp_path / "none.jsonl", *shop, policy=None, said=quiet)
@@ -119,7 +124,13 @@ def test_a_replay_says_what_differs(shop: tuple[Path, Path], done: Path, tmp_pat
     shutil.copytree(shop[0], ledger)
     orders = pq.read_table(ledger / "orders.parquet")
     pq.write_table(orders.slice(0, len(orders) - 1), ledger / "orders.parquet")
-    with pytest.raises(RedressError, match=r"ledger: was "):
+    assert (
+        replay(records, ledger, shop[1], policy=None, said=quiet)["replayed"] == "the same to the bit"
+    )  # the last order is no case
+    disputes = pq.read_table(ledger / "disputes.parquet")
+    dearer = disputes.set_column(disputes.schema.get_field_index("claimed"), "claimed", pc.add(disputes["claimed"], 1))
+    pq.write_table(dearer, ledger / "disputes.parquet")
+    with pytest.raises(RedressError, match=r"got what differs: [0-9a-f]{32}: "):
         replay(records, ledger, shop[1], policy=None, said=quiet)
 
 
@@ -166,8 +177,13 @@ def test_what_answers_cost_by_the_truth(walk: tuple[Ledger, Askings, Sight, Sigh
     bad = told["malicious"].to_numpy()
     assert found.paid.tolist() == told["cost_if_refunded"].tolist()
     assert found.refused[bad].tolist() == told["cost_if_refused"][bad].tolist()
-    wronged = told["cost_if_refused"] + first.claims.claimed - told["taken_by_bank"] + policy.wrongful
-    assert found.refused[~bad].tolist() == wronged[~bad].tolist()
+    wronged = told["cost_if_refused"] + first.claims.claimed - told["taken_by_bank"]
+    assert found.refused[~bad] == pytest.approx(wronged[~bad].to_numpy())
+    stay = ~bad & ~told["leaves_if_refused"].to_numpy()
+    milder = true_worth(ledger, asks, policy, wronged=0.5)
+    assert milder.refused[stay].tolist() == found.refused[stay].tolist()
+    assert (milder.refused <= found.refused).all()
+    assert (milder.refused < found.refused).sum() > 5
     assert (found.oracle <= np.minimum(found.paid, np.where(bad, found.refused, np.inf))).all()
     none = np.full(len(bad), np.nan)
     everyone = {action: found.costs(np.full(len(bad), action), none, policy) for action in (FULL, REVIEW, REFUSE)}
@@ -194,16 +210,17 @@ def test_policies_stand_beside_plain_ways_and_the_oracle(walk: tuple[Ledger, Ask
     ledger, asks, first, second = walk
     policy, buyer = Refunds(), np.arange(len(asks)) // 2
     worth = true_worth(ledger, asks, policy)
-    told = compared(first, second, worth, {"default": answered(first, second, policy)}, policy, buyer)
+    told = compared(first, second, worth, {"default": (policy, answered(first, second, policy))}, policy, buyer)
     rows = told.rows(told.best()).set_index("way")
     assert list(rows.loc[told.best(), ["beyond", "low", "high"]]) == [0, 0, 0]
     assert rows["cost"].min() == rows.loc[ORACLE, "cost"]
-    assert rows.loc["refund all", "cost"] == pytest.approx(worth.paid.mean())
+    waited = policy.wait * policy.after / 24 * (1 - worth.malicious).mean()
+    assert rows.loc["refund all", "cost"] == pytest.approx(worth.paid.mean() + waited)
     assert rows.loc["refuse all", "honest_refused"] == 1
     assert told.refused(told.best(0.005)) <= 0.005
     share, low, high = told.saved("default", "refund all")
-    gap = worth.paid.mean() - worth.oracle.mean()
-    assert share == pytest.approx((worth.paid.mean() - rows.loc["default", "cost"]) / gap)
+    gap = worth.paid.mean() + waited - worth.oracle.mean()
+    assert share == pytest.approx((worth.paid.mean() + waited - rows.loc["default", "cost"]) / gap)
     assert low < share < high
     assert share > 0  # the model was told who is malicious
 
@@ -270,13 +287,88 @@ def test_the_queue_reviews_what_is_worth_most_where_there_is_less_time(
     ledger, asks, first, second = walk
     wary = Refunds(automatic_below=0.1, automatic_most=5_000)
     worth, made = true_worth(ledger, asks, wary), answered(first, second, wary)
-    found = queued(first, made, worth, wary, Review())
+    found = queued(first, second, made, worth, wary, Review())
     reviews = int((made.last.action == REVIEW).sum())
     assert found["reviewed"].max() <= reviews
     for _, rows in found.groupby("time"):
         by = rows.set_index("rule")["expected"]
         assert by["value"] >= max(by["first_come"], by["by_amount"])
     assert reviews > 20
+
+
+def changed(place: Path, to: Path, name: str, **columns: pa.Array) -> Path:
+    """A copy of a ledger in which columns of a table are others."""
+    shutil.copytree(place, to)
+    rows = pq.read_table(to / f"{name}.parquet")
+    for column, values in columns.items():
+        rows = rows.set_column(rows.schema.get_field_index(column), column, values)
+    pq.write_table(rows, to / f"{name}.parquet")
+    return to
+
+
+def test_more_than_an_order_cost_is_paid_by_no_policy_without_a_person(shop: tuple[Path, Path], tmp_path: Path) -> None:
+    claimed = pq.read_table(shop[0] / "disputes.parquet")["claimed"]
+    ledger = changed(shop[0], tmp_path / "dear", "disputes", claimed=pc.multiply(claimed, 3))
+    refunds(ledger, shop[1], ["default"], tmp_path / "out", start=0, stop=LAST, said=quiet)
+    records = lines(tmp_path / "out" / "records.default.jsonl")
+    beyond = [one for one in records if one["why"] == "beyond"]
+    assert len(beyond) > 20
+    assert all(one["action"] == "review" and one["case"]["claimed"] > one["case"]["left"] for one in beyond)
+    assert all(one["amount"] <= one["case"]["left"] for one in records)
+
+
+def test_what_was_paid_back_already_is_not_paid_again(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
+    ledger, _, first, _ = walk
+    orders = pd.read_parquet(Path(ledger.name) / "orders.parquet").set_index("order_id")["amount"]
+    paid = [
+        pd.read_parquet(Path(ledger.name) / f"{name}.parquet")[["order_id", "at", "amount"]]
+        for name in ("refunds", "chargebacks")
+    ]
+    back, some = pd.concat(paid), 0
+    for i, order in enumerate(first.claims.order):
+        at = pd.Timestamp(int(first.claims.at[i]), unit="us", tz="UTC")
+        mine = back[(back["order_id"] == order) & (back["at"] < at)]["amount"].sum()
+        assert first.claims.left[i] == orders[order] - mine
+        some += mine > 0
+    assert some > 0
+
+
+def test_disputes_without_an_order_or_a_claim_are_left_to_a_person_and_counted(
+    shop: tuple[Path, Path], tmp_path: Path
+) -> None:
+    disputes = pq.read_table(shop[0] / "disputes.parquet")
+    gone = np.arange(len(disputes)) % 2 == 0
+    unknown = pa.array(disputes["claimed"].to_pylist(), pa.int64(), mask=gone)
+    ledger = changed(shop[0], tmp_path / "unknown", "disputes", claimed=unknown)
+    said: list[str] = []
+    refunds(ledger, shop[1], ["default"], tmp_path / "out", start=0, stop=LAST, said=said.append)
+    decided = pd.read_parquet(tmp_path / "out" / "decisions.parquet")["dispute_id"]
+    assert not set(decided) & set(disputes.filter(pa.array(gone))["dispute_id"].to_pylist())
+    told = next(line for line in said if "left out, for a person to decide" in line)
+    scope = pc.is_in(disputes["reason"], pa.array(Refunds().reasons)).to_numpy()
+    assert f"{int((scope & gone).sum()):,} disputes without an order or a claim" in told
+
+
+@pytest.mark.parametrize("table", ["rulings", "evidence", "findings", "tiers", "refunds", "truth"])
+def test_a_ledger_without_a_table_is_answered_all_the_same(table: str, shop: tuple[Path, Path], tmp_path: Path) -> None:
+    shutil.copytree(shop[0], tmp_path / "ledger", ignore=shutil.ignore_patterns(f"{table}.parquet", table))
+    model = load(shop[1] / QUESTION)
+    frame = signals(Ledger.open(tmp_path / "ledger"), QUESTION)
+    answer = np.arange(len(frame)) % 3 == 0
+    few = fit(frame, answer.astype(np.int8), rounds=3)
+    replace(few, card=dict(model.card) | dict(few.card)).save(tmp_path / "models" / QUESTION)
+    found = refunds(
+        tmp_path / "ledger", tmp_path / "models", ["default"], tmp_path / "out", start=0, stop=LAST, said=quiet
+    )
+    assert found["disputes answered"] == len(pd.read_parquet(tmp_path / "out" / "decisions.parquet"))
+
+
+def test_a_span_of_one_dispute_is_reported(shop: tuple[Path, Path], tmp_path: Path) -> None:
+    disputes = pq.read_table(shop[0] / "disputes.parquet")
+    scope = disputes.filter(pc.is_in(disputes["reason"], pa.array(Refunds().reasons)))
+    for i, at in enumerate(scope["at"].cast(pa.int64()).to_pylist()[:3]):
+        refunds(*shop, ["default"], tmp_path / str(i), start=at, stop=at + 1, said=quiet)
+        assert (tmp_path / str(i) / "report.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_a_version_is_of_what_a_policy_says_and_not_of_its_name_or_layout(tmp_pa
         ),
         (
             {"name": "mine", "extends": "kind"},
-            r"kind: want a policy in TOML, or default, generous, strict, got no such file",
+            r"p\.extends: want default, generous, strict, got kind; name a policy that is shipped",
         ),
     ],
 )

@@ -88,6 +88,7 @@ def test_an_edited_record_is_not_opened() -> None:
         ("{", "r: want a decision record in JSON, got"),
         ("[]", "r: want a decision record of format 1"),
         (json.dumps(whole | {"format": 9}), "r: want a decision record of format 1"),
+        ('{"format": 1}', "r: want a decision record, got one without abstain"),
     ):
         with pytest.raises(RedressError, match=f"^{says}"):
             opened(text, "r")

@@ -39,7 +39,7 @@ def costs_by_hand(m: float, case: Case, p: Refunds) -> list[float]:
     asked = p.ask + p.review + judged(p.asked_caught, p.asked_false, p.ask_days + p.review_days)
     return [
         full,
-        partial if 0 < case.owed < 1 else nan,
+        partial if p.partial_from <= case.owed < 1 and round(case.owed * c) >= 1 else nan,
         returned if case.reason in p.returns else nan,
         asked if case.lacking else nan,
         p.review + judged(p.caught, p.false, p.review_days),
@@ -59,6 +59,7 @@ cases = st.builds(
     st.just(nan) | st.sampled_from([0.0, 1.0]) | st.floats(0, 1),
     st.just("platform"),
     st.sampled_from(STEPS),
+    st.none() | st.integers(0, 200_000),
 )
 scores = st.builds(Scores, st.just(nan) | st.floats(0, 1), st.booleans())
 
@@ -81,6 +82,7 @@ def test_many_cases_are_decided_as_each_by_itself_to_the_bit(some: list[tuple[Ca
         np.array([bool(case.confirmed) for case, _ in some]),
         np.array([bool(case.lacking) for case, _ in some]),
         np.array([STEPS.index(case.tier) for case, _ in some]),
+        np.array([case.left is not None and case.claimed > case.left for case, _ in some]),
     )
     made = decide_many(whole, POLICY)
     for i, (case, score) in enumerate(some):
@@ -102,6 +104,7 @@ def test_nobody_is_refused_without_both_keys_and_nothing_dear_or_suspect_is_paid
         assert score.malicious < POLICY.automatic_below
         assert found.amount <= case.claimed <= POLICY.automatic_most
         assert case.reason in POLICY.reasons
+        assert case.left is None or found.amount <= case.left
         assert case.tier == "standard" or (case.tier == "evidence_first" and not case.lacking)
     if isnan(score.malicious) or score.abstain or case.reason not in POLICY.reasons:
         assert found.action == "review"
@@ -120,12 +123,17 @@ def test_nobody_is_refused_without_both_keys_and_nothing_dear_or_suspect_is_paid
         (PLAIN, Scores(0.02, abstain=True), "review", "thin", 0),
         (replace(PLAIN, reason="billing"), Scores(0.02), "review", "out_of_scope", 0),
         (replace(PLAIN, tier="restricted"), Scores(0.02), "review", "tier", 0),
+        (replace(PLAIN, claimed=30_000, lacking=("tracking",), tier="restricted"), Scores(0.45), "review", "tier", 0),
         (replace(SURE, tier="restricted"), Scores(0.95), "refuse", "cheapest", 0),
         (replace(PLAIN, tier="evidence_first"), Scores(0.02), "refund_full", "cheapest", 4_000),
         (replace(PLAIN, tier="evidence_first", lacking=("tracking",)), Scores(0.02), "request_evidence", "tier", 0),
         (replace(PLAIN, claimed=50_001), Scores(0.02), "review", "large", 0),
         (replace(PLAIN, claimed=50_000), Scores(0.02), "refund_full", "cheapest", 50_000),
         (replace(PLAIN, reason="short_quantity", owed=0.5), Scores(0.02), "refund_partial", "cheapest", 2_000),
+        (replace(PLAIN, reason="short_quantity", owed=0.19), Scores(0.02), "refund_full", "cheapest", 4_000),
+        (replace(PLAIN, reason="short_quantity", claimed=2, owed=0.2), Scores(0.02), "refund_full", "cheapest", 2),
+        (replace(PLAIN, left=3_999), Scores(0.02), "review", "beyond", 0),
+        (replace(PLAIN, left=4_000), Scores(0.02), "refund_full", "cheapest", 4_000),
         (replace(PLAIN, reason="short_quantity", owed=0.0), Scores(0.02), "refund_full", "cheapest", 4_000),
         (replace(PLAIN, reason="wrong_item", claimed=9_000), Scores(0.02), "return_and_refund", "cheapest", 9_000),
         (replace(PLAIN, reason="wrong_item", claimed=3_000), Scores(0.02), "refund_full", "cheapest", 3_000),
