@@ -20,12 +20,16 @@ from features.evidence import RULES
 from features.kernel import DAY, HOUR
 from features.supposed import needed
 from models import Model, fit
+from models.answering import answer as answered
 from models.linear import Linear
 from models.obtaining import Obtaining
+from models.pending import case as charged
 from models.policy import Policy
+from models.policy import opened as policy_at
+from models.programmes import marginal_cost, month
 from models.questions import answers
 from models.terms import Term
-from pipelines.__main__ import main
+from pipelines.__main__ import main, time
 from pipelines.evidence import evidence
 from pipelines.marketplace import world
 from pipelines.opening import moment
@@ -350,3 +354,46 @@ def test_an_id_of_two_tables_is_asked_about_by_kind(place: Place, run: Run, tmp_
     write_ledger(place.tables | {"orders": pa.concat_tables([place.tables["orders"], orders])}, tmp_path / "ledger")
     told = closing(run(case, "--kind", "chargeback", "--as-of", moment(t), "--json", ledger=tmp_path / "ledger"))
     assert (told["case"], told["kind"]) == (case, "chargeback")
+
+
+def test_a_chargeback_is_answered_with_the_evidence_planned_its_cost_and_the_one_deadline(
+    place: Place, run: Run
+) -> None:
+    case, t, _ = delivered(place.facts)
+    told = closing(run(case, "--as-of", moment(t), "--zone", "Asia/Tokyo", "--json"))
+    answer, known = told["answer"], charged(place.facts, case, t)
+    policy = policy_at("default")
+    spent = replace(policy.chargebacks, handling=policy.chargebacks.handling + told["cost"])
+    shown = replace(
+        known, evidence=(*known.evidence, *told["recommended"]), respond_by=time(told["deadline"]), compelling=False
+    )
+    if any(one["applies"] for one in told["prior transactions"]):
+        shown = replace(shown, compelling=True)
+    more = 0.0
+    if known.network in ("visa", "mastercard"):
+        more = marginal_cost(month(place.facts, known.network, t, policy.programmes), policy.programmes)
+    wanted = answered(shown, {"chargeback_win": told["probability with"]}, spent, marginal=more, zone="Asia/Tokyo")
+    assert (answer["action"], answer["deadline"]) == (wanted.action, told["deadline"])
+    assert answer["values"] == pytest.approx(dict(wanted.values))
+    assert answer["local"].endswith("+09:00 Asia/Tokyo")
+    text = run(case, "--as-of", moment(t))[1]
+    assert "answer " in text
+    assert f"{wanted.action} ({wanted.branch})" in text
+
+
+def test_an_order_s_open_block_says_what_to_supply(place: Place, run: Run, tmp_path: Path) -> None:
+    order, paid, _ = unshipped(place.facts)
+    block = {"block_id": "k", "at": paid + 1, "kind": "risk_address", "order_id": order}
+    ledger = tmp_path / "blocked"
+    write_ledger(place.tables | naive.tables({"blocks": [block]}), ledger)
+    (told,) = closing(run(order, "--as-of", moment(paid + 2), "--json", ledger=ledger))["blocks"]
+    assert told.startswith("blocked (risk_address): supply ")
+    assert moment(paid + 1 + DAY)[:19] in told
+    assert closing(run(order, "--as-of", moment(paid + 1), "--json", ledger=ledger))["blocks"] == []
+
+
+def test_a_zone_that_is_none_is_one_sentence_whatever_the_case(place: Place, run: Run) -> None:
+    for case in (delivered(place.facts)[0], a_dispute(place.facts, "damaged")[0]):
+        code, _, err = run(case, "--zone", "Mars")
+        assert code == 1
+        assert "zone: want a name of the IANA time zone database, got 'Mars'" in err
