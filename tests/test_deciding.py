@@ -17,10 +17,12 @@ from features import Ledger, RedressError, signals
 from features.asking import Askings, askings
 from features.kernel import DAY
 from models import fit, load
+from models.automation import Automation, limit
 from models.queue import Review
 from models.records import chained
 from models.refunds import ASK, FULL, REFUSE, REVIEW, Refunds
-from pipelines.comparing import ORACLE, compared
+from pipelines.automating import automatic
+from pipelines.comparing import ORACLE, compared, way
 from pipelines.deciding import QUESTION, Sight, answered, sights
 from pipelines.harm import FAULTY, harmed
 from pipelines.marketplace import world
@@ -28,7 +30,7 @@ from pipelines.queueing import queued
 from pipelines.refunds import refunds
 from pipelines.replay import replay
 from pipelines.simulate import simulate_ledger
-from pipelines.valuing import expected_worth, true_worth
+from pipelines.valuing import expected_worth, granted, true_worth
 
 LAST = 4_000_000_000_000_000
 """Microseconds since 1970, later than all."""
@@ -223,6 +225,43 @@ def test_policies_stand_beside_plain_ways_and_the_oracle(walk: tuple[Ledger, Ask
     assert share == pytest.approx((worth.paid.mean() + waited - rows.loc["default", "cost"]) / gap)
     assert low < share < high
     assert share > 0  # the model was told who is malicious
+
+
+def test_a_policy_is_charged_the_time_that_it_waits_itself(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
+    ledger, asks, first, second = walk
+    prices = Refunds()
+    worth, made = true_worth(ledger, asks, prices), answered(first, second, prices)
+    quick, slow = (
+        way(made, worth, prices, Refunds(after=hours, ask_days=days)).cost for hours, days in ((24, 5), (72, 7))
+    )
+    assert slow - quick == pytest.approx(prices.wait * 2 * (1 - worth.malicious) * (1 + made.asked))
+
+
+def test_who_was_refunded_by_a_policy_was_not_judged_by_a_person(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
+    ledger, asks, first, _ = walk
+    decided = pd.read_parquet(Path(ledger.name) / "decisions.parquet")
+    unseen = np.isin(first.claims.ids, decided[decided["action"] == "refund_full"]["case_id"])
+    bad = true_worth(ledger, asks, Refunds()).malicious > 0
+    share = granted(ledger, asks, bad, Refunds())
+    assert unseen.sum() > 20
+    for like in (bad, ~bad):
+        assert len(set(share[like & unseen])) == 1
+        assert 0 < share[like & unseen][0] < 1
+        assert set(share[like & ~unseen]) > {0.0, 1.0}
+
+
+def test_what_may_be_automatic_is_told_by_what_was_found_out(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
+    ledger, asks, first, _ = walk
+    latest = pd.read_parquet(Path(ledger.name) / "findings.parquet").sort_values(["at", "malicious"])
+    found = (
+        latest.drop_duplicates("dispute_id", keep="last").set_index("dispute_id")["malicious"].reindex(first.claims.ids)
+    )
+    known = found.notna().to_numpy()
+    wide = Automation(malicious_at_most=0.6, fewest=20)
+    told, by_audit = automatic(ledger, asks, first, wide)
+    assert not by_audit
+    assert told == limit(first.malicious[known], found[known].astype(int).to_numpy(), wide)
+    assert told.threshold > 0
 
 
 def test_the_honest_of_each_slice_who_are_refused_and_reviewed_are_counted(

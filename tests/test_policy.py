@@ -37,6 +37,7 @@ def test_a_version_is_of_what_a_policy_says_and_not_of_its_name_or_layout(tmp_pa
     (tmp_path / "bare.toml").write_text("\n".join(line for line in text.splitlines() if not line.startswith("#")))
     assert opened(tmp_path / "bare.toml").version == DEFAULT.version
     assert policy(told(review=1_301), "p").version != DEFAULT.version
+    assert policy({"name": "p", "extends": "default", "blocks": {"risk_address": 12.0}}, "p").version != DEFAULT.version
     assert len({opened(name).version for name in ("default", "strict", "generous")}) == 3
 
 

@@ -54,7 +54,8 @@ def test_a_buyer_is_given_his_own_record_and_nothing_of_how_he_was_found_out() -
 def test_the_same_decision_has_the_same_id_and_another_has_another() -> None:
     assert made()["decision_id"] == made(previous="12" * 16)["decision_id"]
     others = [made(replace(CASE, at=1)), made(scores=Scores(0.2)), made(replace(CASE, claimed=1))]
-    others += [record(CASE, Scores(0.1), decide(CASE, Scores(0.1), POLICY), POLICY, replace(GROUNDS, version="00" * 8))]
+    score = Scores(0.1, parts={"buyer_part": -2.0})
+    others += [record(CASE, score, decide(CASE, score, POLICY), POLICY, replace(GROUNDS, version="00" * 8))]
     assert len({str(one["decision_id"]) for one in [made(), *others]}) == 5
 
 

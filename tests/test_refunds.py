@@ -118,6 +118,7 @@ def test_nobody_is_refused_without_both_keys_and_nothing_dear_or_suspect_is_paid
         (PLAIN, Scores(0.5), "review", "suspect", 0),  # at 51.66 dearer than paying 50.00, but for the limit
         (PLAIN, Scores(0.95), "review", "unconfirmed", 0),
         (SURE, Scores(0.95), "refuse", "cheapest", 0),
+        (SURE, Scores(0.9), "refuse", "cheapest", 0),
         (SURE, Scores(0.89), "review", "unsure", 0),
         (PLAIN, Scores(nan), "review", "unscored", 0),
         (PLAIN, Scores(0.02, abstain=True), "review", "thin", 0),
