@@ -117,16 +117,13 @@ def _buyers(ledger: Ledger, asks: Askings) -> Int:
 
 
 def _priced(worths: Callable[..., Worth], prices: Refunds, name: str, factor: float) -> Worth:
-    """What answering costs where one price is so many times what it is; in a truth, what stands for that price is."""
-    of_truth = {"repeat": "repeat", "wrongful": "wronged"}
-    return worths(prices, **({of_truth[name]: factor} if name in of_truth else {}))
+    """What answering costs where one price is so many times what it is; the truth's own further claims are, too."""
+    return worths(prices, repeat=factor if name == "repeat" else 1.0)
 
 
-def _worth(
-    ledger: Ledger, asks: Askings, first: Sight, prices: Refunds, *, repeat: float = 1.0, wronged: float = 1.0
-) -> Worth:
+def _worth(ledger: Ledger, asks: Askings, first: Sight, prices: Refunds, *, repeat: float = 1.0) -> Worth:
     if has_truth(ledger):
-        return true_worth(ledger, asks, prices, repeat=repeat, wronged=wronged)
+        return true_worth(ledger, asks, prices, repeat=repeat)
     fault = RIVALS[0]
     faulty = first.told[fault].to_numpy(np.float64) if fault in first.told else np.zeros(len(asks))
     return expected_worth(ledger, asks, first.malicious, prices, faulty)

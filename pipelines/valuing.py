@@ -56,23 +56,22 @@ class Worth:
         return np.choose(action, [ways[one] for one in range(len(ways))])
 
 
-def true_worth(ledger: Ledger, asks: Askings, policy: Refunds, *, repeat: float = 1.0, wronged: float = 1.0) -> Worth:
-    """What answering costs by the truth; `repeat` scales what paid malice encourages, `wronged` what leaves with the honest.
+def true_worth(ledger: Ledger, asks: Askings, policy: Refunds, *, repeat: float = 1.0) -> Worth:
+    """What answering costs by the truth, at a policy's prices; `repeat` scales what paid malice encourages.
 
-    Of an honest buyer who is refused, the claim stays owed but for what his bank takes back.
+    Of an honest buyer who is refused the claim stays owed, besides the fees if he goes to his bank, and he is wronged at the
+    policy's price, which stands in place of the margin that the truth says is lost with him.
     """
     told = Truth.of(ledger.name).tables["disputes"].set_index("dispute_id").loc[asks.ids.to_pylist()]
-    cost_paid, cost_refused, taken, owed = (
-        told[name].to_numpy(np.float64)
-        for name in ("cost_if_refunded", "cost_if_refused", "taken_by_bank", "owed_share")
+    cost_paid, cost_refused, owed = (
+        told[name].to_numpy(np.float64) for name in ("cost_if_refunded", "cost_if_refused", "owed_share")
     )
     malicious = told["malicious"].to_numpy(np.bool_)
     claimed = ledger.facts["disputes"].numbers("claimed")[0][asks.row].astype(np.float64)
     paid = claimed + repeat * (cost_paid - claimed)
     charged, fought, lost = (told[name].to_numpy(np.bool_) for name in ("goes_to_bank", "contested", "lost_at_bank"))
     fees = FEE * (charged * 1.0 + (fought & lost)) + HANDLING * fought
-    leaving = cost_refused - fees - taken
-    refused = np.where(malicious, cost_refused, fees + claimed + wronged * leaving)
+    refused = np.where(malicious, cost_refused, fees + claimed + policy.wrongful)
     share = granted(ledger, asks, malicious, policy)
     oracle = np.where(malicious, np.minimum(paid, refused), paid)
     judged = share * paid + (1 - share) * refused

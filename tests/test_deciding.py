@@ -179,13 +179,11 @@ def test_what_answers_cost_by_the_truth(walk: tuple[Ledger, Askings, Sight, Sigh
     bad = told["malicious"].to_numpy()
     assert found.paid.tolist() == told["cost_if_refunded"].tolist()
     assert found.refused[bad].tolist() == told["cost_if_refused"][bad].tolist()
-    wronged = told["cost_if_refused"] + first.claims.claimed - told["taken_by_bank"]
+    fees = 1_500 * (told["goes_to_bank"] * 1 + (told["contested"] & told["lost_at_bank"])) + 1_300 * told["contested"]
+    wronged = fees + first.claims.claimed + policy.wrongful
     assert found.refused[~bad] == pytest.approx(wronged[~bad].to_numpy())
-    stay = ~bad & ~told["leaves_if_refused"].to_numpy()
-    milder = true_worth(ledger, asks, policy, wronged=0.5)
-    assert milder.refused[stay].tolist() == found.refused[stay].tolist()
-    assert (milder.refused <= found.refused).all()
-    assert (milder.refused < found.refused).sum() > 5
+    dearer = true_worth(ledger, asks, replace(policy, wrongful=policy.wrongful + 100))
+    assert (dearer.refused - found.refused).tolist() == pytest.approx((100.0 * ~bad).tolist())
     assert (found.oracle <= np.minimum(found.paid, np.where(bad, found.refused, np.inf))).all()
     none = np.full(len(bad), np.nan)
     everyone = {action: found.costs(np.full(len(bad), action), none, policy) for action in (FULL, REVIEW, REFUSE)}
