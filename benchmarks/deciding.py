@@ -39,7 +39,8 @@ def treasure(bench: Workbench) -> str:
     for seed in range(1, 1 + (bench.seeds or SEEDS)):
         told = _answered(bench, seed)
         ways, sweep = pd.DataFrame(told["ways"]).set_index("way"), pd.DataFrame(told["sweep"])
-        rows += [{"seed": seed, **_row(name, ways)} for name in ways.index.astype(str)]
+        saved = {(one["way"], one["kind"]): _share(one) for one in told["saved"]}
+        rows += [{"seed": seed, **_row(name, ways, saved)} for name in ways.index.astype(str)]
         sure, unfair = (sweep[sweep[f"{kind}low"] > 0] for kind in ("", "fair_"))
         worse.append({"seed": seed, "prices": len(sweep), "a plain way surely cheaper": len(sure)})
         worse[-1] |= {"that way": ", ".join(sorted(set(sure["beside"]))) or "none"}
@@ -47,18 +48,19 @@ def treasure(bench: Workbench) -> str:
     return f"{TARGET}.\n\n{markdown(rows)}\n\nEach price from a quarter to four times.\n\n{markdown(worse)}"
 
 
-def _row(name: str, ways: pd.DataFrame) -> dict[str, object]:
-    """A way's cost, and the share of the gap to the oracle that it saves beside the best plain way, and the best fair one."""
-    cost, oracle = ways["cost"], float(ways["cost"].min())
-    plain = ways[ways["plain"]]
-    base = {"any": float(plain["cost"].min()), "fair": float(plain.loc[plain["honest_refused"] <= FAIR, "cost"].min())}
-    saved = {kind: (one - float(cost[name])) / (one - oracle) for kind, one in base.items()}
+def _share(one: dict[str, object]) -> str:
+    share, low, high = (f"{100 * float(str(one[end])):.0f}" for end in ("share", "low", "high"))
+    return f"{share} % [{low}, {high}] beside {one['beside']}"
+
+
+def _row(name: str, ways: pd.DataFrame, saved: dict[tuple[object, object], str]) -> dict[str, object]:
+    """A way's cost, and of a policy what it saves of the gap to the oracle, beside the best plain way and a fair one."""
     return {
         "way": name,
-        "cents a dispute": float(cost[name]),
+        "cents a dispute": float(ways["cost"][name]),
         "honest refused": f"{float(ways['honest_refused'][name]):.2%}",
-        "of the gap, beside the best plain way": f"{saved['any']:.0%}",
-        f"beside the best that refuses at most {FAIR:.1%}": f"{saved['fair']:.0%}",
+        "of the gap to the oracle": saved.get((name, "any"), ""),
+        f"where at most {FAIR:.1%} of the honest are refused": saved.get((name, "fair"), ""),
     }
 
 

@@ -1,7 +1,7 @@
 """The job of refunds: what policies would have answered the disputes of a span, their records, and what that costs."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -67,12 +67,9 @@ def refunds(
     queue = queued(first, second, made[read[0].name], worths(prices), prices, read[0].review)
     harm = harmed(first, made[read[0].name], worths(prices))
     _written(out, facts, model, read, walks, made)
+    tables = {"ways": rows, "saved": _saved(told, rules), "sweep": sweep, "queue": queue, "harm": harm}
     with written(out / "refunds.json") as path:
-        frames = {
-            name: frame.to_dict("records")
-            for name, frame in (("ways", rows), ("sweep", sweep), ("queue", queue), ("harm", harm))
-        }
-        path.write_text(json.dumps(frames, indent=1) + "\n")
+        path.write_text(json.dumps({name: frame.to_dict("records") for name, frame in tables.items()}, indent=1) + "\n")
     names, policy = [one.name for one in read], read[0]
     limit, by_audit = automatic(facts, asks, first, policy.automation)
     sections = [
@@ -114,6 +111,18 @@ def _buyers(ledger: Ledger, asks: Askings) -> Int:
     """A code for the buyer of each dispute, of an unknown one his own."""
     code = np.append(ledger.facts["orders"].codes("buyer_id").codes, -1)[order_rows(ledger, "disputes")[asks.row]]
     return np.unique(np.where(code < 0, code.max(initial=0) + 1 + np.arange(len(code)), code), return_inverse=True)[1]
+
+
+def _saved(told: Compared, policies: Iterable[str]) -> pd.DataFrame:
+    """What each policy saves of the gap between the best plain way, and the best that is fair, and the oracle."""
+    beside = {"any": told.best(), "fair": told.best(FAIR)}
+    rows = [
+        {"way": name, "kind": kind, "beside": other}
+        | dict(zip(("share", "low", "high"), told.saved(name, other), strict=True))
+        for name in policies
+        for kind, other in beside.items()
+    ]
+    return pd.DataFrame(rows)
 
 
 def _priced(worths: Callable[..., Worth], prices: Refunds, name: str, factor: float) -> Worth:
