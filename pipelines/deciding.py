@@ -78,7 +78,7 @@ class Sight:
     def reasons(self, i: int) -> dict[str, list[str]]:
         """Why one is scored as it is, by voice; nothing where reasons were not asked for."""
         names = {voice: name for voice, name in VOICES.items() if name in self.told}
-        return {voice: list(map(str, self.told[name].to_list()[i])) for voice, name in names.items()}
+        return {voice: list(map(str, self.told[name].to_numpy(object)[i])) for voice, name in names.items()}
 
 
 def seen(ledger: Ledger, model: Model, asks: Askings, *, with_reasons: bool = False) -> Sight:
