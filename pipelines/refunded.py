@@ -47,8 +47,15 @@ def money_section(told: Compared, rows: pd.DataFrame, names: Sequence[str]) -> S
         "claim that is refused counts in full. In brackets 95 % intervals of the difference, over resamples of buyers.",
         f"The cheapest plain way is: {best}. Of those that refuse at most {FAIR:.1%} of the honest it is: {fair}.",
         *(f"{name} {saved(told, name, best)}; {saved(told, name, fair)}." for name in names),
+        *(unsure(name, fair) for name in names if told.beyond(name, fair)[2] >= 0),
     )
     return Section("Money", says, table(shown), plots.ways(rows, names, ORACLE))
+
+
+def unsure(name: str, fair: str) -> str:
+    """What is said of a policy that is not surely cheaper than the best plain way that is fair."""
+    plainly = fair.replace("amount alone", "review what is dear")
+    return f"{name} is not surely cheaper here than to {plainly}, which would do as well."
 
 
 def saved(told: Compared, name: str, beside: str) -> str:

@@ -96,6 +96,16 @@ def test_every_dispute_in_scope_has_an_answer_and_a_record_of_each_in_one_chain(
     assert (done / "report.html").stat().st_size > 10_000
 
 
+def test_a_policy_that_is_not_surely_cheaper_than_a_fair_plain_way_is_told_so(done: Path) -> None:
+    told = json.loads((done / "refunds.json").read_text(encoding="utf-8"))
+    page = (done / "report.html").read_text(encoding="utf-8")
+    shares = {one["way"]: one for one in told["saved"] if one["kind"] == "fair"}
+    assert set(shares) == {"default", "strict"}
+    for name, one in shares.items():
+        if abs(one["low"]) > 0.02:  # the share's interval and the difference's may disagree near zero
+            assert (f"{name} is not surely cheaper here than to" in page) == (one["low"] < 0)
+
+
 def test_records_are_replayed_to_the_bit(shop: tuple[Path, Path], done: Path, tmp_path: Path) -> None:
     found = replay(done / "records.strict.jsonl", *shop, policy=None, said=quiet)
     assert found["replayed"] == "the same to the bit"
