@@ -9,11 +9,13 @@ from typing import Final
 
 import numpy as np
 
-from models.refunds import ACTIONS, ASK, FULL, REVIEW, Case, Decision, Refunds, Scores
+from models.refunds import ACTIONS, ASK, EXPLORED, FULL, REVIEW, Case, Decision, Refunds, Scores
+from models.refunds import WHY as REASONS
 
 SAFE: Final = (FULL, ASK, REVIEW)
 """Answers that are tried: to pay, to ask for evidence, and to have a person look."""
-WHY: Final = "explored"
+WHY: Final = tuple(REASONS)[EXPLORED]
+"""Why another answer was given."""
 
 
 def explored(case: Case, scores: Scores, decision: Decision, policy: Refunds) -> tuple[Decision, float]:
@@ -51,5 +53,6 @@ def _open(action: int, case: Case, scores: Scores, decision: Decision, policy: R
     """Whether an answer may be tried: what has no cost is not open, and paying keeps the limits of what is automatic."""
     if action == FULL:
         within = scores.malicious < policy.automatic_below and case.claimed <= policy.automatic_most
-        return within and not scores.abstain and case.reason in policy.reasons and case.tier == "standard"
+        left = case.left is None or case.claimed <= case.left
+        return within and left and not scores.abstain and case.reason in policy.reasons and case.tier == "standard"
     return bool(np.isfinite(decision.costs[action]))

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import combinations, pairwise
 from math import isnan
 from typing import Final
 
 from features import RedressError
+from models.deadlines import moment
+from models.exploring import WHY as EXPLORED
 from models.refunds import ACTIONS, WHY, Case, Decision, Refunds, Scores, decide
 from models.signs import CONFIRMED
 from models.tiers import TIERS
@@ -22,7 +23,6 @@ _GRAVE: Final = ("policy", "models", "ledger", "action", "amount")
 _OF_CHAIN: Final = ("previous", "hash")
 _OF_FILES: Final = ("ledger", "decision_id")
 """What differs where a ledger's files are others that say the same."""
-EXPLORED: Final = "explored"
 APPEAL: Final = "You can ask that a person looks at this again, and add whatever helps to understand what happened."
 """What every buyer is told of how to go on."""
 VOICES: Final = ("reviewer", "seller", "buyer")
@@ -126,7 +126,7 @@ def record(
     found = {
         "format": FORMAT,
         "decision_id": _hash({"inputs": told, "versions": versions}),
-        "at": moment(case.at),
+        "at": moment(case.at).isoformat(),
         "case_kind": "dispute",
         "case": told["case"],
         "inputs": _hash(told),
@@ -247,11 +247,6 @@ def _wanted() -> set[str]:
     required = SCHEMA["required"]
     assert isinstance(required, list)
     return set(required)
-
-
-def moment(t: int) -> str:
-    """A time in microseconds since 1970 as ISO 8601, UTC."""
-    return datetime.fromtimestamp(t // 1_000_000, UTC).replace(microsecond=t % 1_000_000).isoformat()
 
 
 def _plain(told: Mapping[str, object]) -> dict[str, object]:

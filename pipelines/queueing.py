@@ -41,9 +41,9 @@ def queued(first: Sight, second: Sight, made: Answered, worth: Worth, prices: Re
     days = max(1.0, float(np.ptp(cases["arrived_at"])) / DAY) if n else 1.0
     found = []
     for share in SHARES:
-        by = replace(
-            review, reviewers=1, minutes_a_day=max(1, min(1_440, round(share * n * review.minutes_a_case / days)))
-        )
+        wanted = max(1, round(share * n * review.minutes_a_case / days))
+        people = -(-wanted // DAY_S_WORK)
+        by = replace(review, reviewers=people, minutes_a_day=-(-wanted // people))
         for rule in RULES:
             done = scheduled(cases[cases["worth"] > 0] if rule == "value" else cases, by, rule=rule).index.to_numpy()
             found.append(

@@ -48,6 +48,7 @@ def test_what_is_not_safe_never_gives_way(case: Case, scores: Scores) -> None:
         (CASES[0], Scores(0.1, abstain=True)),
         (replace(CASES[0], claimed=60_000), Scores(0.1)),
         (replace(CASES[0], tier="restricted"), Scores(0.1)),
+        (replace(CASES[0], left=3_999), Scores(0.1)),
     ],
 )
 def test_money_is_not_tried_where_it_would_not_be_paid_without_a_person(case: Case, scores: Scores) -> None:
