@@ -13,7 +13,7 @@ from features.asking import Askings
 from features.evidence import RULES, Rule
 from features.kernel import Flag, Int
 from features.signal import Float
-from models.refunds import Case, Cases, Refunds, Scores
+from models.refunds import Case, Cases, Refunds
 from models.signs import CONFIRMED
 from models.tiers import STEPS, standings
 
@@ -127,13 +127,6 @@ class Claims:
             STEPS[self.tier[i]],
             int(self.left[i]),
         )
-
-
-def scored(told: pd.DataFrame, i: int) -> Scores:
-    """The scores of one asking from what `Model.scored` says of many."""
-    row = told.iloc[i]
-    parts = {name: float(row[name]) for name in told.columns if name.endswith("_part")}
-    return Scores(float(row["probability"]), bool(row.get("abstain", False)), parts)
 
 
 def claims(ledger: Ledger, asks: Askings, frame: pd.DataFrame) -> Claims:

@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from features.asking import ASKED
+from features import Ledger
+from features.asking import ASKED, Askings
 from features.kernel import Int
 from features.signal import Float
 from pipelines.learning import Cases, Learnt, grown
@@ -22,7 +23,7 @@ def achievable(work: Cases, test: Learnt, rows: Int, span: tuple[int, int], seed
     Of chargebacks those by which their issuers decided, of malice those of the same learner had it been told the truth of
     every dispute of the span that it learns from.
     """
-    if not _truth(work).is_file():
+    if not truth_of(work.ledger, work.question.name).is_file():
         return {}
     if work.question.name == "chargeback_win":
         return {CHANCES: hidden(work, rows)["win_probability"].to_numpy(np.float64)}
@@ -37,10 +38,16 @@ def achievable(work: Cases, test: Learnt, rows: Int, span: tuple[int, int], seed
 
 def hidden(work: Cases, rows: Int) -> pd.DataFrame:
     """What the truth beside a simulated ledger says of the askings `rows`, in their order."""
-    told = pd.read_parquet(_truth(work))
-    asked: pd.DataFrame = told.set_index(told.columns[0]).loc[work.asks.ids.take(rows).to_pylist()]
+    return told_of(work.ledger, work.asks, rows)
+
+
+def told_of(ledger: Ledger, asks: Askings, rows: Int) -> pd.DataFrame:
+    """What the truth beside a simulated ledger says of those of some askings at the positions `rows`, in their order."""
+    told = pd.read_parquet(truth_of(ledger, asks.question))
+    asked: pd.DataFrame = told.set_index(told.columns[0]).loc[asks.ids.take(rows).to_pylist()]
     return asked
 
 
-def _truth(work: Cases) -> Path:
-    return Path(work.ledger.name) / FOLDER / f"{ASKED[work.question.name]}.parquet"
+def truth_of(ledger: Ledger, question: str) -> Path:
+    """Where the truth of what a question asks about lies, if the ledger is a simulated one."""
+    return Path(ledger.name) / FOLDER / f"{ASKED[question]}.parquet"

@@ -1,12 +1,12 @@
 """A ledger as a job opens it, and the words and times that a job tells."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tqdm import tqdm
 
 from features import Ledger
+from models.deadlines import moment as instant
 
 Said = Callable[[str], None]
 
@@ -17,7 +17,7 @@ def moment(t: int) -> str:
     >>> moment(1_500_000)
     '1970-01-01T00:00:01.500000+00:00'
     """
-    return datetime.fromtimestamp(t // 1_000_000, UTC).replace(microsecond=t % 1_000_000).isoformat()
+    return instant(t).isoformat()
 
 
 def opened(path: str | Path, said: Said) -> Ledger:

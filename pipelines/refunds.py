@@ -51,8 +51,9 @@ def refunds(
         said(
             f"warning: the model was trained until {model.card['trained_until']}; of older disputes it may know the answers"
         )
-    prices, asks = read[0].refunds, _in_scope(facts, read, start, stop, said)
-    said(f"answering {len(asks):,} disputes by {', '.join(one.name for one in read)}")
+    names, policy = [one.name for one in read], read[0]
+    prices, asks = policy.refunds, _in_scope(facts, read, start, stop, said)
+    said(f"answering {len(asks):,} disputes by {', '.join(names)}")
     walks = {looks(one): sights(facts, model, asks, one) for one in (policy.refunds for policy in read)}
     made = {one.name: answered(*walks[looks(one.refunds)], one.refunds) for one in read}
     first, second = walks[looks(prices)]
@@ -60,17 +61,17 @@ def refunds(
     buyer = _buyers(facts, asks)
     worths = partial(_worth, facts, asks, first)
     rules = {one.name: one.refunds for one in read}
-    told = compared(first, second, worths(prices), {name: (rules[name], made[name]) for name in rules}, prices, buyer)
+    worth = worths(prices)
+    told = compared(first, second, worth, {name: (rules[name], made[name]) for name in rules}, prices, buyer)
     said("varying the prices")
     sweep = swept(first, second, prices, buyer, partial(_priced, worths))
     rows = told.rows(told.best())
-    queue = queued(first, second, made[read[0].name], worths(prices), prices, read[0].review)
-    harm = harmed(first, made[read[0].name], worths(prices))
+    queue = queued(first, second, made[policy.name], worth, prices, policy.review)
+    harm = harmed(first, made[policy.name], worth)
     _written(out, facts, model, read, walks, made)
     tables = {"ways": rows, "saved": _saved(told, rules), "sweep": sweep, "queue": queue, "harm": harm}
     with written(out / "refunds.json") as path:
         path.write_text(json.dumps({name: frame.to_dict("records") for name, frame in tables.items()}, indent=1) + "\n")
-    names, policy = [one.name for one in read], read[0]
     limit, by_audit = automatic(facts, asks, first, policy.automation)
     sections = [
         money_section(told, rows, names),

@@ -1,7 +1,6 @@
 """What answers to disputes cost: by the truth beside a simulated ledger, or expected by how probable malice is."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +10,8 @@ from features.background import is_word
 from features.kernel import Flag, Int
 from features.signal import Float
 from models.refunds import ASK, FULL, PARTIAL, REFUSE, RETURN, REVIEW, Refunds, coefficients
-from pipelines.marketplace.truth import FEE, FOLDER, HANDLING, Truth
+from pipelines.achievable import told_of, truth_of
+from pipelines.marketplace.truth import FEE, HANDLING
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def true_worth(ledger: Ledger, asks: Askings, policy: Refunds, *, repeat: float 
     Of an honest buyer who is refused the claim stays owed, besides the fees if he goes to his bank, and he is wronged at the
     policy's price, which stands in place of the margin that the truth says is lost with him.
     """
-    told = Truth.of(ledger.name).tables["disputes"].set_index("dispute_id").loc[asks.ids.to_pylist()]
+    told = told_of(ledger, asks, np.arange(len(asks)))
     cost_paid, cost_refused, owed = (
         told[name].to_numpy(np.float64) for name in ("cost_if_refunded", "cost_if_refused", "owed_share")
     )
@@ -75,7 +75,7 @@ def true_worth(ledger: Ledger, asks: Askings, policy: Refunds, *, repeat: float 
     share = granted(ledger, asks, malicious, policy)
     oracle = np.where(malicious, np.minimum(paid, refused), paid)
     judged = share * paid + (1 - share) * refused
-    faulty = told["side"].isin(("seller", "product")).to_numpy(np.float64)
+    faulty = told["side"].isin(("seller", "product")).to_numpy(np.bool_).astype(np.float64)
     return Worth(malicious.astype(np.float64), paid, refused, judged, oracle, claimed, owed, faulty)
 
 
@@ -125,4 +125,4 @@ def _by_policy(ledger: Ledger) -> Flag:
 
 def has_truth(ledger: Ledger) -> bool:
     """Whether the truth of disputes lies beside the ledger."""
-    return (Path(ledger.name) / FOLDER / "disputes.parquet").is_file()
+    return truth_of(ledger, "malicious_dispute").is_file()
