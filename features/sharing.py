@@ -70,10 +70,10 @@ def _found_malicious(bg: Background) -> Flips:
     step = found.sums["malicious_ever"]
     buyer = bg.codes("buyer_id")[found.order]
     rows = np.flatnonzero((buyer >= 0) & (step != 0))
-    return _flips(buyer[rows], found.at[rows], step[rows])
+    return flips(buyer[rows], found.at[rows], step[rows])
 
 
-def _flips(buyer: Code, at: Int, step: Int) -> Flips:
+def flips(buyer: Code, at: Int, step: Int) -> Flips:
     """Where each buyer's running sum leaves zero and comes back to it, moment by moment."""
     sort = np.lexsort((at, buyer))
     buyer, at, running = buyer[sort], at[sort], np.cumsum(step[sort])

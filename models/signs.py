@@ -10,3 +10,10 @@ CONFIRMED: Final[Mapping[str, str]] = {
     "weight_complete": "the four items of weight are there, and the carrier's weight says that all units were",
 }
 """What each says, by name."""
+TOLD: Final[Mapping[str, str]] = {
+    "earlier_finding": "A person looked into an earlier dispute of yours and found against you.",
+    "upheld_report": "A seller reported an order of yours, and the report was upheld.",
+    "reused_evidence": "What was sent in as proof of a dispute of yours could not be relied on.",
+    "weight_complete": "The seller's proof of what was in a parcel to you is complete and speaks against your dispute.",
+}
+"""What a buyer is told of each, without how it is found out."""

@@ -1,10 +1,10 @@
 """Tiers: how far a buyer's dispute rules are adjusted, why, until when, and how he gets out of it again.
 
-Adjusting needs two keys, as refusing does. Nothing lasts: a tier expires, recovers with orders that nobody disputed, and can be
-appealed against, which a person decides.
+Adjusting needs two keys, as refusing does. Nothing lasts: a tier expires, recovers with orders that nobody disputed, is over
+when what confirmed it is taken back, and can be appealed against, which a person decides.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import isnan
 from typing import Final
@@ -14,7 +14,7 @@ import numpy as np
 from features import Ledger, RedressError
 from features.kernel import DAY, Int
 from models.sections import number, words
-from models.signs import CONFIRMED
+from models.signs import CONFIRMED, TOLD
 
 TIERS: Final[Mapping[str, str]] = {
     "standard": "disputes are answered as anybody's are",
@@ -24,6 +24,16 @@ TIERS: Final[Mapping[str, str]] = {
 """What each tier means, the strictest last."""
 STEPS: Final = tuple(TIERS)
 STANDARD: Final = STEPS[0]
+SAYS: Final[Mapping[str, str]] = {
+    "standard": "your disputes are answered as anybody's are",
+    "evidence_first": "we ask for evidence that is missing before anything is paid in a dispute of yours",
+    "restricted": "a person looks at a dispute of yours before anything is paid",
+}
+"""What each tier means to the buyer."""
+RECOVERED: Final = "recovered"
+OVERTURNED: Final = "overturned"
+GRANTED: Final = "appeal_granted"
+_DELAY: Final = "the median delay of disputes on such platforms, 20 to 30 days; measure your own"
 
 
 @dataclass(frozen=True)
@@ -34,30 +44,52 @@ class Rules:
     keys: tuple[str, ...] = words(tuple(CONFIRMED), tuple(CONFIRMED), "confirmed signals that may be its second key")
     lasts: float = number(180.0, "days", "until a tier expires by itself")
     recovers: int = number(5, "cases", "orders without a dispute since, after which it is one step milder")
+    quiet: float = number(30.0, "days", "without a dispute, until an order counts for that", _DELAY)
     appeal: float = number(30.0, "days", "in which a buyer may appeal")
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A buyer's tier at a moment, since when, why, and until when; `reason` and moments are empty for the standard."""
+    """A buyer's tier at a moment, since when, why, and until when; `reason` and moments are empty for the standard.
+
+    `rests_on` is the confirmed signal without which the tier would not be, also where it has recovered by a step since.
+    """
 
     tier: str = STANDARD
     since: int | None = None
     reason: str = ""
     expires_at: int | None = None
+    rests_on: str = ""
+
+    def by(self, t: int) -> "Standing":
+        """The same, or the standard where it has expired."""
+        return Standing() if self.expires_at is not None and self.expires_at <= t else self
+
+    def after(self, made: "Adjustment") -> "Standing":
+        """What a change leaves; a tier that is none of ours is taken for the strictest.
+
+        >>> held = Standing("restricted", 0, "upheld_report", 9, "upheld_report")
+        >>> held.after(Adjustment("b", 5, "evidence_first", RECOVERED))
+        Standing(tier='evidence_first', since=5, reason='recovered', expires_at=None, rests_on='upheld_report')
+        """
+        if made.tier == STANDARD:
+            return Standing()
+        tier = made.tier if made.tier in TIERS else STEPS[-1]
+        kept = self.by(made.at).rests_on if made.reason == RECOVERED else ""
+        return Standing(tier, made.at, made.reason, made.expires_at, made.reason if made.reason in CONFIRMED else kept)
 
 
 @dataclass(frozen=True)
 class Adjustment:
-    """A change of tier, as the ledger's table `tiers` holds it, with the last moment of an appeal and what is said of it."""
+    """A change of tier, as the ledger's table `tiers` holds it, the last moment of an appeal, and what the buyer is told."""
 
     buyer_id: str
     at: int
     tier: str
     reason: str
-    expires_at: int | None
-    appeal_by: int | None
-    says: str
+    expires_at: int | None = None
+    appeal_by: int | None = None
+    says: str = ""
 
 
 def adjusted(
@@ -80,8 +112,8 @@ def adjusted(
     tier = STEPS[min(STEPS.index(now.tier) + 1, len(STEPS) - 1)]
     expires, appeal_by = at + round(rules.lasts * DAY), at + round(rules.appeal * DAY)
     says = (
-        f"{CONFIRMED[held[0]].capitalize()}. From now on {TIERS[tier]}. This ends by itself after {rules.lasts:g} days, "
-        f"sooner with {rules.recovers} orders without a dispute, and can be appealed against for {rules.appeal:g} days."
+        f"{TOLD[held[0]]} From now on {SAYS[tier]}. This ends by itself after {rules.lasts:g} days, and becomes milder by a "
+        f"step with {rules.recovers} orders without a dispute for {rules.quiet:g} days. {_appeal(rules)}"
     )
     return Adjustment(buyer_id, at, tier, held[0], expires, appeal_by, says)
 
@@ -89,32 +121,88 @@ def adjusted(
 def recovered(buyer_id: str, now: Standing, at: int, undisputed: int, rules: Rules) -> Adjustment | None:
     """One step milder after enough orders without a dispute since the tier began; None where there is nothing to recover.
 
+    Who recovers is not held for longer than he would have been.
+
     >>> recovered("b", Standing("restricted", 0, "upheld_report", 180 * DAY), DAY, 5, Rules()).tier
     'evidence_first'
     """
     if now.tier == STANDARD or undisputed < rules.recovers:
         return None
     tier = STEPS[STEPS.index(now.tier) - 1]
-    expires = None if tier == STANDARD else at + round(rules.lasts * DAY)
-    says = f"{undisputed} orders came without a dispute. From now on {TIERS[tier]}."
-    return Adjustment(buyer_id, at, tier, "recovered", expires, None, says)
+    says = f"{undisputed} orders came without a dispute. From now on {SAYS[tier]}."
+    if tier == STANDARD:
+        return Adjustment(buyer_id, at, tier, RECOVERED, says=says)
+    expires, appeal_by = at + round(rules.lasts * DAY), at + round(rules.appeal * DAY)
+    expires = expires if now.expires_at is None else min(now.expires_at, expires)
+    return Adjustment(buyer_id, at, tier, RECOVERED, expires, appeal_by, f"{says} {_appeal(rules)}")
 
 
-def appealed(buyer_id: str, now: Standing, at: int, *, granted: bool, rules: Rules) -> Adjustment | None:
-    """The standard again where a person granted an appeal; None where it was not.
+def _appeal(rules: Rules) -> str:
+    return f"It can be appealed against for {rules.appeal:g} days, and a person decides."
 
-    Raises RedressError for an appeal against nothing, and for one that came too late.
+
+def overturned(buyer_id: str, now: Standing, at: int, key: str) -> Adjustment | None:
+    """The standard again where what the tier rests on, a confirmed signal, was taken back; None where it rests on another.
+
+    >>> held = Standing("restricted", 0, "earlier_finding", 180 * DAY, "earlier_finding")
+    >>> overturned("b", held, DAY, "earlier_finding").tier, overturned("b", held, DAY, "upheld_report")
+    ('standard', None)
+    """
+    if not key or now.rests_on != key:
+        return None
+    says = f"What your rules were adjusted for was taken back. From now on {SAYS[STANDARD]}."
+    return Adjustment(buyer_id, at, STANDARD, OVERTURNED, says=says)
+
+
+def appealed(
+    buyer_id: str, now: Standing, at: int, *, granted: bool, rules: Rules, filed: int | None = None
+) -> Adjustment | None:
+    """The standard again where a person granted an appeal at a moment; None where it was not.
+
+    In time is what was `filed` in time, however long the person took; it was filed at the same moment unless told. Raises
+    RedressError for an appeal against nothing, for one that came too late, and for one ruled on before it was filed.
     """
     if now.tier == STANDARD or now.since is None:
         raise RedressError(f"appeal: want a tier to appeal against, got {STANDARD} for {buyer_id}; nothing is adjusted")
-    late = at - now.since - round(rules.appeal * DAY)
+    filed = at if filed is None else filed
+    if filed > at:
+        raise RedressError("appeal: want it filed before it is ruled on, got it after; exchange the two moments")
+    late = filed - now.since - round(rules.appeal * DAY)
     if late > 0:
         raise RedressError(
             f"appeal: want it within {rules.appeal:g} days, got it {late / DAY:.1f} days late; see what recovers"
         )
-    return (
-        Adjustment(buyer_id, at, STANDARD, "appeal_granted", None, None, "The appeal was granted.") if granted else None
-    )
+    says = f"The appeal was granted. From now on {SAYS[STANDARD]}."
+    return Adjustment(buyer_id, at, STANDARD, GRANTED, says=says) if granted else None
+
+
+def told(ledger: Ledger) -> dict[str, list[Adjustment]]:
+    """What the ledger's table `tiers` says of each buyer, in the order of time; a word that is not known is empty."""
+    found: dict[str, list[Adjustment]] = {}
+    if "tiers" not in ledger.facts:
+        return found
+    facts = ledger.facts["tiers"]
+    words = [[word or "" for word in facts.strings(name).to_pylist()] for name in ("buyer_id", "tier", "reason")]
+    ends, known = facts.numbers("expires_at")
+    for buyer, tier, reason, at, end, sure in zip(
+        *words, facts.at.tolist(), ends.tolist(), known.tolist(), strict=True
+    ):
+        found.setdefault(buyer, []).append(Adjustment(buyer, at, tier, reason, end if sure else None))
+    return found
+
+
+def standing(changes: Iterable[Adjustment], t: int) -> Standing:
+    """What changes, in the order of time, leave just before a moment.
+
+    >>> made = [Adjustment("b", 5, "restricted", "upheld_report", 9)]
+    >>> [standing(made, t).tier for t in (5, 6, 9)]
+    ['standard', 'restricted', 'standard']
+    """
+    now = Standing()
+    for made in changes:
+        if made.at < t:
+            now = now.after(made)
+    return now.by(t)
 
 
 def standings(ledger: Ledger, buyers: Int, at: Int) -> Int:

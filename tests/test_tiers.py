@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from features import Ledger, RedressError
 from features.kernel import DAY
-from models.tiers import STEPS, Rules, Standing, adjusted, appealed, recovered, standings
+from models.signs import CONFIRMED, TOLD
+from models.tiers import STEPS, Adjustment, Rules, Standing, adjusted, appealed, recovered, standing, standings
 
 RULES = Rules()
 
@@ -45,7 +46,7 @@ def test_recovery_is_a_step_at_a_time_and_the_standard_does_not_end() -> None:
     held = Standing("restricted", 0, "upheld_report", 180 * DAY)
     first = recovered("b", held, DAY, 5, RULES)
     assert first is not None
-    assert (first.tier, first.expires_at) == ("evidence_first", 181 * DAY)
+    assert (first.tier, first.expires_at, first.appeal_by) == ("evidence_first", 180 * DAY, 31 * DAY)
     second = recovered("b", Standing(first.tier, DAY, first.reason, first.expires_at), 2 * DAY, 7, RULES)
     assert second is not None
     assert (second.tier, second.expires_at) == ("standard", None)
@@ -63,6 +64,47 @@ def test_an_appeal_in_time_restores_where_a_person_grants_it() -> None:
         appealed("b", held, 30 * DAY + DAY // 2, granted=True, rules=RULES)
     with pytest.raises(RedressError, match="appeal: want a tier to appeal against, got standard for b"):
         appealed("b", Standing(), DAY, granted=True, rules=RULES)
+
+
+def test_an_appeal_filed_in_time_may_be_ruled_on_late_and_not_before_it_was_filed() -> None:
+    held = Standing("restricted", 0, "upheld_report", 180 * DAY)
+    made = appealed("b", held, 90 * DAY, granted=True, rules=RULES, filed=30 * DAY)
+    assert made is not None
+    assert (made.at, made.tier, made.reason, made.expires_at) == (90 * DAY, "standard", "appeal_granted", None)
+    with pytest.raises(RedressError, match=r"got it 1\.0 days late"):
+        appealed("b", held, 90 * DAY, granted=True, rules=RULES, filed=31 * DAY)
+    with pytest.raises(RedressError, match="appeal: want it filed before it is ruled on, got it after"):
+        appealed("b", held, 20 * DAY, granted=True, rules=RULES, filed=20 * DAY + 1)
+
+
+@pytest.mark.parametrize("key", CONFIRMED)
+def test_a_buyer_is_told_why_what_follows_and_his_appeal_and_nothing_of_how_it_was_found(key: str) -> None:
+    made = adjusted("b", Standing(), 0, 0.987, [key], RULES)
+    assert made is not None
+    assert made.says.startswith(TOLD[key])
+    assert "a person decides" in made.says
+    for hidden in ("0.98", "score", "malicious", "both keys", "picture", "buyer", CONFIRMED[key]):
+        assert hidden not in made.says
+
+
+def test_a_tier_is_what_was_said_last_before_a_moment() -> None:
+    said = [
+        Adjustment("b", 5, "evidence_first", "upheld_report", 90),
+        Adjustment("b", 7, "restricted", "earlier_finding", 90),
+        Adjustment("b", 9, "evidence_first", "recovered", 90),
+        Adjustment("b", 11, "banned", "other", None),
+    ]
+    found = [(one.tier, one.since, one.rests_on) for one in (standing(said, t) for t in (5, 6, 9, 10, 12))]
+    assert found == [
+        ("standard", None, ""),
+        ("evidence_first", 5, "upheld_report"),
+        ("restricted", 7, "earlier_finding"),
+        ("evidence_first", 9, "earlier_finding"),
+        ("restricted", 11, ""),
+    ]
+    assert [standing(said[:3], t).tier for t in (90, 89)] == ["standard", "evidence_first"]
+    again = Adjustment("b", 95, "evidence_first", "recovered", 99)  # of a tier that was over: it rests on nothing known
+    assert standing([*said[:3], again], 96).rests_on == ""
 
 
 def test_a_probability_that_is_none_is_refused() -> None:
