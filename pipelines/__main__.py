@@ -228,6 +228,36 @@ def _replay(args: argparse.Namespace, said: Said) -> Closing:
     return replay(args.records, args.ledger, args.models, policy=args.policy, said=said)
 
 
+def _tiers(args: argparse.Namespace, said: Said) -> Closing:
+    """Adjust and restore buyers' dispute rules over a span, by a score and a confirmed signal, and say what each is told."""
+    from pipelines.tiering import tiers
+
+    return tiers(args.ledger, args.models, args.policy, args.out, start=args.start, stop=args.stop, said=said)
+
+
+def _appeal(args: argparse.Namespace, said: Said) -> Closing:
+    """Apply what a person ruled on a buyer's appeal against his tier, and give the row to put into the ledger."""
+    from pipelines.appealing import appeal
+
+    return appeal(
+        args.buyer,
+        args.ledger,
+        args.policy,
+        args.out,
+        granted=args.granted,
+        at=args.at,
+        filed=args.filed,
+        said=said,
+    )
+
+
+def _records(args: argparse.Namespace, said: Said) -> Closing:
+    """Give a buyer what was decided about his disputes, in his own voice, from a chain of records that is whole."""
+    from pipelines.disclosing import disclose
+
+    return disclose(args.records, args.ledger, args.buyer, args.out, said=said)
+
+
 def _evidence(args: argparse.Namespace, said: Said) -> Closing:
     """Say which evidence to obtain for one case before its deadline, what completes a set, and what that is worth."""
     from models.policy import opened
@@ -377,6 +407,38 @@ def _add_replay(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--policy", metavar="P", help="a TOML file; the shipped policy of the records' name without it")
 
 
+def _add_tiers(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--ledger", type=Path, required=True, metavar="L")
+    verb.add_argument("--models", type=Path, required=True, metavar="DIR", help="a folder for each question")
+    verb.add_argument(
+        "--from", dest="start", type=time, required=True, metavar="D", help="changes at or after this time"
+    )
+    verb.add_argument("--to", dest="stop", type=time, required=True, metavar="D", help="changes before this time")
+    verb.add_argument("--policy", default="default", metavar="P", help="a TOML file, or default, strict or generous")
+    verb.add_argument("--out", type=Path, default=Path("redress-out/tiers"), metavar="DIR")
+
+
+def _add_appeal(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("buyer", metavar="BUYER_ID")
+    verb.add_argument("--ledger", type=Path, required=True, metavar="L")
+    ruled = verb.add_mutually_exclusive_group(required=True)
+    ruled.add_argument("--granted", action="store_true", help="the buyer's rules are the standard again")
+    ruled.add_argument("--refused", action="store_true", help="his tier stays, and nothing is put into the ledger")
+    verb.add_argument("--at", type=time, required=True, metavar="T", help="when the person ruled")
+    verb.add_argument(
+        "--filed", type=time, metavar="T", help="when the buyer appealed; when it was ruled on unless set"
+    )
+    verb.add_argument("--policy", default="default", metavar="P", help="a TOML file, or default, strict or generous")
+    verb.add_argument("--out", type=Path, default=Path("redress-out/appeal"), metavar="DIR")
+
+
+def _add_records(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("records", type=Path, metavar="RECORDS", help="a whole chain of decision records, one a line")
+    verb.add_argument("--ledger", type=Path, required=True, metavar="L", help="says whose dispute each record is of")
+    verb.add_argument("--buyer", required=True, metavar="ID")
+    verb.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl")
+
+
 def _add_evidence(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("case_id", metavar="CASE_ID", help="of a chargeback, a dispute, or an order not yet shipped")
     verb.add_argument("--ledger", type=Path, required=True, metavar="L")
@@ -418,6 +480,15 @@ VERBS: Final = {
     "replay": Verb(
         _replay, _add_replay, "redress replay records.default.jsonl --ledger ledger --models redress-out/train"
     ),
+    "records": Verb(
+        _records, _add_records, "redress records records.default.jsonl --ledger ledger --buyer b12 --out b12.jsonl"
+    ),
+    "tiers": Verb(
+        _tiers,
+        _add_tiers,
+        "redress tiers --ledger ledger --models redress-out/train --from 2025-01-01 --to 2025-06-01",
+    ),
+    "appeal": Verb(_appeal, _add_appeal, "redress appeal b12 --ledger ledger --granted --at 2025-06-02T09:30"),
     "evidence": Verb(
         _evidence, _add_evidence, "redress evidence c123 --ledger ledger --models redress-out/train --as-of 2025-03-01"
     ),

@@ -22,15 +22,7 @@ def replay(records: Path, ledger: Path, models: Path, *, policy: str | None, sai
 
     `records` holds one record a line. The policy is the shipped one of the records' name, unless another file is named.
     """
-    try:
-        lines = [line for line in records.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except UnicodeDecodeError:
-        raise RedressError(
-            f"{records}: want decision records, one a line of JSON, got no text; name another file"
-        ) from None
-    told = [record_at(line, f"{records}, line {i + 1}") for i, line in enumerate(lines)]
-    if not told:
-        raise RedressError(f"{records}: want decision records, one a line, got none; name another file")
+    told = records_at(records)
     chosen = policy_at(policy or _policy(told[0]))
     model = model_at(str(models), QUESTION, "")
     facts = opened(ledger, said)
@@ -43,21 +35,36 @@ def replay(records: Path, ledger: Path, models: Path, *, policy: str | None, sai
     return {"decisions": len(told), "policy": f"{chosen.name} ({chosen.version})", "replayed": "the same to the bit"}
 
 
+def records_at(path: Path) -> list[Record]:
+    """The records of a file, one a line; RedressError for a file that is none, or a record that was edited."""
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        raise RedressError(
+            f"{path}: want decision records, one a line of JSON, got no text; name another file"
+        ) from None
+    told = [record_at(line, f"{path}, line {i + 1}") for i, line in enumerate(lines)]
+    if not told:
+        raise RedressError(f"{path}: want decision records, one a line, got none; name another file")
+    return told
+
+
 def _policy(record: Record) -> str:
     named = record["policy"]
     assert isinstance(named, dict)
     return str(named["name"])
 
 
-def _dispute(record: Record) -> str:
+def about(record: Record, name: str = "dispute_id") -> str:
+    """What a record says of its case: the dispute, unless another name is asked for."""
     case = record["case"]
     assert isinstance(case, dict)
-    return str(case["dispute_id"])
+    return str(case[name])
 
 
 def _again(told: Sequence[Record], ledger: Ledger, model: Model, policy: Policy) -> list[str]:
     """What differs in each record that is made again, at the moment at which the policy looks at its dispute."""
-    named = {_dispute(one) for one in told}
+    named = {about(one) for one in told}
     own = askings(ledger, QUESTION)
     ids = own.ids.to_pylist()
     asks = own.take(np.flatnonzero(np.isin(np.array(ids, object), list(named))))
@@ -68,7 +75,7 @@ def _again(told: Sequence[Record], ledger: Ledger, model: Model, policy: Policy)
     grounds = Grounds(ledger.fingerprint(), {QUESTION: model.version}, policy.name, policy.version)
     found = []
     for one in told:
-        i = place[_dispute(one)]
+        i = place[about(one)]
         ways = [one_record(sight, i, policy, grounds, askable=sight is first) for sight in (first, second)]
         asked = ways[0]["action"] == "request_evidence"
         faults = [replayed(one, way) for way in (ways if asked else ways[:1])]

@@ -1115,6 +1115,16 @@ def test_who_reads_only_the_beginning_gets_no_complaint() -> None:
         "train chargeback_risk --ledger L --seed -1",
         "evidence c1 --ledger L",
         "evidence c1 --ledger L --models M --kind refund",
+        "tiers --ledger L --models M --from 2025-01-01",
+        "tiers --ledger L --from 2025-01-01 --to 2025-02-01",
+        "tiers --ledger L --models M --from 2025-01-01 --to soon",
+        "appeal b1 --ledger L --at 2025-01-01",
+        "appeal b1 --ledger L --granted",
+        "appeal b1 --ledger L --granted --refused --at 2025-01-01",
+        "appeal --ledger L --granted --at 2025-01-01",
+        "records r.jsonl --ledger L --out o.jsonl",
+        "records r.jsonl --ledger L --buyer b1",
+        "records --ledger L --buyer b1 --out o.jsonl",
         "train chargeback_risk --ledger L --seed 2147483648",
     ],
 )
@@ -1142,7 +1152,11 @@ def test_spark_belongs_to_a_later_version(words: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["demo", "simulate", "import", "check", "signals", "train", "score", "backtest", "evidence"]
+    "verb",
+    [
+        *("demo", "simulate", "import", "check", "signals", "train", "score", "backtest", "evidence"),
+        *("tiers", "appeal", "records"),
+    ],
 )
 def test_help_is_a_sentence_and_an_example(verb: str) -> None:
     ran = run(verb, "--help")
