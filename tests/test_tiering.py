@@ -199,6 +199,42 @@ def test_what_came_later_changes_no_tier_and_two_spans_are_one(
     assert [*early, *rows(tmp_path / "late")] == whole
 
 
+def test_a_finding_that_is_reversed_ends_the_tier_that_rests_on_it(
+    shop: tuple[Path, Path, Path], done: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    first = next(row for row in rows(done[0]) if row["reason"] == "earlier_finding")
+    shutil.copytree(shop[0], tmp_path / "ledger", ignore=shutil.ignore_patterns("truth"))
+    orders, disputes = (pd.read_parquet(shop[0] / f"{name}.parquet") for name in ("orders", "disputes"))
+    mine = disputes[disputes["order_id"].isin(orders[orders["buyer_id"] == first["buyer_id"]]["order_id"])]
+    findings, at = pq.read_table(shop[0] / "findings.parquet"), pd.Timestamp(first["at"]) + pd.Timedelta("1h")
+    known = findings.to_pandas()
+    known = known[known["dispute_id"].isin(mine["dispute_id"]) & (known["at"] < at) & known["malicious"]]
+    audits = known.assign(at=at, malicious=False, source="audit").drop_duplicates("dispute_id")
+    both = pa.concat_tables([findings, pa.Table.from_pylist(audits.to_dict("records"), findings.schema)])
+    pq.write_table(both, tmp_path / "ledger" / "findings.parquet")
+    tiers(tmp_path / "ledger", shop[1], str(shop[2]), tmp_path / "out", start=START, stop=STOP, said=quiet)
+    changes = [row for row in rows(tmp_path / "out") if row["buyer_id"] == first["buyer_id"]]
+    place = changes.index(first)
+    after = changes[place + 1]
+    assert (after["tier"], after["reason"], after["at"]) == ("standard", "overturned", at + pd.Timedelta("1us"))
+
+
+def test_a_day_without_disputes_is_walked_all_the_same(
+    shop: tuple[Path, Path, Path], done: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    ledger, t = Ledger.open(shop[0]), pd.Timestamp(rows(done[0])[0]["at"]).value // 1000
+    alone = tiers(*shop[:2], str(shop[2]), tmp_path, start=t + 1, stop=t + 2, said=quiet)
+    assert alone["disputes answered"] == len(rows(tmp_path)) == 0
+    held = grown(shop[0], done[0], tmp_path / "held")
+    free = next(row for row in rows(done[0]) if row["reason"] == "recovered")
+    t = pd.Timestamp(free["at"]).value // 1000
+    table = pq.read_table(held / "tiers.parquet")
+    pq.write_table(table.filter(pc.less(table["at"], pa.scalar(free["at"], table["at"].type))), held / "tiers.parquet")
+    tiers(held, shop[1], str(shop[2]), tmp_path / "out", start=t, stop=t + 1, said=quiet)
+    assert free in rows(tmp_path / "out")
+    assert not (ledger.facts["disputes"].at == t).any()
+
+
 def test_a_span_counts_disputes_when_they_are_answered(shop: tuple[Path, Path, Path], tmp_path: Path) -> None:
     ledger = Ledger.open(shop[0])
     opened = ledger.facts["disputes"].at
