@@ -16,6 +16,8 @@ from features.rows import locate
 NOT_YET: Final = np.iinfo(np.int64).max
 """Stands for "has not happened" where the moment of a first fact is asked for."""
 FOR_THE_BUYER: Final = ("refund_full", "refund_partial", "return_and_refund")
+SETTLING: Final = (*FOR_THE_BUYER, "refuse")
+"""Decisions of the platform's system that settle a dispute without an officer."""
 
 
 def order_rows(ledger: Ledger, table: str) -> Int:
@@ -71,6 +73,20 @@ def first_rulings(ledger: Ledger) -> tuple[Int, Flag, Flag]:
     rows = first_rows(facts.points["disputes"], len(ledger.facts["disputes"]))
     outcomes = facts.codes("outcome")
     return rows, is_word(outcomes, *FOR_THE_BUYER)[rows], is_word(outcomes, "refused")[rows]
+
+
+def automatic_rulings(ledger: Ledger) -> Flag:
+    """Rulings (n,) that no officer made: the first of a dispute, where the platform's own system had decided to settle it."""
+    facts, disputes = ledger.facts["rulings"], len(ledger.facts["disputes"])
+    found = np.zeros(len(facts), np.bool_)
+    if "decisions" not in ledger.facts:
+        return found
+    made = ledger.facts["decisions"]
+    about = made.points.get("disputes", np.full(len(made), -1, np.int64))
+    settled = np.append(first_at(about, made.at, disputes, is_word(made.codes("action"), *SETTLING)), NOT_YET)
+    dispute = facts.points["disputes"]
+    found[first_rows(dispute, disputes)] = True
+    return np.asarray(found & (settled[dispute] <= facts.at), np.bool_)
 
 
 def is_ending(outcome: Codes) -> Flag:

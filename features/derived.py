@@ -177,7 +177,7 @@ DERIVED: Final[Mapping[str, Derived]] = {
     "answers": Derived(("messages",), _threads(answered=True)),
     "agreements": Derived(("messages", "disputes", "rulings", "chargebacks"), _agreements),
     "findings": Derived(("disputes", "findings"), findings),
-    "refusals": Derived(("disputes", "rulings"), refusals, GUILT),
+    "refusals": Derived(("disputes", "rulings"), refusals, (*GUILT, "decisions")),
     "upheld_reports": Derived(("reports", "report_rulings"), upheld_reports, GUILT),
     "faked": Derived(("blocks", "blocks.cause", "releases"), faked, NAMES["blocks"]),
     "spoilt": Derived(("orders",), spoilt, SPOILT),

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from features.background import NOT_YET, Background, first_at, is_true, is_word, order_rows
+from features.background import NOT_YET, Background, automatic_rulings, first_at, is_true, is_word, order_rows
 from features.kernel import Int
 from features.signal import EDGES, SLOW
 from features.stream import NAMES, Stream, case_of, in_order
@@ -121,10 +121,10 @@ def excused(bg: Background) -> Stream:
 
 
 def refusals(bg: Background) -> Stream:
-    """Disputes as they stand refused: until another ruling, or until their seller is found guilty."""
+    """Disputes as they stand refused by an officer: until another ruling, or until their seller is found guilty."""
     facts = bg.facts("rulings")
     dispute, at = facts.points["disputes"], facts.at
-    refused = is_word(facts.codes("outcome"), "refused").astype(np.int64)
+    refused = (is_word(facts.codes("outcome"), "refused") & ~automatic_rulings(bg.ledger)).astype(np.int64)
     rows = np.lexsort((at, dispute))
     new = np.diff(dispute[rows], prepend=-1) != 0
     turns, until = _until(dispute, at, rows[new | (np.diff(refused[rows], prepend=-1) != 0)])

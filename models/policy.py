@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +14,7 @@ from features import RedressError
 from models.automation import Automation
 from models.blocks import Blocks
 from models.obtaining import Obtaining
+from models.officers import Officers
 from models.offpolicy import Overlap as Logged
 from models.overlap import Overlap as Effects
 from models.programmes import Programmes
@@ -51,6 +52,10 @@ class Policy:
         """Sixteen hex digits of what its sections say; name and comment change nothing."""
         told = {name: asdict(getattr(self, name)) for name in SECTIONS}
         return blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+    def informed(self, card: Mapping[str, object]) -> "Policy":
+        """What it decides by once a model's card has told what training measured; its version is that of these numbers."""
+        return replace(self, refunds=self.refunds.informed(Officers.of_card(card)))
 
 
 SECTIONS: Final[Mapping[str, type[Declared]]] = {

@@ -5,14 +5,15 @@ All costs are linear in the probability m of malice and in the claim. With h = 1
     paid     = c + repeat m c                                    the money, and further claims that paid malice encourages
     denied   = h (c + wrongful + bank_honest bank_fees)          an honest buyer's claim stays owed, and he was wronged
              + m bank_malicious (bank_lost c + bank_fees)        a malicious buyer may get it from his bank
-    judged   = wait days h + (1 - false) paid_h + false denied_h + (1 - caught) paid_m + caught denied_m
+    judged   = wait days h + (1 - withheld) paid_h + withheld wrongly denied_h + (1 - caught) paid_m + caught denied_m
 
-where paid_h is the part of `paid` that has h, and so on. A score alone refuses nobody: where refusing is cheapest and the score
+where paid_h is the part of `paid` that has h, and so on: a person rules on the merits, and part of what an honest buyer asks
+for is owed to nobody. A score alone refuses nobody: where refusing is cheapest and the score
 speaks for it but nothing confirms it, a person reviews; below that score it is no choice.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from math import isnan, nan
 from typing import Final
@@ -24,6 +25,7 @@ from features import RedressError
 from features.kernel import Flag, Int
 from features.signal import Float
 from features.tables import REASONS
+from models.officers import Officers
 from models.sections import number, words
 from models.signs import CONFIRMED
 from models.tiers import STANDARD, STEPS, TIERS
@@ -50,7 +52,9 @@ _GOODS: Final = ("short_quantity", "not_as_described", "quality", "damaged", "co
 _FEES: Final = (
     "Stripe, US dispute fees, $15 when a dispute comes and $15 when it is countered, and $13 of work (vendors)"
 )
-_OFFICERS: Final = "an assumption; a report of malicious_dispute says what officers' rulings are worth"
+_OFFICERS: Final = "an assumption, for where training measured nothing"
+MEASURED: Final = ("caught", "withheld")
+"""What training measures of officers' rulings."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,23 @@ class Refunds:
         1_300, "cents", "a case that a person reviews: 40 minutes", "what vendors say of a dispute, $13"
     )
     review_days: float = number(3.0, "days", "how long a review takes")
-    caught: float = number(0.6, "share", "malicious disputes that a person refuses", _OFFICERS)
-    false: float = number(0.1, "share", "honest disputes that a person refuses", _OFFICERS)
+    measured: tuple[str, ...] = words(
+        MEASURED, MEASURED, "what is as training measured it of officers' rulings, rather than as told here"
+    )
+    measured_from: int = number(100, "cases", "officers' rulings without which nothing of them counts as measured")
+    caught: float = number(0.6, "share", "of malicious claims, what a person does not grant", _OFFICERS)
+    withheld: float = number(0.2, "share", "of honest claims, what a person does not grant", _OFFICERS)
+    wrongly: float = number(
+        0.5, "share", "of what a person withholds from the honest, what was owed nevertheless; the rest was never owed"
+    )
     ask: int = number(200, "cents", "a request for evidence")
     ask_days: float = number(5.0, "days", "how long evidence is waited for", "the answer's window on such platforms")
-    asked_caught: float = number(0.7, "share", "malicious disputes that a person refuses once evidence was asked for")
-    asked_false: float = number(0.08, "share", "honest disputes that a person refuses once evidence was asked for")
+    asked_caught: float = number(
+        0.7, "share", "of malicious claims, what a person does not grant once evidence was asked for"
+    )
+    asked_withheld: float = number(
+        0.16, "share", "of honest claims, what a person does not grant once evidence was asked for"
+    )
     wait: int = number(50, "cents", "what a day of waiting costs an honest buyer")
     shipping: int = number(1_200, "cents", "a return shipment that the platform pays for")
     salvage: float = number(0.3, "share", "of a claim, what goods that come back are worth")
@@ -97,6 +112,16 @@ class Refunds:
         0.2, "share", "of a claim, the least that the weight must bear out for a partial refund"
     )
     weight_error: float = number(0.05, "share", "parcels of which the weight says that more was in them than was")
+
+    def informed(self, officers: Officers | None) -> "Refunds":
+        """The same with what training measured of officers, where enough of them ruled; asking for evidence worsens neither."""
+        if officers is None or officers.rulings < self.measured_from or not self.measured:
+            return self
+        found = {name: getattr(officers, name)[0] for name in self.measured}
+        caught = found.get("caught", self.caught)
+        withheld = min(found.get("withheld", self.withheld), caught)
+        asked = max(self.asked_caught, caught), min(self.asked_withheld, withheld)
+        return replace(self, caught=caught, withheld=withheld, asked_caught=asked[0], asked_withheld=asked[1])
 
     @cached_property
     def table(self) -> tuple[Float, Float]:
@@ -112,7 +137,7 @@ class Refunds:
 
     def __post_init__(self) -> None:
         """Raises RedressError where numbers contradict each other."""
-        for low, high in (("automatic_below", "refuse_at"), ("false", "caught"), ("asked_false", "asked_caught")):
+        for low, high in (("automatic_below", "refuse_at"), ("withheld", "caught"), ("asked_withheld", "asked_caught")):
             if getattr(self, low) > getattr(self, high):
                 came = f"{getattr(self, low):g} and {getattr(self, high):g}"
                 raise RedressError(
@@ -240,13 +265,13 @@ def coefficients(policy: Refunds) -> Float:
     denied_h = hc + (p.wrongful + p.bank_honest * p.bank_fees) * h
     denied_m = p.bank_malicious * (p.bank_lost * mc + p.bank_fees * m)
 
-    def judged(caught: float, false: float, days: float) -> Float:
-        honest = p.wait * days * h + (1 - false) * paid_h + false * denied_h
+    def judged(caught: float, withheld: float, days: float) -> Float:
+        honest = p.wait * days * h + (1 - withheld) * paid_h + withheld * p.wrongly * denied_h
         return np.asarray(honest + (1 - caught) * paid_m + caught * denied_m)
 
     returned = p.shipping * one + (1 - p.salvage) * hc + (1 - p.keeps) * (1 - p.salvage + p.repeat) * mc
-    asked = (p.ask + p.review) * one + judged(p.asked_caught, p.asked_false, p.ask_days + p.review_days)
-    reviewed = p.review * one + judged(p.caught, p.false, p.review_days)
+    asked = (p.ask + p.review) * one + judged(p.asked_caught, p.asked_withheld, p.ask_days + p.review_days)
+    reviewed = p.review * one + judged(p.caught, p.withheld, p.review_days)
     return np.stack([paid_h + paid_m, p.weight_error * denied_h, returned, asked, reviewed, denied_h + denied_m])
 
 

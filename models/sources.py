@@ -8,7 +8,7 @@ import numpy as np
 
 from features import Ledger
 from features.asking import Askings
-from features.background import FOR_THE_BUYER, NOT_YET, Background, first_at, is_word, order_rows
+from features.background import FOR_THE_BUYER, NOT_YET, Background, automatic_rulings, first_at, is_word, order_rows
 from features.kernel import Code, Flag, Int, positions
 from features.tables import SOURCES
 
@@ -91,12 +91,16 @@ def _found(who: str) -> Source:
 
 
 def _ruled(ledger: Ledger) -> Said:
-    """An officer's outcome and the fault he found are one word, as they are one judgement."""
+    """An officer's outcome and the fault he found are one word, as they are one judgement.
+
+    What the platform's system decided is no officer's word.
+    """
     facts = ledger.facts["rulings"]
     outcome, fault = facts.codes("outcome"), facts.codes("fault")
     ended = np.select([is_word(outcome, *FOR_THE_BUYER), is_word(outcome, "refused")], [0, 1], 2)
     blamed = np.select([is_word(fault, word) for word in FAULTS[:-1]], range(len(FAULTS) - 1), len(FAULTS) - 1)
-    return Said(facts.points["disputes"], facts.at, ended * len(FAULTS) + blamed)
+    word = np.where(automatic_rulings(ledger), -1, ended * len(FAULTS) + blamed)
+    return Said(facts.points["disputes"], facts.at, word)
 
 
 def _ruling(outcome: str, fault: str) -> tuple[str, Hypothesis]:

@@ -82,6 +82,13 @@ def plain(first: Sight, second: Sight, worth: Worth, prices: Refunds) -> dict[st
     return found
 
 
+def oracle(worth: Worth) -> Float:
+    """What it costs one who knows who is malicious (n,), and has the dearest claims of the honest reviewed if that pays."""
+    paid, reviewed = worth.oracle.T
+    ways = [paid, *(np.where(worth.claimed > c, reviewed, paid) for c in np.quantile(worth.claimed, QUANTILES))]
+    return min(ways, key=lambda way: float(way.sum()))
+
+
 @dataclass(frozen=True)
 class Compared:
     """Policies beside plain ways: all of them by name, the names of the plain, the oracle's cost, and how honest each is."""
@@ -154,7 +161,7 @@ def compared(
     """What policies answered beside plain ways at one set of prices."""
     simple = plain(first, second, worth, prices)
     ways = {name: way(one, worth, prices, policy) for name, (policy, one) in made.items()}
-    return Compared(ways | simple, tuple(simple), worth.oracle, 1 - worth.malicious, buyer)
+    return Compared(ways | simple, tuple(simple), oracle(worth), 1 - worth.malicious, buyer)
 
 
 def swept(

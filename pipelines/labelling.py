@@ -13,6 +13,7 @@ from models import Model, fit
 from models.fit import FEWEST
 from models.glimpse import glimpsed
 from models.labels import Labels, Reliability, Share, labels
+from models.officers import Officers, granted, measured
 from models.questions import Answer
 from models.sample import MOST
 from models.sources import FAULTS, OUTCOMES, VIEW, Votes, votes
@@ -36,11 +37,12 @@ class Taught:
     model: Model
     naive: dict[str, Model] = field(default_factory=dict)
     labels: Labels | None = None
+    officers: Officers | None = None
 
     @property
     def sections(self) -> tuple[Section, ...]:
         """What a report says of the labels."""
-        return () if self.labels is None else (sources_section(self.labels), view_section(self.labels))
+        return () if self.labels is None else (sources_section(self.labels, self.officers), view_section(self.labels))
 
     def predicted(self, frame: pd.DataFrame) -> dict[str, Float]:
         """Probabilities from naive labels."""
@@ -78,8 +80,11 @@ def taught(
     )
     if bags:
         model = replace(model, rival=rival(soft, work.question.follows, seed))
-    model = replace(model, card=dict(model.card) | rested(soft))
-    return Taught(model, naively(soft, work.question.follows, seed) if naive else {}, soft.labels)
+    officers = measured(granted(work.ledger, work.asks.take(rows), as_of), soft.labels.malicious)
+    model = replace(
+        model, card=dict(model.card) | rested(soft) | ({"officers": officers.to_json()} if officers else {})
+    )
+    return Taught(model, naively(soft, work.question.follows, seed) if naive else {}, soft.labels, officers)
 
 
 @dataclass(frozen=True)
@@ -170,8 +175,8 @@ def _fitted(frame: pd.DataFrame, rows: Flag, yes: Flag, follows: str | None, see
         return None
 
 
-def sources_section(found: Labels) -> Section:
-    """What each source is worth, and the class prior."""
+def sources_section(found: Labels, officers: Officers | None) -> Section:
+    """What each source is worth, the class prior, and what officers grant."""
     n, malicious = found.audits
     says = (
         f"Few disputes are looked into, so the model learns from how probable malice is by all that was said of a dispute. "
@@ -179,8 +184,16 @@ def sources_section(found: Labels) -> Section:
         "A source accuses, or clears, or both. Sensitivity: how much of the malicious it accuses, where it says anything; "
         "specificity: how much of the rest it clears; neither says anything of a source that only accuses or only clears. In "
         "brackets 95 % intervals. Shares are counted over soft labels.",
+        *([] if officers is None else [_granting(officers)]),
     )
     return Section("What each source is worth", says, table(pd.DataFrame([_row(one) for one in found.reliability])))
+
+
+def _granting(officers: Officers) -> str:
+    return (
+        f"Of what the malicious claim officers do not grant {_share(officers.caught)}, of what the honest claim "
+        f"{_share(officers.withheld)}, over {officers.rulings:,} first rulings of theirs; policies reckon with that."
+    )
 
 
 def _row(one: Reliability) -> dict[str, str]:

@@ -6,9 +6,9 @@ import numpy as np
 
 from features import Ledger
 from features.asking import Askings
-from features.background import is_word
 from features.kernel import Flag, Int
 from features.signal import Float
+from models.officers import granted
 from models.refunds import ASK, FULL, PARTIAL, REFUSE, RETURN, REVIEW, Refunds, coefficients
 from pipelines.achievable import told_of, truth_of
 from pipelines.marketplace.truth import FEE, HANDLING
@@ -18,9 +18,11 @@ from pipelines.marketplace.truth import FEE, HANDLING
 class Worth:
     """What answering costs, in cents (n,): paying in full, refusing, and what a person would decide; how malicious each is.
 
-    What is kept from an honest buyer counts in full, so the `oracle`, who knows who is malicious, never gains by refusing one.
-    `faulty` is how surely seller or product were at fault. Where costs are no more than expected they are those (n, actions),
-    in which the row of a partial refund is that of what is not paid.
+    A refusal keeps from an honest buyer all that he claims, so nobody who knows that he is honest gains by refusing him; a
+    person rules on the merits, and what he keeps from him counts as far as it was owed. `oracle` (n, 2) is what it costs one
+    who knows who is malicious, and pays the honest, or has people review what they claim. `faulty` is how surely seller or
+    product were at fault. Where costs are no more than expected they are those (n, actions), in which the row of a partial
+    refund is that of what is not paid.
     """
 
     malicious: Float
@@ -72,10 +74,12 @@ def true_worth(ledger: Ledger, asks: Askings, policy: Refunds, *, repeat: float 
     charged, fought, lost = (told[name].to_numpy(np.bool_) for name in ("goes_to_bank", "contested", "lost_at_bank"))
     fees = FEE * (charged * 1.0 + (fought & lost)) + HANDLING * fought
     refused = np.where(malicious, cost_refused, fees + claimed + policy.wrongful)
-    share = granted(ledger, asks, malicious, policy)
-    oracle = np.where(malicious, np.minimum(paid, refused), paid)
-    judged = share * paid + (1 - share) * refused
+    share = _granted(ledger, asks, malicious, policy)
+    unpaid = np.where(malicious, 1 - share, np.maximum(owed - share, 0))
+    judged = share * paid + unpaid * refused
     faulty = told["side"].isin(("seller", "product")).to_numpy(np.bool_).astype(np.float64)
+    reviewed = policy.review + policy.wait * policy.review_days + judged
+    oracle = np.stack([np.where(malicious, np.minimum(paid, refused), way) for way in (paid, reviewed)], axis=1)
     return Worth(malicious.astype(np.float64), paid, refused, judged, oracle, claimed, owed, faulty)
 
 
@@ -85,42 +89,23 @@ def expected_worth(ledger: Ledger, asks: Askings, malicious: Float, policy: Refu
     of = coefficients(policy)
     terms = np.stack([np.ones(len(claimed)), malicious, claimed, malicious * claimed], axis=1)
     honest, sure = (np.stack([claimed * 0 + 1, claimed * 0 + m, claimed, m * claimed], axis=1) for m in (0.0, 1.0))
-    oracle = (1 - malicious) * (honest @ of[FULL]) + malicious * np.minimum(sure @ of[FULL], sure @ of[REFUSE])
+    suspect = malicious * np.minimum(sure @ of[FULL], sure @ of[REFUSE])
+    oracle = np.stack([(1 - malicious) * (honest @ of[way]) + suspect for way in (FULL, REVIEW)], axis=1)
     costs = terms @ of.T
     paid, refused, judged = (costs[:, action] for action in (FULL, REFUSE, REVIEW))
     return Worth(malicious, paid, refused, judged, oracle, claimed, np.ones(len(claimed)), faulty, costs)
 
 
-def granted(ledger: Ledger, asks: Askings, malicious: Flag, policy: Refunds) -> Float:
-    """The share of each claim that a person grants (n,): as in the ledger, and where no person ruled, the mean of the like.
+def _granted(ledger: Ledger, asks: Askings, malicious: Flag, policy: Refunds) -> Float:
+    """The share of each claim that a person grants (n,): as in the ledger, and where no officer ruled, the mean of the like.
 
-    What was settled or withdrawn says nothing of how a person would have ruled. Where nobody of a kind was ruled about it is
-    as the policy assumes.
+    Where nobody of a kind was ruled about it is as the policy assumes.
     """
-    if "rulings" not in ledger.facts:
-        return np.where(malicious, 1 - policy.caught, 1 - policy.false)
-    rulings, disputes = ledger.facts["rulings"], len(ledger.facts["disputes"])
-    outcome, (paid, known) = rulings.codes("outcome"), rulings.numbers("refunded")
-    first = np.full(disputes, -1, np.int64)
-    first[rulings.points["disputes"][::-1]] = np.arange(len(rulings))[::-1]
-    row = first[asks.row]
-    says = np.append(~is_word(outcome, "settled", "withdrawn") & known, False)[row]
-    counts = (row >= 0) & ~_by_policy(ledger)[asks.row] & says
-    claimed = ledger.facts["disputes"].numbers("claimed")[0][asks.row]
-    share = np.clip(np.append(paid, 0)[row] / np.maximum(claimed, 1), 0, 1)
-    for like, refuses in ((malicious, policy.caught), (~malicious, policy.false)):
-        share[like & ~counts] = share[like & counts].mean() if (like & counts).any() else 1 - refuses
-    return np.asarray(share, np.float64)
-
-
-def _by_policy(ledger: Ledger) -> Flag:
-    """Which disputes a policy refunded by itself."""
-    found = np.zeros(len(ledger.facts["disputes"]), np.bool_)
-    if "decisions" in ledger.facts:
-        facts = ledger.facts["decisions"]
-        row = facts.points.get("disputes", np.full(len(facts), -1))
-        found[row[is_word(facts.codes("action"), "refund_full") & (row >= 0)]] = True
-    return found
+    share = granted(ledger, asks)
+    for like, keeps in ((malicious, policy.caught), (~malicious, policy.withheld)):
+        ruled = like & ~np.isnan(share)
+        share[like & ~ruled] = share[ruled].mean() if ruled.any() else 1 - keeps
+    return share
 
 
 def has_truth(ledger: Ledger) -> bool:

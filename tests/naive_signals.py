@@ -521,11 +521,21 @@ def _refusals(past: Past) -> Iterator[Fact]:
         by[row["dispute_id"]].append(row)
     for rows in by.values():
         since = None
-        for row in sorted(rows, key=lambda r: r["at"]):
-            since = None if row["outcome"] != "refused" else row["at"] if since is None else since
+        rows = sorted(rows, key=lambda r: r["at"])
+        of_system = _automatic(past, rows)
+        for row in rows:
+            since = None if row["outcome"] != "refused" or row is of_system else row["at"] if since is None else since
         order = past.home("rulings", rows[0])
         if since is not None and not excused(of, order, since):
             yield Fact(since, order, standing(past, since, "refused"))
+
+
+def _automatic(past: Past, rulings: list[Row]) -> Row | None:
+    """Of one dispute's rulings in order, the one that no officer made."""
+    settling = {"refund_full", "refund_partial", "return_and_refund", "refuse"}
+    made = [r for r in past.all.get("decisions", []) if r["action"] in settling and r["case_kind"] in ("dispute", None)]
+    settled = [row["at"] for row in made if row["case_id"] == rulings[0]["dispute_id"]]
+    return rulings[0] if settled and min(settled) <= rulings[0]["at"] else None
 
 
 def _upheld_reports(past: Past) -> Iterator[Fact]:

@@ -228,6 +228,32 @@ def test_a_refusal_that_an_appeal_overturned_is_given_back_with_and_without_bloc
         assert seen(found, T - 2 * DAY + 1)["buyer_credit"] == clean
 
 
+@pytest.mark.parametrize(
+    ("action", "decided", "counts"),
+    [
+        ("refuse", T - 8 * DAY, False),
+        ("refuse", T - 7 * DAY, True),  # after the ruling, of which it is no cause
+        ("review", T - 8 * DAY, True),
+        ("request_evidence", T - 8 * DAY, True),
+    ],
+)
+def test_a_refusal_that_the_platforms_own_system_decided_is_no_evidence_against_a_buyer(
+    action: str, decided: int, counts: bool
+) -> None:
+    made = {"decision_id": "n", "at": decided, "case_id": "d-o0", "case_kind": "dispute", "action": action}
+    rows = whole(
+        {"orders": orders(5)},
+        refused("o0", T - 9 * DAY + 1),
+        {"decisions": [made | {"policy": "p", "propensity": 1.0}]},
+    )
+    clean = seen(whole({"orders": orders(5)}))["buyer_credit"]
+    found = seen(rows)
+    assert found["buyer_refusals_count_30d"] == int(counts)
+    assert (found["buyer_credit"] < clean) == counts
+    appeal = {"dispute_id": "d-o0", "at": T - 2 * DAY, "outcome": "refused", "fault": "buyer"}
+    assert seen(whole(rows, {"rulings": [appeal]}))["buyer_refusals_count_30d"] == 1  # an officer upheld it
+
+
 def test_a_report_by_a_seller_found_guilty_since_is_taken_back() -> None:
     told = {"reports": [{"report_id": "r", "at": T - 9 * DAY, "order_id": "o0"}]}
     judged = {"report_rulings": [{"report_id": "r", "at": T - 8 * DAY, "upheld": True}]}
