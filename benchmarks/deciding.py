@@ -136,7 +136,7 @@ def decisions(bench: Workbench) -> str:
     flags = (rng.random((4, n)) < np.array([[0.02], [0.1], [0.1], [0.5]])).astype(np.bool_)
     reason = np.where(flags[1], "wrong_item", "quality")
     claimed, scope, tier = rng.integers(0, 100_000, n), np.ones(n, np.bool_), np.zeros(n, np.int64)
-    many = Cases(rng.random(n), flags[0], claimed, owed, scope, flags[1], flags[2], flags[3], tier, ~scope)
+    many = Cases(rng.random(n), flags[0], claimed, owed, scope, flags[1], flags[2], flags[3], tier, ~scope, ~scope)
     made = decide_many(many, policy)
     seconds = min(repeat(lambda: decide_many(many, policy), number=1, repeat=bench.runs))
     some = [

@@ -96,8 +96,13 @@ class Claims:
             self.left[which],
         )
 
-    def cases(self, malicious: Float, abstain: Flag, policy: Refunds, *, askable: bool = True) -> Cases:
-        """The same with scores as `decide_many` takes them; with `askable` evidence may be asked for."""
+    def cases(
+        self, malicious: Float, abstain: Flag, policy: Refunds, *, askable: bool = True, plain: bool = False
+    ) -> Cases:
+        """The same with scores as `decide_many` takes them; with `askable` evidence may be asked for.
+
+        `plain` are probabilities that are no scores.
+        """
         reason = np.array(self.reason, object)
         return Cases(
             malicious,
@@ -110,6 +115,7 @@ class Claims:
             np.array([askable and len(some) > 0 for some in self.lacking], np.bool_),
             self.tier,
             self.claimed > self.left,
+            np.full(len(self.known), plain),
         )
 
     def case(self, i: int, *, askable: bool = True) -> Case:

@@ -68,6 +68,7 @@ SCHEMA: Final[Mapping[str, object]] = {
             "policy": _object({"name": _TEXT, "version": _HASH}),
             "probabilities": _object({"malicious": _SHARE}),
             "abstain": {"type": "boolean"},
+            "plain": {"type": "boolean"},
             "parts": {"type": "object", "additionalProperties": {"type": "number"}},
             "action": {"enum": list(ACTIONS)},
             "amount": {"type": "integer", "minimum": 0},
@@ -119,6 +120,7 @@ def record(
         "case": asdict(case),
         "malicious": scores.malicious,
         "abstain": scores.abstain,
+        "plain": scores.plain,
         "parts": dict(scores.parts),
     }
     told = _plain(inputs)
@@ -135,6 +137,7 @@ def record(
         "policy": {"name": grounds.policy, "version": grounds.version},
         "probabilities": {"malicious": told["malicious"]},
         "abstain": scores.abstain,
+        "plain": scores.plain,
         "parts": told["parts"],
         "action": decision.action,
         "amount": decision.amount,
@@ -165,7 +168,7 @@ def would_change(case: Case, scores: Scores, policy: Refunds) -> list[Record]:
     below = [scores.malicious, *(p for p in reversed(edges) if p < scores.malicious)]
     for side in (below, above):
         for near, far in pairwise(side):
-            other = decide(case, Scores((near + far) / 2, scores.abstain), policy).action
+            other = decide(case, replace(scores, malicious=(near + far) / 2), policy).action
             if other != now:
                 found.append({"malicious": near, "confirmed": confirmed, "action": other})
                 break

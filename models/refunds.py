@@ -44,10 +44,13 @@ WHY: Final[Mapping[str, str]] = {
     "beyond": "more is claimed than is left of the order after what was paid back already",
     "tier": "paying would cost least, but the buyer's dispute rules are adjusted",
     "large": "paying would cost least, but the claim is above what is paid without a person",
+    "plain": "the model has not shown that it knows more than how common malice is, so the claim alone decides",
     "explored": "the policy now and then tries another answer that harms nobody, and drew this one",
 }
 """Why an action was chosen, by code."""
-CHEAPEST, OUT_OF_SCOPE, UNSCORED, THIN, UNSURE, UNCONFIRMED, SUSPECT, BEYOND, TIER, LARGE, EXPLORED = range(len(WHY))
+CHEAPEST, OUT_OF_SCOPE, UNSCORED, THIN, UNSURE, UNCONFIRMED, SUSPECT, BEYOND, TIER, LARGE, PLAIN, EXPLORED = range(
+    len(WHY)
+)
 _GOODS: Final = ("short_quantity", "not_as_described", "quality", "damaged", "counterfeit", "wrong_item")
 _FEES: Final = (
     "Stripe, US dispute fees, $15 when a dispute comes and $15 when it is countered, and $13 of work (vendors)"
@@ -172,10 +175,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Probability of malice, NaN where there is none, whether the model abstains, and the parts of the log-odds."""
+    """Probability of malice, NaN where there is none, whether the model abstains, and the parts of the log-odds.
+
+    `plain` says that the probability is no score: it is how common malice is, as the model has shown nothing better.
+    """
 
     malicious: float
     abstain: bool = False
+    plain: bool = False
     parts: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -210,6 +217,7 @@ class Cases:
     askable: Flag
     tier: Int
     beyond: Flag
+    plain: Flag
 
 
 @dataclass(frozen=True)
@@ -301,7 +309,7 @@ def _row(case: Case, scores: Scores, policy: Refunds) -> Float:
     row = (
         *(scores.malicious, scores.abstain, case.claimed, case.owed, case.reason in policy.reasons),
         *(case.reason in policy.returns, not policy.second.isdisjoint(case.confirmed), len(case.lacking) > 0),
-        *(STEPS.index(case.tier), case.left is not None and case.claimed > case.left),
+        *(STEPS.index(case.tier), case.left is not None and case.claimed > case.left, scores.plain),
     )
     return np.array(row, np.float64)
 
@@ -325,26 +333,26 @@ def _decided(case: Float, of: Float, limits: Float, costs: Float) -> tuple[int, 
         return REVIEW, THIN, 0.0
     if case[9]:
         return REVIEW, BEYOND, 0.0
-    best = FULL
+    best, cheapest = FULL, PLAIN if case[10] else CHEAPEST
     for j in range(REFUSE):
         if costs[j] < costs[best]:
             best = j
     if costs[REFUSE] < costs[best]:
         if m >= limits[0]:
-            return (REFUSE, CHEAPEST, 0.0) if case[6] else (REVIEW, UNCONFIRMED, 0.0)
+            return (REFUSE, cheapest, 0.0) if case[6] else (REVIEW, UNCONFIRMED, 0.0)
         if best == REVIEW:
             return REVIEW, UNSURE, 0.0
     if case[8] > 1 and best != REVIEW:
         return REVIEW, TIER, 0.0
     if best > RETURN:
-        return best, CHEAPEST, 0.0
+        return best, cheapest, 0.0
     if case[8] == 1 and case[7]:
         return ASK, TIER, 0.0
     if m >= limits[1]:
         return REVIEW, SUSPECT, 0.0
     if c > limits[2]:
         return REVIEW, LARGE, 0.0
-    return best, CHEAPEST, np.rint(owed * c) if best == PARTIAL else c
+    return best, cheapest, np.rint(owed * c) if best == PARTIAL else c
 
 
 @njit(cache=True, nogil=True)

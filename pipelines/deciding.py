@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 
 from features import Ledger
 from features.asking import Askings, named_askings
@@ -22,6 +23,7 @@ from models.policy import Policy
 from models.records import FIRST, Grounds, Record, record
 from models.refunds import ACTIONS, ASK, WHY, Decision, Decisions, Refunds, Scores, decide, decide_many
 from models.rules import RULES, fired, usable
+from models.skill import instead
 from models.slices import SLICINGS, Sliced, sliced
 from models.telling import TOLD
 
@@ -32,33 +34,45 @@ VOICES: Final = dict(zip(("reviewer", "seller", "buyer"), TOLD[1:], strict=True)
 
 @dataclass(frozen=True)
 class Sight:
-    """Disputes as of a moment each: what decisions know of them, what the model says, how many plain rules hold, slices."""
+    """Disputes as of a moment each: what decisions know of them, what the model says, how many plain rules hold, slices.
+
+    `prior` is how common malice is, where that stands in place of the model's probabilities.
+    """
 
     claims: Claims
     told: pd.DataFrame
     fired: Int
     slices: tuple[Sliced, ...]
+    prior: float | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether the model has shown nothing, so that it is not asked."""
+        return self.prior is not None
 
     @property
     def malicious(self) -> Float:
-        """The probability of malice (n,)."""
+        """The probability of malice (n,) that decisions go by."""
+        if self.prior is not None:
+            return np.full(len(self.told), self.prior)
         return self.told["probability"].to_numpy(np.float64)
 
     @property
     def abstain(self) -> Flag:
         """Where the model abstains (n,)."""
         none = np.zeros(len(self.told), np.bool_)
-        return self.told["abstain"].to_numpy(np.bool_) if "abstain" in self.told else none
+        return self.told["abstain"].to_numpy(np.bool_) if "abstain" in self.told and not self.plain else none
 
     def take(self, which: Int) -> "Sight":
         """Those at the positions `which`."""
         told = self.told.iloc[which].reset_index(drop=True)
         slices = tuple(replace(one, place=one.place[which]) for one in self.slices)
-        return Sight(self.claims.take(which), told, self.fired[which], slices)
+        return Sight(self.claims.take(which), told, self.fired[which], slices, self.prior)
 
     def decided(self, policy: Refunds, *, askable: bool) -> Decisions:
         """What a policy answers."""
-        found = decide_many(self.claims.cases(self.malicious, self.abstain, policy, askable=askable), policy)
+        cases = self.claims.cases(self.malicious, self.abstain, policy, askable=askable, plain=self.plain)
+        found = decide_many(cases, policy)
         if not policy.explores:
             return found
         each = [self.decision(i, policy, askable=askable)[0] for i in range(len(self.told))]
@@ -72,11 +86,18 @@ class Sight:
 
     def scores(self, i: int) -> Scores:
         """The scores of one."""
+        abstain = bool(self.abstain[i] or not self.claims.known[i])
+        if self.prior is not None:
+            return Scores(
+                self.prior, abstain, True, dict.fromkeys(COLUMNS, 0.0) | {COLUMNS[-1]: float(logit(self.prior))}
+            )
         parts = {name: float(self.told[name].to_numpy(np.float64)[i]) for name in COLUMNS}
-        return Scores(float(self.malicious[i]), bool(self.abstain[i] or not self.claims.known[i]), parts)
+        return Scores(float(self.malicious[i]), abstain, False, parts)
 
     def reasons(self, i: int) -> dict[str, list[str]]:
-        """Why one is scored as it is, by voice; nothing where reasons were not asked for."""
+        """Why one is scored as it is, by voice; nothing where reasons were not asked for, or the model is not."""
+        if self.plain:
+            return {}
         names = {voice: name for voice, name in VOICES.items() if name in self.told}
         return {voice: list(map(str, self.told[name].to_numpy(object)[i])) for voice, name in names.items()}
 
@@ -90,7 +111,8 @@ def seen(ledger: Ledger, model: Model, asks: Askings, *, with_reasons: bool = Fa
     frame = gathered(ledger, asks, horizon=model.horizon, prior=model.prior, only=only)
     rules = fired(frame, usable(RULES[QUESTION], frame))
     told = model.scored(frame, with_reasons=with_reasons)
-    return Sight(claims(ledger, asks, frame), told, rules, tuple(sliced(ledger, asks, frame)))
+    cuts = tuple(sliced(ledger, asks, frame))
+    return Sight(claims(ledger, asks, frame), told, rules, cuts, instead(model.card))
 
 
 def looked_at(ledger: Ledger, asks: Askings, hours: float) -> Int:
@@ -134,7 +156,12 @@ class Answered:
 
 
 def modelled(first: Sight, policy: Refunds) -> float:
-    """The share of disputes whose first answer would be another, were all as probably malicious as the mean of them."""
+    """The share of disputes whose first answer would be another, were all as probably malicious as the mean of them.
+
+    None are, where the model is not asked.
+    """
+    if first.plain:
+        return 0.0
     same = np.full(len(first.malicious), first.malicious.mean()) if len(first.malicious) else first.malicious
     usual = decide_many(first.claims.cases(same, np.zeros(len(same), np.bool_), policy), policy)
     found = decide_many(first.claims.cases(first.malicious, first.abstain, policy), policy)

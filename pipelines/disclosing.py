@@ -36,7 +36,9 @@ def disclose(records: Path, ledger: Path, buyer: str, out: Path, *, said: Said) 
         )
     mine = [one for one, case in zip(told, named, strict=True) if cases.get(case) == buyer]
     if not mine:
-        raise RedressError(f"{records}: want records of {buyer}'s disputes, got none among {len(told):,}; name other records")
+        raise RedressError(
+            f"{records}: want records of {buyer}'s disputes, got none among {len(told):,}; name other records"
+        )
     with written(out) as path, path.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(of_buyer(one), sort_keys=True, ensure_ascii=False) + "\n" for one in mine)
     disputes = len({about(one) for one in mine})

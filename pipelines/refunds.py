@@ -38,13 +38,14 @@ def refunds(
 
     Writes `records.NAME.jsonl` and `decisions.parquet`, `refunds.json` with all numbers, and a report.
     """
-    read = [policy_at(one) for one in policies]
-    if len({one.name for one in read}) < len(read):
-        raise RedressError(f"--policy: want policies of different names, got {read[-1].name} twice; rename one")
-    clash = next((one.name for one in read if one.name in (*PLAIN, ORACLE)), None)
+    drafts = [policy_at(one) for one in policies]
+    if len({one.name for one in drafts}) < len(drafts):
+        raise RedressError(f"--policy: want policies of different names, got {drafts[-1].name} twice; rename one")
+    clash = next((one.name for one in drafts if one.name in (*PLAIN, ORACLE)), None)
     if clash:
         raise RedressError(f"--policy: want names that no plain way has, got {clash}; rename it")
     model = model_at(str(models), QUESTION, "")
+    read = [one.informed(model.card) for one in drafts]
     facts = opened(ledger, said)
     able(model, facts, QUESTION)
     if moment(start) < str(model.card["trained_until"]):

@@ -23,8 +23,8 @@ def replay(records: Path, ledger: Path, models: Path, *, policy: str | None, sai
     `records` holds one record a line. The policy is the shipped one of the records' name, unless another file is named.
     """
     told = records_at(records)
-    chosen = policy_at(policy or _policy(told[0]))
     model = model_at(str(models), QUESTION, "")
+    chosen = policy_at(policy or _policy(told[0])).informed(model.card)
     facts = opened(ledger, said)
     able(model, facts, QUESTION)
     differs = [f"{records}: {fault}" for fault in chained(told)] if len(told) > 1 else []

@@ -19,6 +19,7 @@ from models.loss import kept
 from models.promotion import Verdict
 from models.registry import Registered, reach, register
 from models.sample import sampled
+from models.skill import skill
 from models.split import Labelled
 from models.trees import PARAMETERS
 from pipelines.audit import Judged, audited
@@ -166,16 +167,26 @@ def _part(learnt: Learnt, kept: Flag) -> Learnt:
 
 
 def _card(work: Cases, until: int, trial: Trial) -> dict[str, object]:
+    tested = trial.tested
+    shown = (
+        {}
+        if tested is None
+        else {"skill": skill(tested.answer.astype(np.float64), tested.probability, tested.rate).to_json()}
+    )
     metrics = (
         {} if trial.evaluation is None else {m.name: trial.evaluation.numbers(m.name)["estimate"] for m in METRICS}
     )
-    return {
-        "horizon_days": work.horizon / DAY,
-        "trained_until": moment(until),
-        "credit_prior": work.prior.to_json(),
-        "ledger": work.ledger.fingerprint(),
-        "latest_slice": {name: value for name, value in metrics.items() if np.isfinite(value)},
-    } | kept(work.question.name, work.ledger, until)
+    return (
+        {
+            "horizon_days": work.horizon / DAY,
+            "trained_until": moment(until),
+            "credit_prior": work.prior.to_json(),
+            "ledger": work.ledger.fingerprint(),
+            "latest_slice": {name: value for name, value in metrics.items() if np.isfinite(value)},
+        }
+        | shown
+        | kept(work.question.name, work.ledger, until)
+    )
 
 
 def _report(out: Path, work: Cases, data: Labelled, model: Model, trial: Trial, until: int, said: Said) -> None:

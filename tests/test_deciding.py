@@ -18,11 +18,12 @@ from features.asking import Askings, askings
 from features.kernel import DAY
 from models import fit, load
 from models.automation import Automation, limit
+from models.officers import granted
 from models.queue import Review
 from models.records import chained
 from models.refunds import ASK, FULL, REFUSE, REVIEW, Refunds
 from pipelines.automating import automatic
-from pipelines.comparing import ORACLE, compared, way
+from pipelines.comparing import ORACLE, compared, oracle, way
 from pipelines.deciding import QUESTION, Sight, answered, sights
 from pipelines.harm import FAULTY, harmed
 from pipelines.marketplace import world
@@ -30,7 +31,7 @@ from pipelines.queueing import queued
 from pipelines.refunds import refunds
 from pipelines.replay import replay
 from pipelines.simulate import simulate_ledger
-from pipelines.valuing import expected_worth, granted, true_worth
+from pipelines.valuing import expected_worth, true_worth
 
 LAST = 4_000_000_000_000_000
 """Microseconds since 1970, later than all."""
@@ -168,7 +169,7 @@ def test_evidence_that_was_asked_for_is_waited_for_and_asked_for_once(
     walk: tuple[Ledger, Askings, Sight, Sight],
 ) -> None:
     _, asks, first, second = walk
-    eager = Refunds(ask=0, asked_caught=0.95, asked_false=0.0, automatic_below=0.2)
+    eager = Refunds(ask=0, asked_caught=0.95, asked_withheld=0.0, automatic_below=0.2)
     made = answered(first, second, eager)
     assert made.asked.sum() > 5
     assert not (made.last.action == ASK).any()
@@ -194,13 +195,20 @@ def test_what_answers_cost_by_the_truth(walk: tuple[Ledger, Askings, Sight, Sigh
     assert found.refused[~bad] == pytest.approx(wronged[~bad].to_numpy())
     dearer = true_worth(ledger, asks, replace(policy, wrongful=policy.wrongful + 100))
     assert (dearer.refused - found.refused).tolist() == pytest.approx((100.0 * ~bad).tolist())
-    assert (found.oracle <= np.minimum(found.paid, np.where(bad, found.refused, np.inf))).all()
+    assert (found.oracle[:, 0] == np.where(bad, np.minimum(found.paid, found.refused), found.paid)).all()
+    assert (found.oracle[bad, 1] == found.oracle[bad, 0]).all()
+    share = granted(ledger, asks)
+    enough, wronged_in_full = ~bad & (share >= found.owed), ~bad & (share == 0) & (found.owed == 1)
+    assert min(enough.sum(), wronged_in_full.sum()) > 20
+    assert found.judged[enough] == pytest.approx((share * found.paid)[enough])  # what was never owed is no wrong
+    assert found.judged[wronged_in_full] == pytest.approx(found.refused[wronged_in_full])
     none = np.full(len(bad), np.nan)
     everyone = {action: found.costs(np.full(len(bad), action), none, policy) for action in (FULL, REVIEW, REFUSE)}
     assert everyone[FULL].tolist() == found.paid.tolist()
     assert everyone[REFUSE].tolist() == found.refused.tolist()
     reviewed = found.judged + policy.review + policy.wait * policy.review_days * ~bad
     assert everyone[REVIEW] == pytest.approx(reviewed)
+    assert found.oracle[~bad, 1] == pytest.approx(reviewed[~bad])
     half = true_worth(ledger, asks, policy, repeat=0.5)
     assert (half.paid - first.claims.claimed) * 2 == pytest.approx(found.paid - first.claims.claimed)
 
@@ -213,7 +221,7 @@ def test_without_a_truth_costs_are_those_that_the_policy_expects(walk: tuple[Led
     for action in (FULL, REVIEW, REFUSE):
         costs = found.costs(np.full(len(asks), action), np.full(len(asks), np.nan), policy)
         assert costs == pytest.approx(made.costs[:, action])
-    assert (found.oracle <= np.minimum(found.paid, found.refused) + 1e-6).all()
+    assert (found.oracle[:, 0] <= np.minimum(found.paid, found.refused) + 1e-6).all()
 
 
 def test_policies_stand_beside_plain_ways_and_the_oracle(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
@@ -229,7 +237,8 @@ def test_policies_stand_beside_plain_ways_and_the_oracle(walk: tuple[Ledger, Ask
     assert rows.loc["refuse all", "honest_refused"] == 1
     assert told.refused(told.best(0.005)) <= 0.005
     share, low, high = told.saved("default", "refund all")
-    gap = worth.paid.mean() + waited - worth.oracle.mean()
+    gap = worth.paid.mean() + waited - oracle(worth).mean()
+    assert oracle(worth).mean() <= worth.oracle[:, 0].mean()
     assert share == pytest.approx((worth.paid.mean() + waited - rows.loc["default", "cost"]) / gap)
     assert low < share < high
     assert share > 0  # the model was told who is malicious
@@ -249,13 +258,14 @@ def test_who_was_refunded_by_a_policy_was_not_judged_by_a_person(walk: tuple[Led
     ledger, asks, first, _ = walk
     decided = pd.read_parquet(Path(ledger.name) / "decisions.parquet")
     unseen = np.isin(first.claims.ids, decided[decided["action"] == "refund_full"]["case_id"])
-    bad = true_worth(ledger, asks, Refunds()).malicious > 0
-    share = granted(ledger, asks, bad, Refunds())
+    share = granted(ledger, asks)
     assert unseen.sum() > 20
-    for like in (bad, ~bad):
-        assert len(set(share[like & unseen])) == 1
-        assert 0 < share[like & unseen][0] < 1
-        assert set(share[like & ~unseen]) > {0.0, 1.0}
+    assert np.isnan(share[unseen]).all()
+    assert set(share[~unseen]) > {0.0, 1.0}
+    worth = true_worth(ledger, asks, Refunds())
+    bad = unseen & (worth.malicious > 0)
+    mean = np.nanmean(share[worth.malicious > 0])  # nobody ruled about him, so he is granted what the like are
+    assert worth.judged[bad] == pytest.approx((mean * worth.paid + (1 - mean) * worth.refused)[bad])
 
 
 def test_what_may_be_automatic_is_told_by_what_was_found_out(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:

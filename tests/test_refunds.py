@@ -29,20 +29,20 @@ def costs_by_hand(m: float, case: Case, p: Refunds) -> list[float]:
     def mixed(honest: float, malicious: float) -> float:
         return (1 - m) * honest + m * malicious
 
-    def judged(caught: float, false: float, days: float) -> float:
-        honest = p.wait * days + (1 - false) * c + false * denied_honest
+    def judged(caught: float, withheld: float, days: float) -> float:
+        honest = p.wait * days + (1 - withheld) * c + withheld * p.wrongly * denied_honest
         return mixed(honest, (1 - caught) * paid_malicious + caught * denied_malicious)
 
     full, refuse = mixed(c, paid_malicious), mixed(denied_honest, denied_malicious)
     partial = case.owed * full + (1 - case.owed) * p.weight_error * (1 - m) * denied_honest
     returned = p.shipping + mixed((1 - p.salvage) * c, (1 - p.keeps) * c * (1 - p.salvage + p.repeat))
-    asked = p.ask + p.review + judged(p.asked_caught, p.asked_false, p.ask_days + p.review_days)
+    asked = p.ask + p.review + judged(p.asked_caught, p.asked_withheld, p.ask_days + p.review_days)
     return [
         full,
         partial if p.partial_from <= case.owed < 1 and round(case.owed * c) >= 1 else nan,
         returned if case.reason in p.returns else nan,
         asked if case.lacking else nan,
-        p.review + judged(p.caught, p.false, p.review_days),
+        p.review + judged(p.caught, p.withheld, p.review_days),
         refuse,
     ]
 
@@ -61,7 +61,7 @@ cases = st.builds(
     st.sampled_from(STEPS),
     st.none() | st.integers(0, 200_000),
 )
-scores = st.builds(Scores, st.just(nan) | st.floats(0, 1), st.booleans())
+scores = st.builds(Scores, st.just(nan) | st.floats(0, 1), st.booleans(), st.booleans())
 
 
 @given(st.floats(0, 1), cases)
@@ -83,6 +83,7 @@ def test_many_cases_are_decided_as_each_by_itself_to_the_bit(some: list[tuple[Ca
         np.array([bool(case.lacking) for case, _ in some]),
         np.array([STEPS.index(case.tier) for case, _ in some]),
         np.array([case.left is not None and case.claimed > case.left for case, _ in some]),
+        np.array([score.plain for _, score in some]),
     )
     made = decide_many(whole, POLICY)
     for i, (case, score) in enumerate(some):
