@@ -22,6 +22,7 @@ from pipelines.automating import automatic, automation_section
 from pipelines.comparing import FAIR, ORACLE, PLAIN, Compared, compared, swept
 from pipelines.deciding import QUESTION, Answered, Sight, answered, looks, modelled, recorded, sights
 from pipelines.harm import harm_section, harmed
+from pipelines.logged import Told, by_log, entries, entry, logged_section
 from pipelines.opening import Said, moment, opened
 from pipelines.queueing import queue_section, queued
 from pipelines.refunded import actions_section, differences_section, fact, money_section, saved, sweep_section
@@ -68,8 +69,16 @@ def refunds(
     rows = told.rows(told.best())
     queue = queued(first, second, made[policy.name], worth, prices, policy.review)
     harm = harmed(first, made[policy.name], worth)
+    log = by_log(facts, model, asks, read, policy.logged)
     _written(out, facts, model, read, walks, made)
-    tables = {"ways": rows, "saved": _saved(told, rules), "sweep": sweep, "queue": queue, "harm": harm}
+    tables = {
+        "ways": rows,
+        "saved": _saved(told, rules),
+        "sweep": sweep,
+        "queue": queue,
+        "harm": harm,
+        "logged": log.rows,
+    }
     with written(out / "refunds.json") as path:
         path.write_text(json.dumps({name: frame.to_dict("records") for name, frame in tables.items()}, indent=1) + "\n")
     limit, by_audit = automatic(facts, asks, first, policy.automation)
@@ -81,12 +90,13 @@ def refunds(
         automation_section(limit, policy.automation, prices.automatic_below, by_audit=by_audit),
         queue_section(queue),
         sweep_section(policy, sweep),
+        logged_section(log),
     ]
     numbers = tuple(fact(told, name) for name in names)
     page = Page("Refunds: what policies would have answered", _lede(facts, asks, names), numbers, tuple(sections))
     write_report(out / "report.html", page)
     write_plots(out / "plots", sections)
-    return _closing(asks, read, told, acts, out)
+    return _closing(asks, read, told, acts, log, out)
 
 
 def _in_scope(ledger: Ledger, policies: Sequence[Policy], start: int, stop: int, said: Said) -> Askings:
@@ -152,9 +162,13 @@ def _written(
     frames = []
     for one in policies:
         grounds = Grounds(fingerprint, {QUESTION: model.version}, one.name, one.version)
+        rows = []
         with written(out / f"records.{one.name}.jsonl") as path, path.open("w", encoding="utf-8") as file:
             for record in recorded(*walks[looks(one.refunds)], made[one.name], one, grounds):
                 file.write(json.dumps(record, sort_keys=True) + "\n")
+                rows.append(entry(record))
+        with written(out / f"decisions.{one.name}.parquet") as path:
+            entries(rows).to_parquet(path, index=False)
         frames.append(_decisions(one, walks[looks(one.refunds)][0], made[one.name]))
     with written(out / "decisions.parquet") as path:
         pd.concat(frames, ignore_index=True).to_parquet(path, index=False)
@@ -192,7 +206,7 @@ def _lede(ledger: Ledger, asks: Askings, names: Sequence[str]) -> tuple[str, str
 
 
 def _closing(
-    asks: Askings, policies: Sequence[Policy], told: Compared, acts: Mapping[str, float], out: Path
+    asks: Askings, policies: Sequence[Policy], told: Compared, acts: Mapping[str, float], log: Told, out: Path
 ) -> dict[str, object]:
     closing: dict[str, object] = {"disputes answered": len(asks), "cheapest plain way": told.best()}
     closing["cheapest that refuses few honest"] = told.best(FAIR)
@@ -202,6 +216,7 @@ def _closing(
         beside = dict.fromkeys((told.best(), told.best(FAIR)))
         closing[f"{one.name}, of the gap"] = "; ".join(saved(told, one.name, b) for b in beside)
         closing[f"{one.name}, honest refused"] = f"{told.refused(one.name):.2%}"
+        closing[f"{one.name}, cost of a dispute by the log"] = log.fact(one.name)
         closing[f"{one.name}, answers by the model"] = f"{acts[one.name]:.1%}"
         closing[f"{one.name}, records"] = str(out / f"records.{one.name}.jsonl")
     return closing | {"report": str(out / "report.html")}
