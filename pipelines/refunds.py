@@ -67,7 +67,7 @@ def refunds(
     said("varying the prices")
     sweep = swept(first, second, prices, buyer, partial(_priced, worths))
     rows = told.rows(told.best())
-    queue = queued(first, second, made[policy.name], worth, prices, policy.review)
+    queue = queued(first, second, made[policy.name], worth, prices, policy.review, buyer)
     harm = harmed(first, made[policy.name], worth)
     log = by_log(facts, model, asks, read, policy.logged)
     _written(out, facts, model, read, walks, made)
@@ -88,7 +88,7 @@ def refunds(
         *([differences_section(read, first, made, told)] if len(read) > 1 else []),
         harm_section(policy.name, harm),
         automation_section(limit, policy.automation, prices.automatic_below, by_audit=by_audit),
-        queue_section(queue),
+        queue_section(queue, policy.review),
         sweep_section(policy, sweep),
         logged_section(log),
     ]

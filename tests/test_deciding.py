@@ -26,9 +26,10 @@ from pipelines.comparing import ORACLE, compared, way
 from pipelines.deciding import QUESTION, Sight, answered, sights
 from pipelines.harm import FAULTY, harmed
 from pipelines.marketplace import world
-from pipelines.queueing import queued
+from pipelines.queueing import queue_section, queued
 from pipelines.refunds import refunds
 from pipelines.replay import replay
+from pipelines.report import Page, html
 from pipelines.simulate import simulate_ledger
 from pipelines.valuing import expected_worth, granted, true_worth
 
@@ -328,19 +329,54 @@ def test_what_is_tried_now_and_then_is_recorded_with_its_propensity_and_replayed
     )
 
 
+WARY = Refunds(automatic_below=0.1, automatic_most=5_000)
+
+
 def test_the_queue_reviews_what_is_worth_most_where_there_is_less_time(
     walk: tuple[Ledger, Askings, Sight, Sight],
 ) -> None:
     ledger, asks, first, second = walk
-    wary = Refunds(automatic_below=0.1, automatic_most=5_000)
-    worth, made = true_worth(ledger, asks, wary), answered(first, second, wary)
-    found = queued(first, second, made, worth, wary, Review())
+    worth, made = true_worth(ledger, asks, WARY), answered(first, second, WARY)
+    found = queued(first, second, made, worth, WARY, Review(), np.arange(len(asks)) // 2)
     reviews = int((made.last.action == REVIEW).sum())
     assert found["reviewed"].max() <= reviews
-    for _, rows in found.groupby("time"):
-        by = rows.set_index("rule")["expected"]
-        assert by["value"] >= max(by["first_come"], by["by_amount"])
+    assert found["time"][~found["own"]].tolist() == [1.0] * 3 + [0.5] * 3 + [0.25] * 3
+    for _, rows in found.groupby(["own", "time"]):
+        by = rows.set_index("rule")
+        assert by["expected"]["value"] >= max(by["expected"]["first_come"], by["expected"]["by_amount"])
+        assert (by["realised"]["value"] - by["realised"]).tolist() == pytest.approx(by["beyond"].tolist())
+        assert by.loc["value", ["beyond", "low", "high"]].tolist() == [0, 0, 0]
+        assert (by["low"] <= by["beyond"]).all()
+        assert (by["beyond"] <= by["high"]).all()
+    assert (found["low"] < found["high"]).sum() >= 4
     assert reviews > 20
+
+
+def test_the_queue_has_the_people_that_the_policy_says(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
+    ledger, asks, first, second = walk
+    worth, made = true_worth(ledger, asks, WARY), answered(first, second, WARY)
+    at = np.where(made.asked, second.claims.at, first.claims.at)[made.last.action == REVIEW]
+    n, whose = len(at), np.arange(len(asks))
+    many, few = Review(reviewers=3, minutes_a_day=400, minutes_a_case=50), Review(reviewers=1, minutes_a_day=10)
+    wanted = n * 50 / (np.ptp(at) / DAY)
+    found = queued(first, second, made, worth, WARY, many, whose)
+    own = found[found["own"]].set_index("rule")
+    assert own["time"].tolist() == pytest.approx([1_200 / wanted] * 3)
+    assert own["reviewed"]["first_come"] == own["reviewed"]["by_amount"] == n
+    page = html(Page("", (), (), (queue_section(found, many),)))
+    assert (
+        f"says 3 people with 400 minutes a day each, {1_200 / wanted:.1f} times the {wanted:,.0f} that its {n} " in page
+    )
+    assert "They get to every review in time, so the order matters little" in page
+    assert "50% of what is wanted" in page
+    found = queued(first, second, made, worth, WARY, few, whose)
+    done = int(found[found["own"]].set_index("rule")["reviewed"]["first_come"])
+    assert done < n
+    page = html(Page("", (), (), (queue_section(found, few),)))
+    assert f"First come, first served they get to {done} in time, so the order matters." in page
+    nobody = replace(made, last=replace(made.last, action=np.full(len(asks), FULL)))
+    found = queued(first, second, nobody, worth, WARY, many, whose)
+    assert found[["reviews", "reviewed", "expected", "realised", "beyond", "low", "high"]].to_numpy().sum() == 0
 
 
 def changed(place: Path, to: Path, name: str, **columns: pa.Array) -> Path:
