@@ -81,13 +81,13 @@ def refunds(
     }
     with written(out / "refunds.json") as path:
         path.write_text(json.dumps({name: frame.to_dict("records") for name, frame in tables.items()}, indent=1) + "\n")
-    limit, by_audit = automatic(facts, asks, first, policy.automation)
+    allowed = automatic(facts, asks, first, policy.automation)
     sections = [
         money_section(told, rows, names),
         actions_section(read, made, acts),
         *([differences_section(read, first, made, told)] if len(read) > 1 else []),
         harm_section(policy.name, harm),
-        automation_section(limit, policy.automation, prices.automatic_below, by_audit=by_audit),
+        automation_section(allowed, policy.automation, prices.automatic_below),
         queue_section(queue, policy.review),
         sweep_section(policy, sweep),
         logged_section(log),

@@ -18,10 +18,12 @@ from features.asking import Askings, askings
 from features.kernel import DAY
 from models import fit, load
 from models.automation import Automation, limit
+from models.questions import answers
 from models.queue import Review
 from models.records import chained
 from models.refunds import ASK, FULL, REFUSE, REVIEW, Refunds
-from pipelines.automating import automatic
+from models.split import labelled
+from pipelines.automating import automatic, automation_section
 from pipelines.comparing import ORACLE, compared, way
 from pipelines.deciding import QUESTION, Sight, answered, sights
 from pipelines.harm import FAULTY, harmed
@@ -265,12 +267,49 @@ def test_what_may_be_automatic_is_told_by_what_was_found_out(walk: tuple[Ledger,
     found = (
         latest.drop_duplicates("dispute_id", keep="last").set_index("dispute_id")["malicious"].reindex(first.claims.ids)
     )
-    known = found.notna().to_numpy()
+    mature = labelled(asks, answers(ledger, asks, 0), ledger.last_at + 1, 0, asks.at)
+    known, counts = found.notna().to_numpy(), np.isin(np.arange(len(asks)), mature.which)
     wide = Automation(malicious_at_most=0.6, fewest=20)
-    told, by_audit = automatic(ledger, asks, first, wide)
-    assert not by_audit
-    assert told == limit(first.malicious[known], found[known].astype(int).to_numpy(), wide)
-    assert told.threshold > 0
+    told = automatic(ledger, asks, first, wide)
+    assert not told.by_audit
+    assert told.limit == limit(first.malicious[counts], found[counts].astype(int).to_numpy(), wide)
+    assert told.limit.threshold > 0
+    assert (told.age, told.young) == (mature.maturity, (known & ~counts).sum())
+    assert told.young > 0
+    assert 20 * DAY < told.age < 120 * DAY
+
+
+def test_an_answer_about_a_young_dispute_is_left_out_and_counted(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
+    ledger, asks, first, _ = walk
+    wide = Automation(malicious_at_most=0.6, fewest=20)
+    whole = automatic(ledger, asks, first, wide)
+    old = np.flatnonzero(asks.at + whole.age < ledger.last_at + 1)
+    assert len(old) < len(asks)
+    some = automatic(ledger, asks.take(old), first.take(old), wide)
+    assert (some.limit, some.young) == (whole.limit, 0)
+    late = np.arange(len(asks) * 2 // 3, len(asks))  # of a late span alone the quick answers are known
+    assert (
+        labelled(asks.take(late), answers(ledger, asks.take(late), 0), ledger.last_at + 1, 0, asks.at[late]).maturity
+        < whole.age
+    )
+    assert automatic(ledger, asks.take(late), first.take(late), wide).age == whole.age
+    page = html(Page("", (), (), (automation_section(whole, wide, 0.5),)))
+    assert f"once a dispute is {whole.age / DAY:.3g} days old, by when 95% of those known had come" in page
+    assert f"of younger disputes {whole.young} answers are left out" in page
+
+
+def test_audits_count_alone_where_enough_of_them_are_mature(shop: tuple[Path, Path], tmp_path: Path) -> None:
+    findings = pq.read_table(shop[0] / "findings.parquet")
+    audits = pa.array(["audit"] * len(findings), findings["source"].type)
+    ledger = Ledger.open(changed(shop[0], tmp_path / "audited", "findings", source=audits))
+    asks, model = askings(ledger, QUESTION), load(shop[1] / QUESTION)
+    first = sights(ledger, model, asks, Refunds())[0]
+    known = labelled(asks, answers(ledger, asks, 0), ledger.last_at + 1, 0, asks.at).which
+    edge = automatic(ledger, asks, first, Automation(fewest=len(known)))
+    beyond = automatic(ledger, asks, first, Automation(fewest=len(known) + 1))
+    assert (edge.by_audit, beyond.by_audit) == (True, False)
+    assert edge.young == beyond.young > 0
+    assert edge.limit.n == len(known)
 
 
 def test_the_honest_of_each_slice_who_are_refused_and_reviewed_are_counted(
@@ -345,7 +384,7 @@ def test_the_queue_reviews_what_is_worth_most_where_there_is_less_time(
         by = rows.set_index("rule")
         assert by["expected"]["value"] >= max(by["expected"]["first_come"], by["expected"]["by_amount"])
         assert (by["realised"]["value"] - by["realised"]).tolist() == pytest.approx(by["beyond"].tolist())
-        assert by.loc["value", ["beyond", "low", "high"]].tolist() == [0, 0, 0]
+        assert by.loc[["value"], ["beyond", "low", "high"]].to_numpy().tolist() == [[0, 0, 0]]
         assert (by["low"] <= by["beyond"]).all()
         assert (by["beyond"] <= by["high"]).all()
     assert (found["low"] < found["high"]).sum() >= 4
