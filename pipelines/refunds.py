@@ -37,21 +37,11 @@ def refunds(
 ) -> dict[str, object]:
     """Answers the disputes of a span as each policy would have, the first being the one whose prices are used.
 
-    Writes `records.NAME.jsonl` and `decisions.parquet`, `refunds.json` with all numbers, and a report.
+    Writes `records.NAME.jsonl`, the same as rows of a ledger in `decisions.NAME.parquet`, `decisions.parquet` with what each
+    answered, `refunds.json` with all numbers, and a report.
     """
-    read = [policy_at(one) for one in policies]
-    if len({one.name for one in read}) < len(read):
-        raise RedressError(f"--policy: want policies of different names, got {read[-1].name} twice; rename one")
-    clash = next((one.name for one in read if one.name in (*PLAIN, ORACLE)), None)
-    if clash:
-        raise RedressError(f"--policy: want names that no plain way has, got {clash}; rename it")
-    model = model_at(str(models), QUESTION, "")
-    facts = opened(ledger, said)
-    able(model, facts, QUESTION)
-    if moment(start) < str(model.card["trained_until"]):
-        said(
-            f"warning: the model was trained until {model.card['trained_until']}; of older disputes it may know the answers"
-        )
+    read = _policies(policies)
+    model, facts = _opened(models, ledger, start, said)
     names, policy = [one.name for one in read], read[0]
     prices, asks = policy.refunds, _in_scope(facts, read, start, stop, said)
     said(f"answering {len(asks):,} disputes by {', '.join(names)}")
@@ -71,16 +61,8 @@ def refunds(
     harm = harmed(first, made[policy.name], worth)
     log = by_log(facts, model, asks, read, policy.logged)
     _written(out, facts, model, read, walks, made)
-    tables = {
-        "ways": rows,
-        "saved": _saved(told, rules),
-        "sweep": sweep,
-        "queue": queue,
-        "harm": harm,
-        "logged": log.rows,
-    }
-    with written(out / "refunds.json") as path:
-        path.write_text(json.dumps({name: frame.to_dict("records") for name, frame in tables.items()}, indent=1) + "\n")
+    tables = {"ways": rows, "saved": _saved(told, rules), "sweep": sweep, "queue": queue, "harm": harm}
+    _counted(out, tables | {"logged": log.rows})
     allowed = automatic(facts, asks, first, policy.automation)
     sections = [
         money_section(told, rows, names),
@@ -97,6 +79,27 @@ def refunds(
     write_report(out / "report.html", page)
     write_plots(out / "plots", sections)
     return _closing(asks, read, told, acts, log, out)
+
+
+def _policies(named: Sequence[str]) -> list[Policy]:
+    """The policies named, each called by a name that is nothing else's."""
+    read = [policy_at(one) for one in named]
+    if len({one.name for one in read}) < len(read):
+        raise RedressError(f"--policy: want policies of different names, got {read[-1].name} twice; rename one")
+    clash = next((one.name for one in read if one.name in (*PLAIN, ORACLE)), None)
+    if clash:
+        raise RedressError(f"--policy: want names that no plain way has, got {clash}; rename it")
+    return read
+
+
+def _opened(models: Path, ledger: Path, start: int, said: Said) -> tuple[Model, Ledger]:
+    """The model and the ledger; says where the model may know the answers of what it is asked about."""
+    model, facts = model_at(str(models), QUESTION, ""), opened(ledger, said)
+    able(model, facts, QUESTION)
+    until = str(model.card["trained_until"])
+    if moment(start) < until:
+        said(f"warning: the model was trained until {until}; of older disputes it may know the answers")
+    return model, facts
 
 
 def _in_scope(ledger: Ledger, policies: Sequence[Policy], start: int, stop: int, said: Said) -> Askings:
@@ -149,6 +152,12 @@ def _worth(ledger: Ledger, asks: Askings, first: Sight, prices: Refunds, *, repe
     return expected_worth(ledger, asks, first.malicious, prices, faulty)
 
 
+def _counted(out: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    """All numbers, in one file."""
+    with written(out / "refunds.json") as path:
+        path.write_text(json.dumps({name: frame.to_dict("records") for name, frame in tables.items()}, indent=1) + "\n")
+
+
 def _written(
     out: Path,
     ledger: Ledger,
@@ -157,7 +166,7 @@ def _written(
     walks: Mapping[tuple[float, float], tuple[Sight, Sight]],
     made: Mapping[str, Answered],
 ) -> None:
-    """The records of each policy, and a table of what each answered."""
+    """The records of each policy, also as rows of a ledger's decisions, and a table of what each answered."""
     fingerprint = ledger.fingerprint()
     frames = []
     for one in policies:

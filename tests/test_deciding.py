@@ -24,11 +24,12 @@ from models.records import chained
 from models.refunds import ASK, FULL, REFUSE, REVIEW, Refunds
 from models.split import labelled
 from pipelines.automating import automatic, automation_section
-from pipelines.comparing import ORACLE, compared, way
+from pipelines.comparing import ORACLE, Compared, Way, compared, way
 from pipelines.deciding import QUESTION, Sight, answered, sights
 from pipelines.harm import FAULTY, harmed
 from pipelines.marketplace import world
 from pipelines.queueing import queue_section, queued
+from pipelines.refunded import fact, saved
 from pipelines.refunds import refunds
 from pipelines.replay import replay
 from pipelines.report import Page, html
@@ -107,6 +108,34 @@ def test_a_policy_that_is_not_surely_cheaper_than_a_fair_plain_way_is_told_so(do
     for name, one in shares.items():
         if abs(one["low"]) > 0.02:  # the share's interval and the difference's may disagree near zero
             assert (f"{name} is not surely cheaper here than to" in page) == (one["low"] < 0)
+
+
+@pytest.mark.parametrize(
+    ("oracle", "says", "saves"),
+    [
+        (
+            600.0,
+            "50% [50%, 50%] saved, 0.00% of the honest refused",
+            "saves 50% [50%, 50%] of the gap between refuse all",
+        ),
+        (
+            1_000.0,
+            "nothing to save, 0.00% of the honest refused",
+            "is held against refuse all, which the oracle does not",
+        ),
+        (
+            1_100.0,
+            "nothing to save, 0.00% of the honest refused",
+            "is held against refuse all, which the oracle does not",
+        ),
+    ],
+)
+def test_where_there_is_no_gap_to_the_oracle_it_is_said_in_words(oracle: float, says: str, saves: str) -> None:
+    none = np.zeros(10, np.bool_)
+    ways = {"mine": Way(np.full(10, 800.0), none), "refuse all": Way(np.full(10, 1_000.0), none)}
+    told = Compared(ways, ("refuse all",), np.full(10, oracle), np.ones(10), np.arange(10))
+    assert fact(told, "mine") == ("mine: of the gap from refuse all to the oracle", says)
+    assert saved(told, "mine", "refuse all").startswith(saves)
 
 
 def test_records_are_replayed_to_the_bit(shop: tuple[Path, Path], done: Path, tmp_path: Path) -> None:
