@@ -83,7 +83,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Value:
-    """What a target policy would have cost: estimates, how many cases the weighted ones are worth, and what warns of them."""
+    """What a target policy would have cost: estimates, how many cases the weighted ones are worth, and what warns of them.
+
+    `beyond` are the same less what each case cost as logged: an interval that leaves out 0 tells the two apart.
+    """
 
     n: int
     estimates: tuple[Estimate, ...]
@@ -92,6 +95,7 @@ class Value:
     largest: float
     clipped: int
     warnings: tuple[str, ...]
+    beyond: tuple[Estimate, ...] = ()
 
     def by(self, name: str) -> Estimate:
         """The estimate of that name: ips, self-normalised ips, or doubly robust."""
@@ -133,8 +137,10 @@ def value(
     warnings = _warnings(floors, effective, rare, largest, _estimate("weight", full, code), len(does))
     if clipped:
         warnings = (f"{clipped:,} weights above {clip:g} are clipped, which no interval allows for", *warnings)
-    found = tuple(_estimate(name, one, code) for name, one in influences.items())
-    return Value(len(does), found, effective, rare, largest, clipped, warnings)
+    found, beyond = (
+        tuple(_estimate(name, one - base, code) for name, one in influences.items()) for base in (0.0, log.cost)
+    )
+    return Value(len(does), found, effective, rare, largest, clipped, warnings, beyond)
 
 
 def _influences(log: Log, does: Floats, weight: Floats, predicted: ArrayLike | None) -> dict[str, Floats]:

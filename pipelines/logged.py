@@ -15,7 +15,7 @@ from features.signal import Float
 from models import Model
 from models.exploring import chances
 from models.observed import ANSWERS, NEEDS, Logged, logged, observed
-from models.offpolicy import Log, Overlap, crossfitted, own, supported, value
+from models.offpolicy import Estimate, Log, Overlap, crossfitted, own, supported, value
 from models.policy import Policy
 from models.records import Record
 from models.refunds import Refunds
@@ -32,9 +32,14 @@ BY: Final = {
 BEST: Final = "doubly robust"
 COLUMNS: Final = [
     *("way", "by", "disputes", "outside", "effective"),
-    *(f"{name}{end}" for name in ("cost", "unpaid") for end in ("", "_low", "_high")),
+    *(f"{name}{end}" for name in ("cost", "cost_beyond", "unpaid", "unpaid_beyond") for end in ("", "_low", "_high")),
 ]
 """What is told of each policy by each estimator."""
+HEADINGS: Final = {
+    "cost": "cost of a dispute",
+    "cost_beyond": "beyond that as it was answered",
+    "unpaid": "of its claim left unpaid",
+}
 WANTED: Final = (
     "To know it, let a policy try other safe answers now and then ([refunds] explores above 0), carry out what it draws, and "
     "put decisions.NAME.parquet, which is written beside this report, into the ledger's table decisions."
@@ -159,12 +164,17 @@ def weighed(name: str, does: Float, heard: Heard, section: Overlap) -> tuple[lis
     for what, guess in heard.guessed.items():
         one = heard.of(what, kept)
         found = value(one, does, guess[kept], overlap=section)
-        for row, each in zip(rows, (own(one), *found.estimates), strict=True):
-            row |= {"effective": found.effective, what: each.cost, f"{what}_low": each.low, f"{what}_high": each.high}
+        cost, beyond = (own(one), *found.estimates), (Estimate("as logged", 0.0, 0.0, 0.0), *found.beyond)
+        for row, each, more in zip(rows, cost, beyond, strict=True):
+            row |= {"effective": found.effective} | _numbers(what, each) | _numbers(f"{what}_beyond", more)
     as_much = (
         f"The other {n:,}, {meets:,} of them answered as it may, tell as much as {found.effective:,.0f} of its own"
     )
     return rows, ". ".join([says, as_much, *(f"Warning: {one}" for one in found.warnings)]) + "."
+
+
+def _numbers(name: str, told: Estimate) -> dict[str, float]:
+    return {name: told.cost, f"{name}_low": told.low, f"{name}_high": told.high}
 
 
 def _meaning(policy: Policy, section: Overlap, unsettled: float) -> tuple[str, str]:
@@ -188,7 +198,7 @@ def logged_section(found: Told) -> Section:
     shown = pd.DataFrame(
         {"policy": rows["way"], "by": rows["by"].map(BY), "disputes": rows["disputes"].map("{:,}".format)}
     )
-    for name, heading in (("cost", "cost of a dispute"), ("unpaid", "of its claim left unpaid")):
+    for name, heading in HEADINGS.items():
         numbers = rows[[name, f"{name}_low", f"{name}_high"]].to_numpy(np.float64)
         shown[heading] = [_money(*row) for row in numbers.tolist()]
     return Section("What the log says", found.says, table(shown) if len(rows) else None)

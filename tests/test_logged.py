@@ -17,6 +17,8 @@ from numpy.random import Generator, default_rng
 
 from features import Ledger, signals
 from features.asking import askings
+from features.background import is_word
+from features.kernel import DAY
 from models import fit, load
 from models.observed import ANSWERS, Logged, logged, observed
 from models.offpolicy import Overlap, crossfitted
@@ -69,6 +71,11 @@ def test_estimates_are_those_worked_out_by_hand() -> None:
     assert told["ips"]["cost_high"] == pytest.approx(7_100 + half, rel=1e-6)
     assert told["ips"]["cost_low"] == pytest.approx(7_100 - half, rel=1e-6)
     assert {row["effective"] for row in rows} == {81 / 25}
+    # less what they cost, 3,000, 9,600, -2,200, 4,500 and 0 with a mean of 2,980: 20, 6,620, -5,180, and 1,520 with -2,980
+    more = 1.959964 * np.sqrt((20**2 + 6_620**2 + 5_180**2 + 1_460**2) * 4 / 3) / 5
+    beyond = [told["ips"][f"cost_beyond{end}"] for end in ("", "_low", "_high")]
+    assert beyond == pytest.approx([2_980, 2_980 - more, 2_980 + more], rel=1e-6)
+    assert told["as logged"]["cost_beyond"] == 0
     assert says.startswith("mine: in 0 disputes it would answer what the log never tries there")
     assert "The other 5, 4 of them answered as it may, tell as much as 3 of its own." in says
 
@@ -161,6 +168,45 @@ def test_intervals_hold_what_a_policy_truly_costs() -> None:
             held[str(row["by"])] += float(str(row["cost_low"])) <= true <= float(str(row["cost_high"]))
     least = 0.95 - 2 * np.sqrt(0.95 * 0.05 / runs)  # two standard errors of so many runs: 89 %
     assert {name: k / runs >= least for name, k in held.items()} == dict.fromkeys(held, True), held
+
+
+def known_by(place: Path, seed: int, **numbers: float) -> tuple[Heard, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    """What followed decisions in a simulated marketplace, and where the reason alone says that a person looks."""
+    simulate_ledger(world("enriched", orders=12_000, days=400, **numbers), place, seed=seed, said=quiet)
+    ledger = Ledger.open(place)
+    log = logged(ledger)
+    log = log.take(log.at + 120 * DAY <= ledger.last_at)
+    came, disputes = observed(ledger, log, Refunds(), 120 * DAY), ledger.facts["disputes"]
+    buyer = ledger.facts["orders"].codes("buyer_id").codes[log.order].astype(np.int64)
+    heard = Heard(log, buyer, {"cost": came.cost, "unpaid": came.unpaid}, {})
+    claim = disputes.numbers("claimed")[0][log.dispute, None]
+    heard = replace(heard, guessed={name: crossfitted(claim, heard.of(name)) for name in heard.followed})
+    return heard, is_word(disputes.codes("reason"), "not_received", "billing")[log.dispute]
+
+
+def test_intervals_hold_what_comes_of_a_policy_in_a_marketplace_that_follows_it(tmp_path: Path) -> None:
+    off: list[list[float]] = []
+    for seed in (1, 2, 3):
+        heard, plain = known_by(tmp_path / f"log-{seed}", seed, auto_refunds=0.3, exploration=0.4)
+        other, _ = known_by(tmp_path / f"other-{seed}", seed, auto_refunds=0.0, exploration=0.001)
+        assert (
+            other.log.dispute.tolist() == heard.log.dispute.tolist()
+        )  # the same disputes, none of which is paid unseen
+        assert (other.log.action == np.where(plain, REVIEW, ASK)).mean() > 0.99
+        rows, says = weighed("mine", answers(np.where(plain, REVIEW, ASK).tolist()), heard, Overlap())
+        assert "Warning" not in says
+        told = {
+            str(row["by"]): {name: float(str(n)) for name, n in row.items() if name not in ("way", "by")}
+            for row in rows
+        }
+        for what, true in ((name, values.mean()) for name, values in other.followed.items()):
+            for by in ESTIMATES[1:]:
+                assert told[by][f"{what}_low"] <= true <= told[by][f"{what}_high"], (seed, what, by)
+            off.append([abs(told[by][what] - true) for by in ("as logged", "doubly robust")])
+    logged_off, estimated_off = np.array(off)[1::2].sum(
+        axis=0
+    )  # of what is left unpaid, which paying unseen changes most
+    assert estimated_off < logged_off
 
 
 def test_a_model_of_costs_learns_from_the_log_alone() -> None:
