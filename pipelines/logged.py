@@ -180,12 +180,14 @@ def _numbers(name: str, told: Estimate) -> dict[str, float]:
 def _meaning(policy: Policy, section: Overlap, unsettled: float) -> tuple[str, str]:
     """What the cost of a dispute is made of here, and what it is not."""
     fees = f"{policy.refunds.bank_fees / 100:,.2f}"
+    most = (
+        f"Of {unsettled:.1%} of the disputes it is not settled and counts as the most it may be. " if unsettled else ""
+    )
     return (
         f"The cost of a dispute is here what was seen to be paid within {section.followed:g} days: refunds on its order, "
         f"whoever bore them, what banks took back, {fees} for each chargeback, and reviews, requests for evidence and return "
-        f"shipments at the prices of {policy.name}. Of {unsettled:.1%} of the disputes it is not settled and counts as the "
-        "most it may be. Policies answer as of the moment of the logged decision; once evidence was asked for, all goes on as "
-        "it did.",
+        f"shipments at the prices of {policy.name}. {most}Policies answer as of the moment of the logged decision; once "
+        "evidence was asked for, all goes on as it did.",
         "No ledger tells who was honest. What refusing the honest wrongs, what waiting costs them, and further claims that "
         "paid malice encourages are in none of these numbers, so an answer that leaves a claim unpaid looks cheap: what is "
         "left unpaid stands beside it. In brackets 95 % intervals, by buyers.",
@@ -201,6 +203,7 @@ def logged_section(found: Told) -> Section:
     for name, heading in HEADINGS.items():
         numbers = rows[[name, f"{name}_low", f"{name}_high"]].to_numpy(np.float64)
         shown[heading] = [_money(*row) for row in numbers.tolist()]
+    shown.loc[rows["by"] == "as logged", HEADINGS["cost_beyond"]] = "–"
     return Section("What the log says", found.says, table(shown) if len(rows) else None)
 
 
@@ -227,5 +230,5 @@ def entries(rows: Iterable[dict[str, object]]) -> pd.DataFrame:
 
 
 def _money(*cents: float) -> str:
-    first, low, high = (f"{one / 100:,.2f}".replace("-", "\N{MINUS SIGN}") for one in cents)
+    first, low, high = (f"{round(one / 100, 2) + 0.0:,.2f}".replace("-", "\N{MINUS SIGN}") for one in cents)
     return f"{first} [{low}, {high}]"

@@ -291,7 +291,8 @@ def test_a_policy_costs_by_its_own_log_what_the_log_cost(
     assert other["ips"]["effective"] < mine["ips"]["effective"]
     assert other["ips"]["cost"] != pytest.approx(mine["ips"]["cost"])
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "What the log says" in page
+    assert page.count("as it was answered") == 3  # of the two policies, and a heading
+    assert "curious: in 0 disputes it would answer what the log never tries there" in page
     assert str(found["curious, cost of a dispute by the log"]).endswith(
         f"as logged {mine['as logged']['cost'] / 100:,.2f} "
         f"[{mine['as logged']['cost_low'] / 100:,.2f}, {mine['as logged']['cost_high'] / 100:,.2f}]"
