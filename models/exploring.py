@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from models.refunds import ACTIONS, ASK, EXPLORED, FULL, REVIEW, Case, Decision, Refunds, Scores
+from models.refunds import ACTIONS, ASK, EXPLORED, FULL, REVIEW, Case, Decision, Refunds, Scores, payable
 from models.refunds import WHY as REASONS
 
 SAFE: Final = (FULL, ASK, REVIEW)
@@ -30,17 +30,28 @@ def explored(case: Case, scores: Scores, decision: Decision, policy: Refunds) ->
     >>> found.action, round(propensity, 2), explored(case, Scores(0.1), usual, Refunds())[1]
     ('refund_full', 0.9, 1.0)
     """
+    found, usual, drawn = chances(case, scores, decision, policy), ACTIONS.index(decision.action), draw(case)
+    chosen = usual if drawn >= policy.explores else [*found][int(drawn / policy.explores * len(found))]
+    if chosen == usual:
+        return decision, found[usual]
+    amount = case.claimed if chosen == FULL else 0
+    return replace(decision, action=ACTIONS[chosen], amount=amount, why=WHY), found[chosen]
+
+
+def chances(case: Case, scores: Scores, decision: Decision, policy: Refunds) -> dict[int, float]:
+    """With which probability a policy gives each answer, by its place in ACTIONS, where `decision` is the usual one.
+
+    >>> from models.refunds import decide
+    >>> case, policy = Case("d1", "o1", 0, "quality", 4_000), Refunds(explores=0.2)
+    >>> chances(case, Scores(0.1), decide(case, Scores(0.1), policy), policy)  # to pay, as usual, or to review
+    {0: 0.9, 4: 0.1}
+    """
     tries = [action for action in SAFE if _open(action, case, scores, decision, policy)]
     usual = ACTIONS.index(decision.action)
     if not policy.explores or usual not in tries or len(tries) < 2:
-        return decision, 1.0
-    share, drawn = policy.explores / len(tries), draw(case)
-    chosen = usual if drawn >= policy.explores else tries[int(drawn / policy.explores * len(tries))]
-    propensity = share + (1 - policy.explores) * (chosen == usual)
-    if chosen == usual:
-        return decision, propensity
-    amount = case.claimed if chosen == FULL else 0
-    return replace(decision, action=ACTIONS[chosen], amount=amount, why=WHY), propensity
+        return {usual: 1.0}
+    share = policy.explores / len(tries)
+    return {action: share + (1 - policy.explores) * (action == usual) for action in tries}
 
 
 def draw(case: Case) -> float:
@@ -50,9 +61,5 @@ def draw(case: Case) -> float:
 
 
 def _open(action: int, case: Case, scores: Scores, decision: Decision, policy: Refunds) -> bool:
-    """Whether an answer may be tried: what has no cost is not open, and paying keeps the limits of what is automatic."""
-    if action == FULL:
-        within = scores.malicious < policy.automatic_below and case.claimed <= policy.automatic_most
-        left = case.left is None or case.claimed <= case.left
-        return within and left and not scores.abstain and case.reason in policy.reasons and case.tier == "standard"
-    return bool(np.isfinite(decision.costs[action]))
+    """Whether an answer may be tried: what has no cost is not open, and money is paid only where rules let it be."""
+    return payable(case, scores, policy) if action == FULL else bool(np.isfinite(decision.costs[action]))

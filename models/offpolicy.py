@@ -31,6 +31,7 @@ Codes = NDArray[np.int64]
 
 Z: Final = 1.959963984540054
 """The normal quantile of a 95 % interval."""
+_WINDOW: Final = "cardholders have about 120 days to go to their bank"
 SURE: Final = 3.0
 """Standard errors by which the mean of the weights may differ from 1 by chance."""
 
@@ -43,6 +44,11 @@ class Overlap:
     hardly_tried_at_most: float = number(0.05, "share", "of what the target does may be hardly tried")
     effective_at_least: float = number(0.05, "share", "of the cases is what the weighted ones are worth")
     largest_at_most: float = number(0.05, "share", "of all weight may lie on one case")
+    followed: float = number(
+        120.0, "days", "after a decision, in which what it cost is counted; a younger one is left out", _WINDOW
+    )
+    fewest: int = number(100, "cases", "logged decisions without which nothing is estimated")
+    unsettled_at_most: float = number(0.05, "share", "of the cases may have costs that are not settled")
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Value:
-    """What a target policy would have cost: estimates, how many cases the weighted ones are worth, and what warns of them."""
+    """What a target policy would have cost: estimates, how many cases the weighted ones are worth, and what warns of them.
+
+    `beyond` are the same less what each case cost as logged: an interval that leaves out 0 tells the two apart.
+    """
 
     n: int
     estimates: tuple[Estimate, ...]
@@ -86,6 +95,7 @@ class Value:
     largest: float
     clipped: int
     warnings: tuple[str, ...]
+    beyond: tuple[Estimate, ...] = ()
 
     def by(self, name: str) -> Estimate:
         """The estimate of that name: ips, self-normalised ips, or doubly robust."""
@@ -127,8 +137,10 @@ def value(
     warnings = _warnings(floors, effective, rare, largest, _estimate("weight", full, code), len(does))
     if clipped:
         warnings = (f"{clipped:,} weights above {clip:g} are clipped, which no interval allows for", *warnings)
-    found = tuple(_estimate(name, one, code) for name, one in influences.items())
-    return Value(len(does), found, effective, rare, largest, clipped, warnings)
+    found, beyond = (
+        tuple(_estimate(name, one - base, code) for name, one in influences.items()) for base in (0.0, log.cost)
+    )
+    return Value(len(does), found, effective, rare, largest, clipped, warnings, beyond)
 
 
 def _influences(log: Log, does: Floats, weight: Floats, predicted: ArrayLike | None) -> dict[str, Floats]:
@@ -140,6 +152,36 @@ def _influences(log: Log, does: Floats, weight: Floats, predicted: ArrayLike | N
         model = _shaped(predicted, does.shape, "predicted")
         found["doubly robust"] = (does * model).sum(axis=1) + weight * (log.cost - _of(model, log.action))
     return found
+
+
+def own(log: Log) -> Estimate:
+    """What a case cost as it was logged.
+
+    >>> told = own(Log(("refund", "review"), np.array([0, 1]), np.full(2, 0.5), np.array([10.0, 30.0])))
+    >>> told.cost, round(told.high - told.cost, 1)  # 1.96 standard errors: 14.1 over the root of 2
+    (20.0, 19.6)
+    """
+    return _estimate("as logged", log.cost, _together(log.buyer, len(log.cost)))
+
+
+def supported(log: Log, target: ArrayLike) -> NDArray[np.bool_]:
+    """Cases (n,) of which a log of propensities (n,) can tell what `target` (n, actions) would cost.
+
+    Where nothing was drawn, those in which the target does what was done; elsewhere those in which it does nothing that was
+    never drawn. Both are known before anything is drawn, so these cases are a sample of cases like them.
+
+    >>> half, names = np.array([0.5, 0.5, 0.5, 1, 1]), ("refund", "review", "refuse")
+    >>> log = Log(names, np.array([0, 1, 1, 2, 2]), half, np.zeros(5))
+    >>> supported(log, np.eye(3)[[1, 0, 2, 2, 0]]).tolist()  # refusing was never drawn, and the last was sure to be refused
+    [True, True, False, True, False]
+    """
+    does, drawn = _shaped(target, (len(log.action), len(log.actions)), "target"), log.taken < 1
+    kept, told = np.zeros_like(drawn), np.ones_like(drawn)
+    while (kept != told).any():
+        kept = told
+        never = ~np.isin(np.arange(len(log.actions)), log.action[kept & drawn])
+        told = kept & np.where(drawn, ~does[:, never].any(axis=1), _of(does, log.action) == 1)
+    return np.asarray(kept, np.bool_)
 
 
 def crossfitted(features: ArrayLike, log: Log, *, folds: int = 5, trees: int = 100, seed: int = 0) -> Floats:

@@ -259,6 +259,16 @@ def decide_many(cases: Cases, policy: Refunds) -> Decisions:
     return Decisions(action, why, amount, costs)
 
 
+def payable(case: Case, scores: Scores, policy: Refunds) -> bool:
+    """Whether a claim may be paid in full without a person: what `decide` answers where paying costs nothing, all else does.
+
+    >>> case = Case("d1", "o1", 0, "quality", 50_000)
+    >>> [payable(case, Scores(p), Refunds()) for p in (0.49, 0.5)], payable(case, Scores(0.1), Refunds(automatic_most=1))
+    ([True, False], False)
+    """
+    return _decided(_row(case, scores, policy), _FREE, policy.table[1], np.empty(len(ACTIONS)))[0] == FULL
+
+
 def coefficients(policy: Refunds) -> Float:
     """What each action costs (actions, 4) by 1, the probability m of malice, the claim c, and m c.
 
@@ -284,6 +294,8 @@ def coefficients(policy: Refunds) -> Float:
 
 
 _WHY: Final = tuple(WHY)
+_FREE: Final = np.outer(np.arange(len(ACTIONS)) != FULL, [1.0, 0.0, 0.0, 0.0])
+"""Coefficients by which to pay in full costs nothing, and any other answer something."""
 
 
 def _checked(case: Case, scores: Scores) -> None:

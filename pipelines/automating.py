@@ -1,48 +1,79 @@
 """Risk-controlled automation over history: below which score refunds may be automatic, by what was found out of the span."""
 
+from dataclasses import dataclass
+from typing import Final
+
 import numpy as np
 
 from features import Ledger
-from features.asking import Askings
-from features.background import NOT_YET
+from features.asking import Askings, askings
+from features.kernel import DAY
 from models.automation import Automation, Limit, limit
-from models.questions import answers
+from models.questions import OPEN, Answer, answers
 from models.sources import votes
+from models.split import MATURE_SHARE, maturity_age
 from pipelines.deciding import Sight
 from pipelines.report import Section
 
-RANDOM = "finding by audit"
+RANDOM: Final = "finding by audit"
 """The findings whose disputes are drawn at random."""
 
 
-def automatic(ledger: Ledger, asks: Askings, first: Sight, section: Automation) -> tuple[Limit, bool]:
-    """The limit that a promise allows by the findings known at the ledger's end, and whether audits alone tell it.
+@dataclass(frozen=True)
+class Automatic:
+    """The limit that a promise allows, whether audits alone tell it, and how old a dispute is once its answer counts.
 
-    Audits do where there are enough of them; of all findings, most are of disputes that were suspected, which makes them
-    more often malicious at the same score than those that nobody looked into, and the limit stricter than need be.
+    `young` answers are about disputes younger than `age` microseconds, and left out.
     """
-    found = votes(ledger, asks, NOT_YET).said[RANDOM]
-    by_audit = bool((found >= 0).sum() >= section.fewest)
-    known_by_any = "findings" in ledger.facts and not by_audit
-    label = answers(ledger, asks, 0).answer if known_by_any else found
-    known = np.asarray(label >= 0, np.bool_)
-    return limit(first.malicious[known], label[known], section), by_audit
+
+    limit: Limit
+    by_audit: bool
+    age: int
+    young: int
 
 
-def automation_section(told: Limit, section: Automation, at: float, *, by_audit: bool) -> Section:
+def automatic(ledger: Ledger, asks: Askings, first: Sight, section: Automation) -> Automatic:
+    """The limit that a promise allows by the mature findings known at the ledger's end.
+
+    Audits tell it alone where there are enough of them; of all findings, most are of disputes that were suspected, which makes
+    them more often malicious at the same score than those that nobody looked into, and the limit stricter than need be.
+    """
+    as_of = ledger.last_at + 1
+    found, age = _found(ledger, asks, as_of)
+    young = asks.at + age >= as_of
+    audited = votes(ledger, asks, as_of).said[RANDOM]
+    by_audit = bool(((audited >= 0) & ~young).sum() >= section.fewest)
+    label = audited if by_audit else found
+    known = np.asarray((label >= 0) & ~young, np.bool_)
+    told = limit(first.malicious[known], label[known], section)
+    return Automatic(told, by_audit, age, int(((label >= 0) & young).sum()))
+
+
+def _found(ledger: Ledger, asks: Askings, as_of: int) -> tuple[Answer, int]:
+    """What is known of each asking (n,), and the age from which answers count: by all of the ledger, as in training."""
+    if "findings" not in ledger.facts:
+        return np.full(len(asks), OPEN, np.int8), 0
+    every = askings(ledger, asks.question)
+    age = maturity_age(every, answers(ledger, every, 0).as_of(as_of), as_of)
+    return answers(ledger, asks, 0).as_of(as_of).answer, age
+
+
+def automation_section(told: Automatic, section: Automation, at: float) -> Section:
     """What it says, and whether a policy's own limit `at` keeps the promise."""
     whose = (
         "These are audits, drawn at random."
-        if by_audit
+        if told.by_audit
         else "Audits are too few, so all findings are used, most of them of disputes that were suspected: the limit is "
         "stricter than need be."
     )
-    kept = "keeps" if 0 < at <= told.threshold else "is not shown to keep"
+    kept = "keeps" if 0 < at <= told.limit.threshold else "is not shown to keep"
     says = (
         f"Wanted: of refunds without a person at most {100 * section.malicious_at_most:g} % malicious, with "
         f"{100 * section.confidence:g} % confidence, from what was found out of the span's disputes by the ledger's end "
         "(fixed-sequence testing; Angelopoulos et al. 2021).",
-        f"{told.says[:1].upper()}{told.says[1:]}. {whose}",
+        f"Answers count once a dispute is {told.age / DAY:.3g} days old, by when {MATURE_SHARE:.0%} of those known had come; "
+        f"of younger disputes {told.young:,} answers are left out, for the quick ones are not a sample of all.",
+        f"{told.limit.says[:1].upper()}{told.limit.says[1:]}. {whose}",
         f"The policy pays without a person below {at:g}, which {kept} the promise.",
     )
     return Section("How much may be automatic", says)

@@ -24,9 +24,10 @@ def fact(told: Compared, name: str) -> tuple[str, str]:
     """What a policy saves, and whom it refuses, as a key number."""
     beside = told.best(FAIR)
     share, low, high = told.saved(name, beside)
+    kept = "nothing to save" if np.isnan(share) else f"{_percent(share)} [{_percent(low)}, {_percent(high)}] saved"
     return (
         f"{name}: of the gap from {beside} to the oracle",
-        f"{share:.0%} [{low:.0%}, {high:.0%}] saved, {told.refused(name):.2%} of the honest refused",
+        f"{kept}, {told.refused(name):.2%} of the honest refused",
     )
 
 
@@ -63,7 +64,7 @@ def saved(told: Compared, name: str, beside: str) -> str:
     share, low, high = told.saved(name, beside)
     if np.isnan(share):
         return f"is held against {beside}, which the oracle does not better"
-    numbers = f"{share:.0%} [{low:.0%}, {high:.0%}]".replace("-", "\N{MINUS SIGN}")
+    numbers = f"{_percent(share)} [{_percent(low)}, {_percent(high)}]"
     return f"saves {numbers} of the gap between {beside} and the oracle"
 
 
@@ -139,6 +140,10 @@ def sweep_section(policy: Policy, sweep: pd.DataFrame) -> Section:
         f"of those that refuse at most {FAIR:.1%} of the honest.",
     )
     return Section("If prices were different", says, table(shown))
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("-", "\N{MINUS SIGN}")
 
 
 def _cents(*cents: float) -> str:

@@ -22,6 +22,7 @@ from pipelines.automating import automatic, automation_section
 from pipelines.comparing import FAIR, ORACLE, PLAIN, Compared, compared, swept
 from pipelines.deciding import QUESTION, Answered, Sight, answered, looks, modelled, recorded, sights
 from pipelines.harm import harm_section, harmed
+from pipelines.logged import Told, by_log, entries, entry, logged_section
 from pipelines.opening import Said, moment, opened
 from pipelines.queueing import queue_section, queued
 from pipelines.refunded import actions_section, differences_section, fact, money_section, saved, sweep_section
@@ -36,22 +37,12 @@ def refunds(
 ) -> dict[str, object]:
     """Answers the disputes of a span as each policy would have, the first being the one whose prices are used.
 
-    Writes `records.NAME.jsonl` and `decisions.parquet`, `refunds.json` with all numbers, and a report.
+    Writes `records.NAME.jsonl`, the same as rows of a ledger in `decisions.NAME.parquet`, `decisions.parquet` with what each
+    answered, `refunds.json` with all numbers, and a report.
     """
-    drafts = [policy_at(one) for one in policies]
-    if len({one.name for one in drafts}) < len(drafts):
-        raise RedressError(f"--policy: want policies of different names, got {drafts[-1].name} twice; rename one")
-    clash = next((one.name for one in drafts if one.name in (*PLAIN, ORACLE)), None)
-    if clash:
-        raise RedressError(f"--policy: want names that no plain way has, got {clash}; rename it")
-    model = model_at(str(models), QUESTION, "")
+    drafts = _policies(policies)
+    model, facts = _opened(models, ledger, start, said)
     read = [one.informed(model.card) for one in drafts]
-    facts = opened(ledger, said)
-    able(model, facts, QUESTION)
-    if moment(start) < str(model.card["trained_until"]):
-        said(
-            f"warning: the model was trained until {model.card['trained_until']}; of older disputes it may know the answers"
-        )
     names, policy = [one.name for one in read], read[0]
     prices, asks = policy.refunds, _in_scope(facts, read, start, stop, said)
     said(f"answering {len(asks):,} disputes by {', '.join(names)}")
@@ -67,27 +58,49 @@ def refunds(
     said("varying the prices")
     sweep = swept(first, second, prices, buyer, partial(_priced, worths))
     rows = told.rows(told.best())
-    queue = queued(first, second, made[policy.name], worth, prices, policy.review)
+    queue = queued(first, second, made[policy.name], worth, prices, policy.review, buyer)
     harm = harmed(first, made[policy.name], worth)
+    log = by_log(facts, model, asks, read, policy.logged)
     _written(out, facts, model, read, walks, made)
     tables = {"ways": rows, "saved": _saved(told, rules), "sweep": sweep, "queue": queue, "harm": harm}
-    with written(out / "refunds.json") as path:
-        path.write_text(json.dumps({name: frame.to_dict("records") for name, frame in tables.items()}, indent=1) + "\n")
-    limit, by_audit = automatic(facts, asks, first, policy.automation)
+    _counted(out, tables | {"logged": log.rows})
+    allowed = automatic(facts, asks, first, policy.automation)
     sections = [
         money_section(told, rows, names),
         actions_section(read, made, acts),
         *([differences_section(read, first, made, told)] if len(read) > 1 else []),
         harm_section(policy.name, harm),
-        automation_section(limit, policy.automation, prices.automatic_below, by_audit=by_audit),
-        queue_section(queue),
+        automation_section(allowed, policy.automation, prices.automatic_below),
+        queue_section(queue, policy.review),
         sweep_section(policy, sweep),
+        logged_section(log),
     ]
     numbers = tuple(fact(told, name) for name in names)
     page = Page("Refunds: what policies would have answered", _lede(facts, asks, names), numbers, tuple(sections))
     write_report(out / "report.html", page)
     write_plots(out / "plots", sections)
-    return _closing(asks, read, told, acts, out)
+    return _closing(asks, read, told, acts, log, out)
+
+
+def _policies(named: Sequence[str]) -> list[Policy]:
+    """The policies named, each called by a name that is nothing else's."""
+    read = [policy_at(one) for one in named]
+    if len({one.name for one in read}) < len(read):
+        raise RedressError(f"--policy: want policies of different names, got {read[-1].name} twice; rename one")
+    clash = next((one.name for one in read if one.name in (*PLAIN, ORACLE)), None)
+    if clash:
+        raise RedressError(f"--policy: want names that no plain way has, got {clash}; rename it")
+    return read
+
+
+def _opened(models: Path, ledger: Path, start: int, said: Said) -> tuple[Model, Ledger]:
+    """The model and the ledger; says where the model may know the answers of what it is asked about."""
+    model, facts = model_at(str(models), QUESTION, ""), opened(ledger, said)
+    able(model, facts, QUESTION)
+    until = str(model.card["trained_until"])
+    if moment(start) < until:
+        said(f"warning: the model was trained until {until}; of older disputes it may know the answers")
+    return model, facts
 
 
 def _in_scope(ledger: Ledger, policies: Sequence[Policy], start: int, stop: int, said: Said) -> Askings:
@@ -140,6 +153,12 @@ def _worth(ledger: Ledger, asks: Askings, first: Sight, prices: Refunds, *, repe
     return expected_worth(ledger, asks, first.malicious, prices, faulty)
 
 
+def _counted(out: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    """All numbers, in one file."""
+    with written(out / "refunds.json") as path:
+        path.write_text(json.dumps({name: frame.to_dict("records") for name, frame in tables.items()}, indent=1) + "\n")
+
+
 def _written(
     out: Path,
     ledger: Ledger,
@@ -148,14 +167,18 @@ def _written(
     walks: Mapping[tuple[float, float], tuple[Sight, Sight]],
     made: Mapping[str, Answered],
 ) -> None:
-    """The records of each policy, and a table of what each answered."""
+    """The records of each policy, also as rows of a ledger's decisions, and a table of what each answered."""
     fingerprint = ledger.fingerprint()
     frames = []
     for one in policies:
         grounds = Grounds(fingerprint, {QUESTION: model.version}, one.name, one.version)
+        rows = []
         with written(out / f"records.{one.name}.jsonl") as path, path.open("w", encoding="utf-8") as file:
             for record in recorded(*walks[looks(one.refunds)], made[one.name], one, grounds):
                 file.write(json.dumps(record, sort_keys=True) + "\n")
+                rows.append(entry(record))
+        with written(out / f"decisions.{one.name}.parquet") as path:
+            entries(rows).to_parquet(path, index=False)
         frames.append(_decisions(one, walks[looks(one.refunds)][0], made[one.name]))
     with written(out / "decisions.parquet") as path:
         pd.concat(frames, ignore_index=True).to_parquet(path, index=False)
@@ -193,7 +216,7 @@ def _lede(ledger: Ledger, asks: Askings, names: Sequence[str]) -> tuple[str, str
 
 
 def _closing(
-    asks: Askings, policies: Sequence[Policy], told: Compared, acts: Mapping[str, float], out: Path
+    asks: Askings, policies: Sequence[Policy], told: Compared, acts: Mapping[str, float], log: Told, out: Path
 ) -> dict[str, object]:
     closing: dict[str, object] = {"disputes answered": len(asks), "cheapest plain way": told.best()}
     closing["cheapest that refuses few honest"] = told.best(FAIR)
@@ -203,6 +226,7 @@ def _closing(
         beside = dict.fromkeys((told.best(), told.best(FAIR)))
         closing[f"{one.name}, of the gap"] = "; ".join(saved(told, one.name, b) for b in beside)
         closing[f"{one.name}, honest refused"] = f"{told.refused(one.name):.2%}"
+        closing[f"{one.name}, cost of a dispute by the log"] = log.fact(one.name)
         closing[f"{one.name}, answers by the model"] = f"{acts[one.name]:.1%}"
         closing[f"{one.name}, records"] = str(out / f"records.{one.name}.jsonl")
     return closing | {"report": str(out / "report.html")}

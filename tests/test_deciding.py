@@ -19,17 +19,21 @@ from features.kernel import DAY
 from models import fit, load
 from models.automation import Automation, limit
 from models.officers import granted
+from models.questions import answers
 from models.queue import Review
 from models.records import chained
 from models.refunds import ASK, FULL, REFUSE, REVIEW, Refunds
-from pipelines.automating import automatic
-from pipelines.comparing import ORACLE, compared, oracle, way
+from models.split import labelled
+from pipelines.automating import automatic, automation_section
+from pipelines.comparing import ORACLE, Compared, Way, compared, oracle, way
 from pipelines.deciding import QUESTION, Sight, answered, sights
 from pipelines.harm import FAULTY, harmed
 from pipelines.marketplace import world
-from pipelines.queueing import queued
+from pipelines.queueing import queue_section, queued
+from pipelines.refunded import fact, saved
 from pipelines.refunds import refunds
 from pipelines.replay import replay
+from pipelines.report import Page, html
 from pipelines.simulate import simulate_ledger
 from pipelines.valuing import expected_worth, true_worth
 
@@ -105,6 +109,34 @@ def test_a_policy_that_is_not_surely_cheaper_than_a_fair_plain_way_is_told_so(do
     for name, one in shares.items():
         if abs(one["low"]) > 0.02:  # the share's interval and the difference's may disagree near zero
             assert (f"{name} is not surely cheaper here than to" in page) == (one["low"] < 0)
+
+
+@pytest.mark.parametrize(
+    ("oracle", "says", "saves"),
+    [
+        (
+            600.0,
+            "50% [50%, 50%] saved, 0.00% of the honest refused",
+            "saves 50% [50%, 50%] of the gap between refuse all",
+        ),
+        (
+            1_000.0,
+            "nothing to save, 0.00% of the honest refused",
+            "is held against refuse all, which the oracle does not",
+        ),
+        (
+            1_100.0,
+            "nothing to save, 0.00% of the honest refused",
+            "is held against refuse all, which the oracle does not",
+        ),
+    ],
+)
+def test_where_there_is_no_gap_to_the_oracle_it_is_said_in_words(oracle: float, says: str, saves: str) -> None:
+    none = np.zeros(10, np.bool_)
+    ways = {"mine": Way(np.full(10, 800.0), none), "refuse all": Way(np.full(10, 1_000.0), none)}
+    told = Compared(ways, ("refuse all",), np.full(10, oracle), np.ones(10), np.arange(10))
+    assert fact(told, "mine") == ("mine: of the gap from refuse all to the oracle", says)
+    assert saved(told, "mine", "refuse all").startswith(saves)
 
 
 def test_records_are_replayed_to_the_bit(shop: tuple[Path, Path], done: Path, tmp_path: Path) -> None:
@@ -274,12 +306,49 @@ def test_what_may_be_automatic_is_told_by_what_was_found_out(walk: tuple[Ledger,
     found = (
         latest.drop_duplicates("dispute_id", keep="last").set_index("dispute_id")["malicious"].reindex(first.claims.ids)
     )
-    known = found.notna().to_numpy()
+    mature = labelled(asks, answers(ledger, asks, 0), ledger.last_at + 1, 0, asks.at)
+    known, counts = found.notna().to_numpy(), np.isin(np.arange(len(asks)), mature.which)
     wide = Automation(malicious_at_most=0.6, fewest=20)
-    told, by_audit = automatic(ledger, asks, first, wide)
-    assert not by_audit
-    assert told == limit(first.malicious[known], found[known].astype(int).to_numpy(), wide)
-    assert told.threshold > 0
+    told = automatic(ledger, asks, first, wide)
+    assert not told.by_audit
+    assert told.limit == limit(first.malicious[counts], found[counts].astype(int).to_numpy(), wide)
+    assert told.limit.threshold > 0
+    assert (told.age, told.young) == (mature.maturity, (known & ~counts).sum())
+    assert told.young > 0
+    assert 20 * DAY < told.age < 120 * DAY
+
+
+def test_an_answer_about_a_young_dispute_is_left_out_and_counted(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
+    ledger, asks, first, _ = walk
+    wide = Automation(malicious_at_most=0.6, fewest=20)
+    whole = automatic(ledger, asks, first, wide)
+    old = np.flatnonzero(asks.at + whole.age < ledger.last_at + 1)
+    assert len(old) < len(asks)
+    some = automatic(ledger, asks.take(old), first.take(old), wide)
+    assert (some.limit, some.young) == (whole.limit, 0)
+    late = np.arange(len(asks) * 2 // 3, len(asks))  # of a late span alone the quick answers are known
+    assert (
+        labelled(asks.take(late), answers(ledger, asks.take(late), 0), ledger.last_at + 1, 0, asks.at[late]).maturity
+        < whole.age
+    )
+    assert automatic(ledger, asks.take(late), first.take(late), wide).age == whole.age
+    page = html(Page("", (), (), (automation_section(whole, wide, 0.5),)))
+    assert f"once a dispute is {whole.age / DAY:.3g} days old, by when 95% of those known had come" in page
+    assert f"of younger disputes {whole.young} answers are left out" in page
+
+
+def test_audits_count_alone_where_enough_of_them_are_mature(shop: tuple[Path, Path], tmp_path: Path) -> None:
+    findings = pq.read_table(shop[0] / "findings.parquet")
+    audits = pa.array(["audit"] * len(findings), findings["source"].type)
+    ledger = Ledger.open(changed(shop[0], tmp_path / "audited", "findings", source=audits))
+    asks, model = askings(ledger, QUESTION), load(shop[1] / QUESTION)
+    first = sights(ledger, model, asks, Refunds())[0]
+    known = labelled(asks, answers(ledger, asks, 0), ledger.last_at + 1, 0, asks.at).which
+    edge = automatic(ledger, asks, first, Automation(fewest=len(known)))
+    beyond = automatic(ledger, asks, first, Automation(fewest=len(known) + 1))
+    assert (edge.by_audit, beyond.by_audit) == (True, False)
+    assert edge.young == beyond.young > 0
+    assert edge.limit.n == len(known)
 
 
 def test_the_honest_of_each_slice_who_are_refused_and_reviewed_are_counted(
@@ -338,19 +407,54 @@ def test_what_is_tried_now_and_then_is_recorded_with_its_propensity_and_replayed
     )
 
 
+WARY = Refunds(automatic_below=0.1, automatic_most=5_000)
+
+
 def test_the_queue_reviews_what_is_worth_most_where_there_is_less_time(
     walk: tuple[Ledger, Askings, Sight, Sight],
 ) -> None:
     ledger, asks, first, second = walk
-    wary = Refunds(automatic_below=0.1, automatic_most=5_000)
-    worth, made = true_worth(ledger, asks, wary), answered(first, second, wary)
-    found = queued(first, second, made, worth, wary, Review())
+    worth, made = true_worth(ledger, asks, WARY), answered(first, second, WARY)
+    found = queued(first, second, made, worth, WARY, Review(), np.arange(len(asks)) // 2)
     reviews = int((made.last.action == REVIEW).sum())
     assert found["reviewed"].max() <= reviews
-    for _, rows in found.groupby("time"):
-        by = rows.set_index("rule")["expected"]
-        assert by["value"] >= max(by["first_come"], by["by_amount"])
+    assert found["time"][~found["own"]].tolist() == [1.0] * 3 + [0.5] * 3 + [0.25] * 3
+    for _, rows in found.groupby(["own", "time"]):
+        by = rows.set_index("rule")
+        assert by["expected"]["value"] >= max(by["expected"]["first_come"], by["expected"]["by_amount"])
+        assert (by["realised"]["value"] - by["realised"]).tolist() == pytest.approx(by["beyond"].tolist())
+        assert by.loc[["value"], ["beyond", "low", "high"]].to_numpy().tolist() == [[0, 0, 0]]
+        assert (by["low"] <= by["beyond"]).all()
+        assert (by["beyond"] <= by["high"]).all()
+    assert (found["low"] < found["high"]).sum() >= 4
     assert reviews > 20
+
+
+def test_the_queue_has_the_people_that_the_policy_says(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
+    ledger, asks, first, second = walk
+    worth, made = true_worth(ledger, asks, WARY), answered(first, second, WARY)
+    at = np.where(made.asked, second.claims.at, first.claims.at)[made.last.action == REVIEW]
+    n, whose = len(at), np.arange(len(asks))
+    many, few = Review(reviewers=3, minutes_a_day=400, minutes_a_case=50), Review(reviewers=1, minutes_a_day=10)
+    wanted = n * 50 / (np.ptp(at) / DAY)
+    found = queued(first, second, made, worth, WARY, many, whose)
+    own = found[found["own"]].set_index("rule")
+    assert own["time"].tolist() == pytest.approx([1_200 / wanted] * 3)
+    assert own["reviewed"]["first_come"] == own["reviewed"]["by_amount"] == n
+    page = html(Page("", (), (), (queue_section(found, many),)))
+    assert (
+        f"says 3 people with 400 minutes a day each, {1_200 / wanted:.1f} times the {wanted:,.0f} that its {n} " in page
+    )
+    assert "They get to every review in time, so the order matters little" in page
+    assert "50% of what is wanted" in page
+    found = queued(first, second, made, worth, WARY, few, whose)
+    done = int(found[found["own"]].set_index("rule")["reviewed"]["first_come"])
+    assert done < n
+    page = html(Page("", (), (), (queue_section(found, few),)))
+    assert f"First come, first served they get to {done} in time, so the order matters." in page
+    nobody = replace(made, last=replace(made.last, action=np.full(len(asks), FULL)))
+    found = queued(first, second, nobody, worth, WARY, many, whose)
+    assert found[["reviews", "reviewed", "expected", "realised", "beyond", "low", "high"]].to_numpy().sum() == 0
 
 
 def changed(place: Path, to: Path, name: str, **columns: pa.Array) -> Path:

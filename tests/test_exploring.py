@@ -6,8 +6,8 @@ from math import nan
 import numpy as np
 import pytest
 
-from models.exploring import draw, explored
-from models.refunds import ACTIONS, Case, Refunds, Scores, decide
+from models.exploring import chances, draw, explored
+from models.refunds import ACTIONS, Case, Refunds, Scores, decide, payable
 
 POLICY = Refunds(explores=0.3)
 CASES = [Case(f"d{i}", "o", i, "quality", 4_000, lacking=("listing_copy",)) for i in range(4_000)]
@@ -58,6 +58,39 @@ def test_money_is_not_tried_where_it_would_not_be_paid_without_a_person(case: Ca
         made.add(explored(one, scores, decide(one, scores, POLICY), POLICY)[0].action)
     assert made <= {"request_evidence", "review"}
     assert len(made) == 2
+
+
+@pytest.mark.parametrize("p", [0.01, 0.3, 0.49, 0.5, 0.95, nan])
+@pytest.mark.parametrize("abstain", [False, True])
+@pytest.mark.parametrize("reason", ["quality", "wrong_item", "billing"])
+@pytest.mark.parametrize("claimed", [0, 50_000, 50_001])
+@pytest.mark.parametrize("left", [None, 50_000, 49_999])
+@pytest.mark.parametrize(
+    ("tier", "lacking"), [("standard", 1), ("evidence_first", 1), ("evidence_first", 0), ("restricted", 0)]
+)
+def test_what_may_be_paid_is_what_the_rules_say(
+    p: float, abstain: bool, reason: str, claimed: int, left: int | None, tier: str, lacking: int
+) -> None:
+    case = Case("d", "o", 0, reason, claimed, lacking=("listing_copy",) * lacking, tier=tier, left=left)
+    suspect, large, beyond = not p < 0.5, claimed > 50_000, left is not None and claimed > left
+    by_tier = tier == "restricted" or (tier == "evidence_first" and lacking)
+    withheld = suspect or large or beyond or abstain or reason == "billing" or by_tier
+    assert payable(case, Scores(p, abstain), Refunds()) == (not withheld)
+
+
+@pytest.mark.parametrize(("p", "explores"), [(0.1, 0.3), (0.1, 0.0), (0.6, 0.3), (0.95, 0.3)])
+def test_chances_are_those_of_which_one_is_recorded(p: float, explores: float) -> None:
+    policy = replace(POLICY, explores=explores)
+    case = replace(CASES[0], confirmed=("upheld_report",) if p > 0.9 else ())
+    usual = decide(case, Scores(p), policy)
+    told, seen = chances(case, Scores(p), usual, policy), set()
+    assert sum(told.values()) == pytest.approx(1)
+    for i in range(300):
+        one = replace(case, dispute_id=f"g{i}")
+        found, propensity = explored(one, Scores(p), usual, policy)
+        assert propensity == told[ACTIONS.index(found.action)]
+        seen.add(ACTIONS.index(found.action))
+    assert seen == set(told)
 
 
 def test_the_draw_is_the_case_s_own_and_uniform() -> None:

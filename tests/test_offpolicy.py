@@ -10,7 +10,7 @@ from numpy.random import Generator, default_rng
 
 from features import RedressError
 from models.curves import Floats
-from models.offpolicy import Log, Overlap, Value, crossfitted, value
+from models.offpolicy import Log, Overlap, Value, crossfitted, own, supported, value
 from models.sections import described, read
 
 ACTIONS = ("refund", "review", "refuse")
@@ -245,4 +245,31 @@ def test_an_action_of_few_cases_costs_their_mean_and_one_of_none_that_of_all() -
 
 def test_the_section_is_read_like_any_other() -> None:
     assert read(Overlap, {"largest_at_most": 0.1}, "overlap", start=Overlap()) == Overlap(largest_at_most=0.1)
-    assert len(described(Overlap)) == 4
+    assert len(described(Overlap)) == 7
+
+
+def test_what_was_logged_has_an_interval_by_buyers() -> None:
+    cost = np.array([10.0, 30.0, 20.0, 40.0])  # around 25 the first buyer's sum is -10, the others' -5 and 15
+    log = Log(ACTIONS, np.zeros(4, np.int64), np.ones(4), cost, np.array([0, 0, -1, -1]))
+    half = 1.959964 * np.sqrt((100 + 25 + 225) * 3 / 2) / 4
+    found = own(log)
+    assert (found.name, found.cost) == ("as logged", 25)
+    assert [found.low, found.high] == pytest.approx([25 - half, 25 + half], rel=1e-6)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.booleans(), st.integers(0, 2)), min_size=1, max_size=12))
+def test_of_cases_that_are_supported_the_log_speaks(rows: list[tuple[int, bool, int]]) -> None:
+    action, sure, does = (np.array(column) for column in zip(*rows, strict=True))
+    log = Log(ACTIONS, action, np.where(sure, 1.0, 0.5), np.arange(len(rows), dtype=np.float64))
+    kept = supported(log, np.eye(3)[does])
+    tried = set(action[kept & ~sure].tolist())
+    for i, inside in enumerate(kept.tolist()):
+        if inside:
+            assert does[i] == action[i] if sure[i] else does[i] in tried
+        elif sure[i]:
+            assert does[i] != action[i]
+    if set(does[~sure].tolist()) <= set(action[~sure].tolist()):  # all that it does was drawn somewhere
+        assert (kept == (~sure | (does == action))).all()
+    some = Log(ACTIONS, action[kept], log.propensity[kept], log.cost[kept])
+    if (does == action)[kept].any():
+        value(some, np.eye(3)[does[kept]])  # does not raise
