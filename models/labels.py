@@ -116,31 +116,39 @@ def labels(said: Votes, signals: Float) -> Labels:
 def given(said: Votes, signals: Float, answer: Answer) -> Float:
     """Log-odds (n,) of malice given signals and votes, learnt where `answer` (n,) is 1 or 0; it is negative where unknown.
 
-    Of those the officer refused three in four were found malicious, of the others one in four.
+    Findings are wrong now and then, which makes what is rare look commoner than it is; so each counts as how probable malice
+    is given the finding and all else, in rounds (expectation maximisation, with the error rate of TRUST). Of those the officer
+    refused three in four were found malicious, of the others one in four: a little more, and less, than that were.
 
     >>> word, answer = np.repeat([5, 1], 400).astype(np.int32), np.tile([1, 1, 1, 0], 200).astype(np.int8)
     >>> said = {source.name: np.full(800, -1, np.int32) for source in SAYING} | {"officer": word}
     >>> odds = given(Votes(said, np.full(800, -1, np.int32)), np.zeros(800), np.where(word == 5, answer, 1 - answer))
     >>> expit(odds[[0, 799]]).round(2).tolist()
-    [0.75, 0.25]
+    [0.77, 0.23]
     """
-    rows, yes = answer >= 0, answer[answer >= 0]
-    slope, intercept = calibration(signals[rows], yes)
-    start, words = intercept + slope * signals, _words(said)
+    rows, words = answer >= 0, _words(said)
     terms = [Term((str(name),), usual=USUAL) for name in words]
-    return start + linear(words[rows], yes, terms, start=start[rows]).logit(words)
+    looked, odds = np.where(answer[rows] == 1, 1.0, -1.0) * logit(TRUST[0]), np.zeros(len(answer))
+    for _ in range(ROUNDS):
+        malice = expit(odds[rows] + looked)
+        slope, intercept = calibration(signals[rows], malice)
+        odds = intercept + slope * signals
+        odds += linear(words[rows], malice, terms, start=odds[rows]).logit(words)
+    return odds
 
 
 def held(odds: Float, audited: tuple[int, int]) -> tuple[Float, float]:
     """Log-odds moved together until their mean probability is the class prior, and that prior.
 
-    The prior is the share found malicious by audits, which are drawn at random, and the mean of the odds as so many more.
+    The prior is the share malicious by audits, which are drawn at random and err as often as TRUST says (Rogan and Gladen
+    1978), and the mean of the odds as so many more. Of 50 audits 20 found malice, so 39 % are malicious.
 
-    >>> odds, prior = held(np.zeros(4), (50, 10))
+    >>> odds, prior = held(np.zeros(4), (50, 20))
     >>> round(prior, 2), expit(odds).round(2).tolist()
-    (0.35, [0.35, 0.35, 0.35, 0.35])
+    (0.44, [0.44, 0.44, 0.44, 0.44])
     """
-    n, malicious = audited
+    n, found = audited
+    malicious = np.clip((found - (1 - TRUST[0]) * n) / (2 * TRUST[0] - 1), 0, n)
     prior = float((malicious + AUDITED * expit(odds).mean()) / (n + AUDITED))
     far = 30 + float(np.abs(odds).max())
     move = brentq(lambda by: float(expit(odds + by).mean()) - prior, -far, far)

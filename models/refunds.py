@@ -353,7 +353,7 @@ def _decided(case: Float, of: Float, limits: Float, costs: Float) -> tuple[int, 
         if m >= limits[0]:
             return (REFUSE, cheapest, 0.0) if case[6] else (REVIEW, UNCONFIRMED, 0.0)
         if best == REVIEW:
-            return REVIEW, UNSURE, 0.0
+            return REVIEW, PLAIN if case[10] else UNSURE, 0.0
     if case[8] > 1 and best != REVIEW:
         return REVIEW, TIER, 0.0
     if best > RETURN:

@@ -5,11 +5,14 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+from sklearn.metrics import log_loss
 
 from features.signal import Float
 
 TINY: Final = 1e-15
-"""A probability that is as good as impossible."""
+"""A probability that is as good as none."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +30,17 @@ class Skill:
 def skill(answers: Float, probability: Float, rate: float) -> Skill:
     """What probabilities (n,) were worth beside a `rate` known beforehand, by answers (n,) of 0 and 1.
 
-    >>> skill(np.array([1.0, 0.0]), np.array([0.5, 0.5]), 0.5)
-    Skill(askings=2, gain=0.0)
+    Askings that are looked into are suspect, so yes is commoner among them than among all, of whom the probabilities are told:
+    their log-odds are moved together until the mean is the rate, so that both know as much of that.
+
+    >>> skill(np.array([1.0, 0.0]), np.array([0.1, 0.1]), 0.5).gain
+    0.0
     """
-    losses = [_loss(answers, told) for told in (np.full(len(answers), rate), probability)]
-    return Skill(len(answers), losses[0] - losses[1])
-
-
-def _loss(answers: Float, probability: Float) -> float:
-    p = np.clip(probability, TINY, 1 - TINY)
-    return float(-np.mean(answers * np.log(p) + (1 - answers) * np.log1p(-p)))
+    odds = logit(np.clip(probability, TINY, 1 - TINY))
+    far = 30 + float(np.abs(odds).max())
+    move = brentq(lambda by: float(expit(odds + by).mean()) - rate, -far, far)
+    losses = [log_loss(answers, told, labels=[0, 1]) for told in (np.full(len(answers), rate), expit(odds + move))]
+    return Skill(len(answers), round(float(losses[0] - losses[1]), 12))
 
 
 def instead(card: Mapping[str, object]) -> float | None:

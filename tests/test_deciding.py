@@ -231,7 +231,7 @@ def test_what_answers_cost_by_the_truth(walk: tuple[Ledger, Askings, Sight, Sigh
     assert (found.oracle[bad, 1] == found.oracle[bad, 0]).all()
     share = granted(ledger, asks)
     enough, wronged_in_full = ~bad & (share >= found.owed), ~bad & (share == 0) & (found.owed == 1)
-    assert min(enough.sum(), wronged_in_full.sum()) > 20
+    assert min(enough.sum(), wronged_in_full.sum()) > 2
     assert found.judged[enough] == pytest.approx((share * found.paid)[enough])  # what was never owed is no wrong
     assert found.judged[wronged_in_full] == pytest.approx(found.refused[wronged_in_full])
     none = np.full(len(bad), np.nan)

@@ -115,8 +115,9 @@ def test_nobody_is_refused_without_both_keys_and_nothing_dear_or_suspect_is_paid
     ("case", "score", "action", "why", "amount"),
     [
         (PLAIN, Scores(0.02), "refund_full", "cheapest", 4_000),
-        (PLAIN, Scores(0.49), "refund_full", "cheapest", 4_000),
-        (PLAIN, Scores(0.5), "review", "suspect", 0),  # at 51.66 dearer than paying 50.00, but for the limit
+        (PLAIN, Scores(0.48), "refund_full", "cheapest", 4_000),
+        (PLAIN, Scores(0.49), "review", "unsure", 0),  # at 49.76 cheaper than paying 49.80, refusing cheaper than both
+        (replace(PLAIN, claimed=2_000), Scores(0.5), "review", "suspect", 0),  # at 33.95 dearer than paying 25.00
         (PLAIN, Scores(0.95), "review", "unconfirmed", 0),
         (SURE, Scores(0.95), "refuse", "cheapest", 0),
         (SURE, Scores(0.9), "refuse", "cheapest", 0),
@@ -129,8 +130,12 @@ def test_nobody_is_refused_without_both_keys_and_nothing_dear_or_suspect_is_paid
         (replace(SURE, tier="restricted"), Scores(0.95), "refuse", "cheapest", 0),
         (replace(PLAIN, tier="evidence_first"), Scores(0.02), "refund_full", "cheapest", 4_000),
         (replace(PLAIN, tier="evidence_first", lacking=("tracking",)), Scores(0.02), "request_evidence", "tier", 0),
-        (replace(PLAIN, claimed=50_001), Scores(0.02), "review", "large", 0),
-        (replace(PLAIN, claimed=50_000), Scores(0.02), "refund_full", "cheapest", 50_000),
+        (replace(PLAIN, reason="wrong_item", claimed=50_001), Scores(0.02), "review", "large", 0),
+        (replace(PLAIN, reason="wrong_item", claimed=50_000), Scores(0.02), "return_and_refund", "cheapest", 50_000),
+        (replace(PLAIN, claimed=50_000), Scores(0.02), "review", "cheapest", 0),  # a tenth of it is owed to nobody
+        (PLAIN, Scores(0.2, plain=True), "refund_full", "plain", 4_000),
+        (replace(PLAIN, claimed=50_000), Scores(0.2, plain=True), "review", "plain", 0),
+        (PLAIN, Scores(nan, plain=True), "review", "unscored", 0),
         (replace(PLAIN, reason="short_quantity", owed=0.5), Scores(0.02), "refund_partial", "cheapest", 2_000),
         (replace(PLAIN, reason="short_quantity", owed=0.19), Scores(0.02), "refund_full", "cheapest", 4_000),
         (replace(PLAIN, reason="short_quantity", claimed=2, owed=0.2), Scores(0.02), "refund_full", "cheapest", 2),
