@@ -210,7 +210,9 @@ def _warnings(case: Case, found: Answer, zone: str) -> list[str]:
     if found.action == "contest" and () not in found.lacks.values():
         what = "; ".join(f"the set {name} lacks {', '.join(items)}" for name, items in found.lacks.items())
         ask = (
-            f"{what}. Obtain one set before it is filed." if what else "no set of evidence is declared for this reason."
+            f"{what}. Where one can be had, obtain it before it is filed."
+            if what
+            else "no set of evidence is declared for this reason."
         )
         said.append(f"A defence is final, nothing can be added later: {ask}")
     if case.reason_code is not None and not any(case.reason_code in codes for codes in CODES.values()):

@@ -125,7 +125,7 @@ class Advice:
     def _open_sets(self) -> str:
         """What would complete the sets that the reason asks for, which is no recommendation."""
         able = [one for one in self.plan.sets if one.asked and one.name in self.plan.whole]
-        lacks = " and ".join(f"{one.name}, which {listed(one.missing)} would complete" for one in able)
+        lacks = ", and for ".join(f"{one.name}, which {listed(one.missing)} would complete" for one in able)
         return f" The reason asks for {lacks}." if lacks and self.kind != "order" else ""
 
     def _named(self) -> str:

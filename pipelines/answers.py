@@ -18,7 +18,7 @@ COUNTED: Final = ("visa", "mastercard")
 def answered(case: Case, advice: Advice, policy: Policy, zone: str) -> Answer | None:
     """The answer to a chargeback with the evidence that is recommended, which a defence has yet to pay for.
 
-    None where a defence was filed already.
+    None where a defence was filed already and the bank asks again.
     """
     known = charged(case.ledger, case.case_id, case.t)
     if known.contested:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from features import RedressError
-from features.background import is_ending
+from features.background import is_ending, is_word
 from features.build import gathered
 from features.candidates import PROGRAMMES, candidates
 from features.evidence import RULES, Rule
@@ -107,12 +107,13 @@ def of_chargeback(case: Case, models: Path, deadline: int, policy: Policy, said:
     model = trained(models, "chargeback_win")
     if model is None:
         raise RedressError(untrained(models, "chargeback_win", case.ledger))
-    frame, amount, rules = case.frame(model), case.cents("amount"), asked_sets(code=case.word("reason_code"))
+    filed, amount = _filed(case), case.cents("amount")
+    frame, rules = case.frame(model), asked_sets(code=case.word("reason_code"))
     held, able, barred = _parted(case, frame, deadline, policy.evidence)
     told = _asked(model, frame, able)
     plan = _searched(told, able, amount, _states(rules, held, barred), said)
     blind = () if told.reads.any() or not able else (f"{BLIND}: what they change is not known",)
-    notes = (*early(model, case.t, said), *blind, *_filed(case))
+    notes = (*early(model, case.t, said), *blind, *filed)
     programmes = _programmes(case, policy.evidence)
     return Advice(case.case_id, case.kind, case.t, deadline, plan, barred, "winning", programmes, notes)
 
@@ -225,9 +226,23 @@ def _programmes(case: Case, obtaining: Obtaining) -> tuple[Programme, ...]:
 
 
 def _filed(case: Case) -> tuple[str, ...]:
-    """A note where a defence was filed already."""
-    if "representments" not in case.ledger.facts:
+    """A note where the bank asks again after a defence; RedressError where it has yet to rule on one, which is final."""
+    told = [_latest(case, "representments"), _latest(case, "chargeback_rulings", "pre_arbitration")]
+    if told[0] is None:
         return ()
-    facts = case.ledger.facts["representments"]
-    at = facts.at[(facts.points["chargebacks"] == case.row) & (facts.at < case.t)]
-    return (f"a defence was filed {moment(int(at[0]))}; this is about another",) if at.size else ()
+    if told[1] is None or told[1] < told[0]:
+        raise RedressError(
+            f"{case.case_id}: want one that was not defended yet, got a defence filed {moment(told[0])}; "
+            "wait for the ruling, a defence is final"
+        )
+    return (f"a defence was filed {moment(told[0])}, and the bank asks again since {moment(told[1])}",)
+
+
+def _latest(case: Case, table: str, outcome: str = "") -> int | None:
+    """When the latest row of a table about a chargeback was known, of an outcome if one is named; None for none."""
+    if table not in case.ledger.facts:
+        return None
+    facts = case.ledger.facts[table]
+    met = (facts.points["chargebacks"] == case.row) & (facts.at < case.t)
+    met &= is_word(facts.codes("outcome"), outcome) if outcome else True
+    return int(facts.at[met].max()) if met.any() else None

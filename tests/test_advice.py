@@ -178,11 +178,17 @@ def test_people_read_a_short_table_and_a_sentence(place: Place, run: Run) -> Non
     assert lines[-1].endswith("This completes delivery.")
 
 
-def test_what_takes_longer_than_there_is_is_not_advised(place: Place, run: Run) -> None:
+def undefended(place: Place) -> Tables:
+    """The tables of the place without any defence or ending of a chargeback."""
+    return {n: table for n, table in place.tables.items() if n not in ("representments", "chargeback_rulings")}
+
+
+def test_what_takes_longer_than_there_is_is_not_advised(place: Place, run: Run, tmp_path: Path) -> None:
+    write_ledger(undefended(place), tmp_path)
     case, t, _ = delivered(place.facts)
     deadline = pd.Timestamp(closing(run(case, "--as-of", moment(t), "--json"))["deadline"])
     late = (deadline - pd.Timedelta("47h")).isoformat()
-    told = closing(run(case, "--as-of", late, "--json", ledger=None))
+    told = closing(run(case, "--as-of", late, "--json", ledger=tmp_path))
     assert "longer than there are" in told["cannot be obtained"]["delivery_certificate"]
     assert told["recommended"] == ["correspondence"]
 
@@ -483,6 +489,26 @@ def test_bad_input_is_one_sentence_with_the_field_and_the_remedy(place: Place, r
     )  # the rules need no amount
 
 
+@pytest.mark.parametrize(("again", "code"), [(None, 1), (-1, 1), (1, 0)], ids=["no", "before", "after"])
+def test_a_defence_is_final_unless_the_bank_asks_again(
+    place: Place, run: Run, tmp_path: Path, again: int | None, code: int
+) -> None:
+    case, t, _ = delivered(place.facts)
+    filed = {"chargeback_id": case, "at": t - 2}
+    told = {"representments": [filed]}
+    if again is not None:
+        told["chargeback_rulings"] = [filed | {"at": t - 2 + again, "outcome": "pre_arbitration"}]
+    write_ledger({n: v for n, v in place.tables.items() if n not in told} | naive.tables(told), tmp_path)
+    found, out, err = run(case, "--as-of", moment(t), ledger=tmp_path)
+    assert found == code
+    says = f"got a defence filed {moment(t - 2)}; wait for the ruling, a defence is final"
+    assert (says in err, f"a defence was filed {moment(t - 2)}, and the bank asks again since" in out) == (
+        code == 1,
+        code == 0,
+    )
+    assert run(case, "--as-of", moment(t - 2), ledger=tmp_path)[0] == 0
+
+
 def test_a_model_of_a_later_date_is_noted(place: Place, run: Run) -> None:
     case, t, _ = delivered(place.facts)
     told = closing(run(case, "--as-of", moment(t), "--json"))
@@ -525,7 +551,7 @@ def test_a_wrong_case_ends_with_1_and_one_sentence(place: Place, run: Run, tmp_p
 
 def test_a_deadline_that_passed_is_refused(place: Place, run: Run, tmp_path: Path) -> None:
     """At the deadline it is too late, a microsecond before it nothing can be obtained in time; no ending is known."""
-    write_ledger({name: table for name, table in place.tables.items() if name != "chargeback_rulings"}, tmp_path)
+    write_ledger(undefended(place), tmp_path)
     case, t, _ = delivered(place.facts)
     deadline = pd.Timestamp(closing(run(case, "--as-of", moment(t), "--json", ledger=tmp_path))["deadline"])
     for words in (("--as-of", deadline.isoformat()), ()):
