@@ -123,7 +123,7 @@ def test_trees_with_too_many_signals_for_a_table_are_walked() -> None:
 
 
 def test_a_split_that_nothing_moves_is_decided_and_what_lies_beyond_it_is_not_read() -> None:
-    """Tracking decides the first tree up to 10.00; mail the second where it is known, and the third never."""
+    """Tracking decides the first tree up to 10.00; mail the second where it is known, the third never, the last cannot."""
     text = "\n".join(
         [
             "tree",
@@ -133,6 +133,7 @@ def test_a_split_that_nothing_moves_is_decided_and_what_lies_beyond_it_is_not_re
             "leaf_value=0.25 0.5\nleaf_count=10 20\ninternal_count=30\nis_linear=0\n",
             "Tree=2\nnum_leaves=2\nnum_cat=0\nsplit_feature=2\nthreshold=9\ndecision_type=10\nleft_child=-1\nright_child=-2",
             "leaf_value=1 7\nleaf_count=10 20\ninternal_count=30\nis_linear=0\n",
+            "Tree=3\nnum_leaves=1\nnum_cat=0\nleaf_value=10\nis_linear=0\n",
             "end of trees",
         ]
     )
@@ -145,11 +146,11 @@ def test_a_split_that_nothing_moves_is_decided_and_what_lies_beyond_it_is_not_re
         told = forks(trees, np.array(row, np.float32), {names.index(one.name): one for one in moving})
         return told.odds(sets).tolist(), [one.name for one in told.moving]
 
-    assert said(500, 0, 0) == ([0.25, 3.25, 0.5, 3.5], list(names[1:]))
-    assert said(1001, 0, 0) == ([6.25, 6.25, 6.5, 6.5], [names[2]])
-    assert said(500, 1, 0) == ([3.25, 3.25, 3.5, 3.5], [names[2]])
-    assert said(1001, 0, 1) == ([6.5] * 4, [])
-    assert said(500, 0, np.nan) == ([0.5, 3.5, 0.5, 3.5], [names[1]])
+    assert said(500, 0, 0) == ([10.25, 13.25, 10.5, 13.5], list(names[1:]))
+    assert said(1001, 0, 0) == ([16.25, 16.25, 16.5, 16.5], [names[2]])
+    assert said(500, 1, 0) == ([13.25, 13.25, 13.5, 13.5], [names[2]])
+    assert said(1001, 0, 1) == ([16.5] * 4, [])
+    assert said(500, 0, np.nan) == ([10.5, 13.5, 10.5, 13.5], [names[1]])
 
 
 def test_without_trees_or_items_nothing_is_added() -> None:
