@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from features.dictionary import dictionary
 from features.evidence import OF_CASE
-from features.kernel import DAY, Flag
+from features.kernel import DAY, Flag, Int
 from features.operand import Operand
-from features.signal import Float, Signal
+from features.signal import Signal
 from features.tables import EVIDENCE
 
 HELD: Final = {kind: f"case_items_{kind}" for kind in EVIDENCE}
@@ -32,6 +32,19 @@ class Exhibit:
     kind: str
     party: str
     issuer: str = ""
+
+
+@dataclass(frozen=True)
+class Move:
+    """How a signal moves: by how many of some `groups` (g, k) of the k exhibits one is there; its `values` (g + 1,) by that."""
+
+    name: str
+    groups: Flag
+    values: NDArray[np.float32]
+
+    def met(self, sets: Flag) -> Int:
+        """Of how many of the groups an exhibit is there (m,), for each of `sets` (m, k)."""
+        return np.asarray((sets[:, None] & self.groups).any(axis=2).sum(axis=1), np.int64)
 
 
 @cache
@@ -61,49 +74,57 @@ def supposed(question: str, frame: pd.DataFrame, exhibits: Sequence[Exhibit], se
     [1.0, 1.0, 0.0]
     """
     same = frame.iloc[np.zeros(len(sets), np.int64)].reset_index(drop=True)
-    return same.assign(**changed(question, known(frame), exhibits, sets))
+    return same.assign(**{one.name: one.values[one.met(sets)] for one in moves(question, known(frame), exhibits)})
 
 
 def known(frame: pd.DataFrame) -> dict[str, float]:
     """The signals of the first row of a frame by name."""
     numbers = frame.drop(columns=["ask_id", "at"], errors="ignore").iloc[:1]
-    return dict(zip(numbers.columns, numbers.to_numpy(np.float64)[0].tolist(), strict=True))
+    return dict(zip(numbers.columns.tolist(), numbers.to_numpy(np.float64)[0].tolist(), strict=True))
 
 
-def changed(
-    question: str,
-    row: Mapping[str, float],
-    exhibits: Sequence[Exhibit],
-    sets: Flag,
-    only: Collection[str] | None = None,
-) -> dict[str, NDArray[np.float32]]:
-    """The signals of a row that the exhibits may move, of those named in `only`, for each of `sets` (m, k) of them."""
+def moves(
+    question: str, row: Mapping[str, float], exhibits: Sequence[Exhibit], only: Collection[str] | None = None
+) -> list[Move]:
+    """How the exhibits move the signals of a row that they do move, of those named in `only`.
+
+    >>> row, proof = {"case_items_tracking": 1.0}, Exhibit("tracking", "seller", "carrier")
+    >>> [(one.name, one.values.tolist()) for one in moves("chargeback_win", row, [proof])]
+    [('case_items_tracking', [1.0, 2.0])]
+    """
     names = row.keys() if only is None else row.keys() & set(only)
-    made = {name: _moved(one, row, exhibits, sets) for one in moved(question) if (name := one.name) in names}
-    return {name: values.astype(np.float32) for name, values in made.items()}
+    found = [_move(one, row, exhibits) for one in moved(question) if one.name in names]
+    return [one for one in found if one.groups.size and not np.isnan(one.values[1:]).all()]
 
 
 def _measures(one: Signal) -> set[str]:
     return {operand.measure for operand in one.operands if operand.source == "exhibits"}
 
 
-def _moved(one: Signal, row: Mapping[str, float], exhibits: Sequence[Exhibit], sets: Flag) -> Float:
+def _move(one: Signal, row: Mapping[str, float], exhibits: Sequence[Exhibit]) -> Move:
+    groups, now, formula = _groups(one, row, exhibits), row[one.name], one.pattern.formula
+    steps = np.arange(len(groups) + 1) * (-1.0 if formula == "missing" else 1.0)
+    values = np.array([now, SINCE])[: len(steps)] if formula == "days" else now + steps
+    return Move(one.name, groups, values.astype(np.float32))
+
+
+def _groups(one: Signal, row: Mapping[str, float], exhibits: Sequence[Exhibit]) -> Flag:
+    """The groups that matter to a signal: to a count each exhibit by itself, to a set all that would be the same item of it."""
     counts = [operand for operand in one.operands if operand.source == "exhibits"]
-    if one.pattern.formula == "days":
-        return np.where(sets.any(axis=1), SINCE, row[one.name])
-    if one.pattern.formula == "missing":
-        return row[one.name] - sum((_comes(operand, row, exhibits, sets) for operand in counts), np.zeros(len(sets)))
-    return row[one.name] + sets @ _counted(counts[0], exhibits)
+    if one.pattern.formula == "value":
+        found = [*np.diag(_counted(counts[0], exhibits))]
+    else:
+        found = [_counted(operand, exhibits) for operand in counts if not _had(operand, row)]
+    some = [group for group in found if group.any()]
+    return np.array(some, np.bool_).reshape(len(some), len(exhibits))
 
 
-def _comes(operand: Operand, row: Mapping[str, float], exhibits: Sequence[Exhibit], sets: Flag) -> Float:
-    """1 where what an operand counts is there and was not before."""
+def _had(operand: Operand, row: Mapping[str, float]) -> bool:
+    """Whether the case has what an operand counts."""
     kinds = [word for condition in operand.where for word in condition.words]
-    if any(row.get(HELD[kind], 0.0) > 0 for kind in kinds):
-        return np.zeros(len(sets))
-    return (sets @ _counted(operand, exhibits) > 0).astype(np.float64)
+    return any(row.get(HELD[kind], 0.0) > 0 for kind in kinds)
 
 
-def _counted(operand: Operand, exhibits: Sequence[Exhibit]) -> Float:
-    """1 for each exhibit that an operand counts."""
-    return np.array([all(getattr(one, c.column) in c.words for c in operand.where) for one in exhibits], np.float64)
+def _counted(operand: Operand, exhibits: Sequence[Exhibit]) -> Flag:
+    """Which of the exhibits an operand counts."""
+    return np.array([all(getattr(one, c.column) in c.words for c in operand.where) for one in exhibits], np.bool_)

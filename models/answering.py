@@ -7,9 +7,9 @@ from typing import Final
 
 from features import RedressError
 from features.codes import CODES
-from features.kernel import DAY, HOUR
+from features.kernel import HOUR
 from models.deadlines import shown
-from models.stakes import Answering, Case, break_even, lacking, worth
+from models.stakes import Answering, Case, break_even, due, lacking, worth
 
 QUESTION: Final = "chargeback_win"
 """The question whose probability an answer goes by."""
@@ -152,12 +152,10 @@ def _judged(case: Case, answering: Answering) -> int:
         )
     if case.ended:
         raise RedressError(f"{where}: want one that is open, got one that has ended; there is nothing left to answer")
-    days = {"visa": answering.visa, "mastercard": answering.mastercard}.get(case.network or "", answering.other)
-    deadline = case.charged_at + round(days * DAY) if case.respond_by is None else case.respond_by
+    deadline, field = due(answering, case.charged_at, case.network, case.respond_by)
     if deadline <= case.at:
-        how = f" ({days:g} days after it came)" if case.respond_by is None else ""
         raise RedressError(
-            f"{where}.respond_by: want a moment after {shown(case.at)}, got {shown(deadline)}{how}; "
+            f"{where}.respond_by: want a moment after {shown(case.at)}, got {shown(deadline)} by {field}; "
             "book it as no_response, or correct the deadline"
         )
     return deadline
@@ -212,7 +210,9 @@ def _warnings(case: Case, found: Answer, zone: str) -> list[str]:
     if found.action == "contest" and () not in found.lacks.values():
         what = "; ".join(f"the set {name} lacks {', '.join(items)}" for name, items in found.lacks.items())
         ask = (
-            f"{what}. Obtain one set before it is filed." if what else "no set of evidence is declared for this reason."
+            f"{what}. Where one can be had, obtain it before it is filed."
+            if what
+            else "no set of evidence is declared for this reason."
         )
         said.append(f"A defence is final, nothing can be added later: {ask}")
     if case.reason_code is not None and not any(case.reason_code in codes for codes in CODES.values()):

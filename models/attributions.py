@@ -30,8 +30,8 @@ SPLIT: Final = np.dtype(
 )
 """`kind` is LightGBM's decision type, `bit` where the signal stands in patterns below, `sets` that bit where no split above is
 by the same signal, else 0; of the children, c below 0 is leaf -1 - c."""
-LEAF: Final = np.dtype([(name, "i4") for name in ("signals", "path", "table")])
-"""How many signals are on the path, and where these begin and its table does."""
+LEAF: Final = np.dtype([*((name, "i4") for name in ("signals", "path", "table")), ("value", "f8")])
+"""How many signals are on the path, where these begin and its table does, and what a row that comes there is said."""
 
 _Fields = dict[str, list[float]]
 _Path = dict[int, float]
@@ -78,10 +78,11 @@ def tables(trees: str) -> Tables | None:
     sizes = np.column_stack([wide, wide, wide << wide])
     found = np.vstack([np.zeros(3, np.int64), sizes]).cumsum(axis=0)[:-1]
     found[:, 0] = wide
+    told = zip(*found.T.tolist(), (value for _, value in leaves), strict=True)
     return Tables(
         np.array(start, np.int32),
         np.array(splits, SPLIT),
-        np.array([tuple(one) for one in found.tolist()], LEAF),
+        np.array([*told], LEAF),
         np.array([signal for path, _ in leaves for signal in path], np.int32),
         np.concatenate([np.zeros(0), *(lines(np.array(list(path.values())), value).ravel() for path, value in leaves)]),
         base,
@@ -167,7 +168,7 @@ def _add(
                 for node in range(start[tree], start[tree + 1]):
                     split, above = splits[node], pattern[node] if node > start[tree] else np.int32(0)
                     passed, failed = above | split.sets, above & ~split.bit
-                    left = _goes_left(np.float64(numbers[split.signal]), split.threshold, split.kind)
+                    left = goes_left(np.float64(numbers[split.signal]), split.threshold, split.kind)
                     for child, into in (
                         (split.left, passed if left else failed),
                         (split.right, failed if left else passed),
@@ -182,8 +183,8 @@ def _add(
 
 
 @njit(cache=True, nogil=True)
-def _goes_left(number: float, threshold: float, kind: int) -> bool:
-    """Which way LightGBM sends a number."""
+def goes_left(number: float, threshold: float, kind: int) -> bool:
+    """Whether LightGBM sends a number left, by the `kind` of a split."""
     absent = kind // ABSENT
     if np.isnan(number) and absent != 2:
         number = 0.0

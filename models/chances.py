@@ -1,6 +1,6 @@
 """Chances with supposed evidence: a model's probability for each of many sets of items that one case might have."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,15 +9,15 @@ import pandas as pd
 
 from features.kernel import Flag
 from features.signal import Float
-from features.supposed import HELD, Exhibit, changed, known, moved, supposed
+from features.supposed import HELD, Exhibit, Move, known, moved, moves, supposed
 from models.evidence import Chances
+from models.forks import forks
 from models.linear import Linear
 from models.model import Model
 from models.terms import Term
-from models.trees import said, split_by
 
 BLOCK: Final = 1 << 13
-"""Sets that trees are asked about at a time."""
+"""Sets that a model is asked about at a time."""
 _NEVER: Final = -1
 """Stands for a condition that no set of the items meets."""
 
@@ -92,19 +92,31 @@ def _wanted(term: Term, row: Mapping[str, float], item: Mapping[str, int]) -> It
 def outlook(model: Model, frame: pd.DataFrame, exhibits: Sequence[Exhibit]) -> Outlook:
     """What a model says of the case in the only row of `frame`, for any set of the exhibits that it might have besides.
 
-    The terms of a linear model are looked up as conjunctions of items; trees are asked once about all sets that are the same
-    to them, and a model that is neither about a frame with a row for each set.
+    The terms of a linear model are looked up as conjunctions of items, and trees as forks; a model that is neither is asked
+    about a frame with a row for each set.
     """
-    question, row = model.question, known(frame)
-    terms = _none(len(exhibits)) if model.linear is None else conjunctions(model.linear, question, row, exhibits)
-    if terms is None:
-        return Outlook(_chances(_by_frame(model, frame, exhibits)), _moving(model.columns, question, row, exhibits))
+    question, row, trees, k = model.question, known(frame), model.tables, len(exhibits)
+    terms = _none(k) if model.linear is None else conjunctions(model.linear, question, row, exhibits)
+    if terms is None or trees is None:
+        return Outlook(by_model(model, frame, exhibits), _moving(moves(question, row, exhibits, model.columns), k))
     begun = model.intercept + (0.0 if model.follows is None else float(model.follows.of_frame(frame)[0]))
-    split = [model.signals[i] for i in sorted(split_by(model.trees))]
-    if not split:
-        return Outlook(_chances(lambda sets: begun + terms.odds(sets)), terms.reads)
-    trees, moving = _by_trees(model, row, exhibits, split), _moving(split, question, row, exhibits)
-    return Outlook(_chances(lambda sets: begun + terms.odds(sets) + trees(sets)), terms.reads | moving)
+    split = {model.signals[i]: i for i in np.unique(trees.splits["signal"]).tolist()}
+    moving = {split[one.name]: one for one in moves(question, row, exhibits, split)}
+    told = forks(trees, np.array([row[name] for name in model.signals], np.float32), moving)
+    reads = terms.reads | _moving(told.moving, k)
+    return Outlook(_chances(lambda sets: begun + terms.odds(sets) + model.slope * told.odds(sets)), reads)
+
+
+def by_model(model: Model, frame: pd.DataFrame, exhibits: Sequence[Exhibit]) -> Chances:
+    """What a model itself says, to the bit, of a frame with a row for each set, a block of sets at a time."""
+    used = {*model.columns, *HELD.values()}
+    whole = frame[[name for name in frame if name in used]]
+
+    def odds(sets: Flag) -> Float:
+        blocks = [sets[lo : lo + BLOCK] for lo in range(0, len(sets), BLOCK)]
+        return np.concatenate([model.logit(supposed(model.question, whole, exhibits, some)) for some in blocks])
+
+    return _chances(odds)
 
 
 def _none(k: int) -> Conjunctions:
@@ -115,41 +127,7 @@ def _chances(odds: Callable[[Flag], Float]) -> Chances:
     return lambda sets: np.asarray(1 / (1 + np.exp(-odds(sets))), np.float64)
 
 
-def _by_trees(
-    model: Model, row: Mapping[str, float], exhibits: Sequence[Exhibit], split: Sequence[str]
-) -> Callable[[Flag], Float]:
-    """What trees add to the log-odds; sets are one to them that are alike in the signals they split by."""
-    given = np.array([row[name] for name in model.signals], np.float32)
-
-    def odds(sets: Flag) -> Float:
-        values = changed(model.question, row, exhibits, sets, split)
-        if not values:
-            return np.full(len(sets), model.slope * said(model.booster, given[None])[0])
-        distinct, which = np.unique(np.column_stack([*values.values()]), axis=0, return_inverse=True)
-        rows = np.repeat(given[None], len(distinct), axis=0)
-        rows[:, [model.signals.index(name) for name in values]] = distinct
-        return np.asarray(model.slope * said(model.booster, rows)[which], np.float64)
-
-    return odds
-
-
-def _by_frame(model: Model, frame: pd.DataFrame, exhibits: Sequence[Exhibit]) -> Callable[[Flag], Float]:
-    """Log-odds by a frame with a row for each set, a block of sets at a time."""
-    used = {*model.columns, *HELD.values()}
-    whole = frame[[name for name in frame if name in used]]
-
-    def odds(sets: Flag) -> Float:
-        blocks = [sets[lo : lo + BLOCK] for lo in range(0, len(sets), BLOCK)]
-        return np.concatenate([model.logit(supposed(model.question, whole, exhibits, some)) for some in blocks])
-
-    return odds
-
-
-def _moving(names: Sequence[str], question: str, row: Mapping[str, float], exhibits: Sequence[Exhibit]) -> Flag:
-    """Which of the exhibits move any of the signals `names`, which each of them then does by itself."""
-    sets = np.vstack([np.zeros((1, len(exhibits)), np.bool_), np.eye(len(exhibits), dtype=np.bool_)])
-    values = [v for _, v in changed(question, row, exhibits, sets, names).items()]
-    moves = np.zeros(len(exhibits), np.bool_)
-    for one in values:
-        moves |= ~((one[1:] == one[0]) | (np.isnan(one[1:]) & np.isnan(one[0])))
-    return moves
+def _moving(some: Iterable[Move], k: int) -> Flag:
+    """Which of the exhibits (k,) any of the moves depends on."""
+    groups = np.vstack([np.zeros((1, k), np.bool_), *(one.groups for one in some)])
+    return np.asarray(groups.any(axis=0), np.bool_)

@@ -1,6 +1,6 @@
 """The evidence planner: the items that are worth most beyond their cost, found exactly, and what completes which set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,12 +56,13 @@ def best(chances: Chances, cents: Sequence[int], amount: float, reads: Sequence[
 
 @dataclass(frozen=True)
 class SetState:
-    """A set of evidence that a case asks for: what of it is held, what lacks, and what of that cannot be obtained."""
+    """A set of evidence: what of it is held, what lacks, what of that cannot be had, and whether the reason asks for it."""
 
     name: str
     held: tuple[str, ...]
     missing: tuple[str, ...]
     barred: tuple[str, ...]
+    asked: bool = True
 
     @property
     def complete(self) -> bool:
@@ -78,7 +79,9 @@ def asked_sets(*, code: str = "", reason: str = "") -> tuple[Rule, ...]:
     return tuple(rule for rule in RULES if code in rule.codes or reason in rule.reasons)
 
 
-def set_states(rules: Sequence[Rule], held: frozenset[str], barred: frozenset[str]) -> tuple[SetState, ...]:
+def set_states(
+    rules: Sequence[Rule], held: frozenset[str], barred: frozenset[str], *, asked: bool = True
+) -> tuple[SetState, ...]:
     """How far each set is with what is held, where some kinds cannot be obtained."""
     return tuple(
         SetState(
@@ -86,6 +89,7 @@ def set_states(rules: Sequence[Rule], held: frozenset[str], barred: frozenset[st
             tuple(kind for kind in rule.items if kind in held),
             missing := tuple(kind for kind in rule.items if kind not in held),
             tuple(kind for kind in missing if kind in barred),
+            asked,
         )
         for rule in rules
     )
@@ -109,13 +113,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to obtain: an item each line, the probability without and with what is recommended, and what is at stake."""
+    """What to obtain: an item each line, the probability without and with what is recommended, and what is at stake.
+
+    `whole` has the probability with all that lacks of a set, by the name of each that can be completed.
+    """
 
     lines: tuple[Line, ...]
     sets: tuple[SetState, ...]
     without: float
     together: float
     amount: float
+    whole: Mapping[str, float]
 
     @property
     def recommended(self) -> tuple[Item, ...]:
@@ -148,17 +156,21 @@ def planned(
     items: Sequence[Item], chances: Chances, amount: float, sets: Sequence[SetState], chosen: ArrayLike
 ) -> Plan:
     """What each of the `items` adds alone and beside the others that are `chosen` (k,), and what that completes."""
-    k, some = len(items), np.asarray(chosen, np.bool_)
-    asked = np.vstack([np.zeros((1, k), np.bool_), np.eye(k, dtype=np.bool_), some & ~np.eye(k, dtype=np.bool_), some])
-    p = chances(asked)
+    k, some, kinds = len(items), np.asarray(chosen, np.bool_), [item.kind for item in items]
+    able = [one for one in sets if one.missing and set(one.missing) <= set(kinds)]
+    whole = np.array([[kind in one.missing for kind in kinds] for one in able], np.bool_).reshape(len(able), k)
+    each = np.eye(k, dtype=np.bool_)
+    p = chances(np.vstack([np.zeros((1, k), np.bool_), each, some & ~each, some, whole]))
+    together = 1 + 2 * k
     lines = []
     for i, item in enumerate(items):
         others = tuple((one.name, _others(one, item.kind)) for one in sets if item.kind in one.missing)
         alone = float(p[1 + i] - p[0])
         nothing = abs(alone) < NEGLIGIBLE and any(rest for _, rest in others)
-        beside = float(p[-1] - p[1 + k + i]) if some[i] else None
+        beside = float(p[together] - p[1 + k + i]) if some[i] else None
         lines.append(Line(item, bool(some[i]), alone, beside, others, nothing))
-    return Plan(tuple(lines), tuple(sets), float(p[0]), float(p[-1]), amount)
+    told = dict(zip([one.name for one in able], p[together + 1 :].tolist(), strict=True))
+    return Plan(tuple(lines), tuple(sets), float(p[0]), float(p[together]), amount, told)
 
 
 def _others(one: SetState, kind: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from features.kernel import DAY, HOUR
 from features.supposed import Exhibit
 from features.tables import EVIDENCE
 from models.sections import number, words
-from models.stakes import Answering
+from models.stakes import Answering, due
 
 _OF: Final = "an assumption of 2026, in a clerk's time at 20 a working hour; replace it by what you measure"
 _NETWORKS: Final = "secondary sources of 2026 on the networks' rules; a bank's own date, respond_by, goes before it"
@@ -137,17 +137,17 @@ class Item:
         return Exhibit(self.kind, ORIGINS[self.kind].party, ORIGINS[self.kind].issuer)
 
 
-def until(ledger: Ledger, row: int, table: str, obtaining: Obtaining, answering: Answering) -> int:
-    """The moment until which a row of `chargebacks` or `disputes` may be answered."""
+def until(ledger: Ledger, row: int, table: str, obtaining: Obtaining, answering: Answering) -> tuple[int, str]:
+    """The moment until which a row of `chargebacks` or `disputes` may be answered, and the field that says so."""
     facts = ledger.facts[table]
+    came = int(facts.at[row])
     if table == "disputes":
-        return int(facts.at[row]) + round(obtaining.dispute_days * DAY)
+        days = obtaining.dispute_days
+        return came + round(days * DAY), f"evidence.dispute_days of the policy, {days:g} days"
     asked, known = facts.numbers("respond_by")
-    if known[row]:
-        return int(asked[row])
     network = facts.codes("network")
-    name = str(network.values[int(network.codes[row])]) if network.codes[row] >= 0 else "other"
-    return int(facts.at[row]) + round(float(getattr(answering, name)) * DAY)
+    name = str(network.values[int(network.codes[row])]) if network.codes[row] >= 0 else None
+    return due(answering, came, name, int(asked[row]) if known[row] else None)
 
 
 def items(ledger: Ledger, order: int, held: frozenset[str], t: int, deadline: int, obtaining: Obtaining) -> list[Item]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from features.codes import CODES
 from features.evidence import RULES
+from features.kernel import DAY
 from models.deadlines import moment
 from models.loss import FEES
 from models.sections import number
@@ -43,8 +44,8 @@ class Case:
     """A chargeback as it is known at `at`; the platform learnt of it at `charged_at`, cents and microseconds.
 
     `notice`: a shipment with a tracking_id was declared. `evidence` are the kinds that are there, `dispute` the reason of a
-    dispute about the order, `contested` says that a defence was filed, `ended` that the bank has ruled, `compelling` that prior
-    transactions qualify for Compelling Evidence 3.0.
+    dispute about the order, `obtaining` what evidence for a defence has yet to cost in cents, `contested` says that a defence
+    was filed, `ended` that the bank has ruled, `compelling` that prior transactions qualify for Compelling Evidence 3.0.
     """
 
     chargeback_id: str
@@ -58,6 +59,7 @@ class Case:
     notice: bool = False
     evidence: tuple[str, ...] = ()
     dispute: str | None = None
+    obtaining: int = 0
     contested: bool = False
     ended: bool = False
     compelling: bool = False
@@ -71,15 +73,16 @@ class Case:
 def worth(case: Case, p: float, answering: Answering, marginal: float = 0.0) -> dict[str, float]:
     """Expected cents of each action at a win probability `p`; NaN where `p` or the amount is not known.
 
-    To contest is p × (amount + fee that comes back) − fee − handling. Where the platform files, waiting spares the handling;
-    where it does not, no answer is a loss. An ending that takes the case off a programme's count is worth its marginal cost.
+    To contest is p × (amount + fee that comes back) − fee − handling − evidence. Where the platform files, waiting spares the
+    handling; where it does not, no answer is a loss. An ending that takes the case off a programme's count is worth its
+    marginal cost.
 
     >>> case = Case(chargeback_id="c", order_id="o", at=0, charged_at=0, amount=10_000, reason_code="13.1")
     >>> worth(case, 0.5, Answering(handling=1_000, offer_handling=400, offered=0.5, agreeing=0.25))
     {'wait': 0.0, 'contest': 4000.0, 'settle': 850.0, 'accept': 0.0}
     """
     cents = nan if case.amount is None else float(case.amount)
-    filed = p * _won(case, cents, answering, marginal) - fee(case.at, "contested_share")
+    filed = p * _won(case, cents, answering, marginal) - fee(case.at, "contested_share") - case.obtaining
     saved = (1 - answering.offered) * cents + (1 - answering.settled_counts) * marginal
     return {
         "wait": filed if case.theft and case.notice else 0.0,
@@ -90,7 +93,7 @@ def worth(case: Case, p: float, answering: Answering, marginal: float = 0.0) -> 
 
 
 def break_even(case: Case, answering: Answering, marginal: float = 0.0) -> float | None:
-    """The win probability at which contesting is worth nothing, (fee + handling) / (amount + fee that comes back).
+    """The win probability at which contesting is worth nothing, (fee + handling + evidence) / (amount + fee that comes back).
 
     None where that is not below 1 or the amount is not known.
 
@@ -99,8 +102,21 @@ def break_even(case: Case, answering: Answering, marginal: float = 0.0) -> float
     (0.1, None)
     """
     won = 0.0 if case.amount is None else _won(case, case.amount, answering, marginal)
-    spent = fee(case.at, "contested_share") + answering.handling
+    spent = fee(case.at, "contested_share") + answering.handling + case.obtaining
     return spent / won if won > spent else None
+
+
+def due(answering: Answering, came: int, network: str | None, respond_by: int | None) -> tuple[int, str]:
+    """The moment until which a chargeback may be answered, and the field that says so: the bank's date, else the window.
+
+    >>> due(Answering(visa=2.0), 0, "visa", None), due(Answering(), 0, "visa", 5)
+    ((172800000000, 'chargebacks.visa of the policy, 2 days'), (5, 'chargebacks.respond_by'))
+    """
+    if respond_by is not None:
+        return respond_by, "chargebacks.respond_by"
+    name = network if network in ("visa", "mastercard") else "other"
+    days = float(getattr(answering, name))
+    return came + round(days * DAY), f"chargebacks.{name} of the policy, {days:g} days"
 
 
 def lacking(case: Case) -> dict[str, tuple[str, ...]]:

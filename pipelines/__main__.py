@@ -262,6 +262,7 @@ def _evidence(args: argparse.Namespace, said: Said) -> Closing:
     """Say which evidence to obtain for one case before its deadline, what completes a set, and what that is worth."""
     from models.policy import opened
     from pipelines.evidence import evidence
+    from pipelines.printed import closing, table
 
     found = evidence(
         args.case_id,
@@ -273,7 +274,7 @@ def _evidence(args: argparse.Namespace, said: Said) -> Closing:
         zone=args.zone,
         said=said,
     )
-    return found.closing() if args.json else found.table()
+    return closing(found) if args.json else table(found)
 
 
 def _demo(args: argparse.Namespace, said: Said) -> Closing:

@@ -1,6 +1,7 @@
 """The case that is asked about: found by its id, with the order it concerns, and the models there are for it."""
 
 from dataclasses import dataclass
+from math import isnan, nan
 from pathlib import Path
 
 import pandas as pd
@@ -34,6 +35,11 @@ class Case:
         """The table that its row is of."""
         return CASES[self.kind]
 
+    @property
+    def name(self) -> str:
+        """The id of the order."""
+        return str(self.ledger.facts["orders"].strings("order_id")[self.order])
+
     def word(self, column: str) -> str:
         """A word of its row, empty where unknown."""
         found = self.ledger.facts[self.table].codes(column)
@@ -42,12 +48,18 @@ class Case:
 
     def cents(self, column: str) -> float:
         """An amount of its row; RedressError where it is not known."""
-        values, known = self.ledger.facts[self.table].numbers(column)
-        if not known[self.row]:
+        found = self.known_cents(column)
+        if isnan(found):
             raise RedressError(
-                f"{self.case_id}: want {self.table}.{column} of it, got none; without an amount nothing has a worth"
+                f"{self.case_id}: want {self.table}.{column} in cents, got none; add it to the ledger, without it nothing "
+                "has a worth"
             )
-        return float(values[self.row])
+        return found
+
+    def known_cents(self, column: str) -> float:
+        """An amount of its row, NaN where it is not known."""
+        values, known = self.ledger.facts[self.table].numbers(column)
+        return float(values[self.row]) if known[self.row] else nan
 
     def asks(self, question: str) -> Askings:
         """The asking of a question about it."""
@@ -67,7 +79,13 @@ def located(ledger: Ledger, case_id: str, kind: str | None, t: int) -> Case:
     found = {name: row for name, row in rows.items() if row >= 0}
     if not found:
         among = " or ".join(CASES[name] for name in rows)
-        raise RedressError(f"case {case_id[:60]}: want an id of {among} in {ledger.name}, got none such; check the id")
+        others = [name for name in CASES if name not in rows and _row(ledger, name, case_id) >= 0]
+        got = (
+            f"one of {' and '.join(CASES[name] for name in others)}; leave out --kind"
+            if others
+            else "none such; check the id"
+        )
+        raise RedressError(f"case {case_id[:60]}: want an id of {among} in {ledger.name}, got {got}")
     if len(found) > 1:
         raise RedressError(f"case {case_id[:60]}: want one case, got an id of {' and '.join(found)}; add --kind")
     name, row = next(iter(found.items()))
@@ -106,7 +124,11 @@ def trained(models: Path, question: str) -> Model | None:
     return model_at(str(models), question, "") if there else None
 
 
-def early(model: Model, t: int, said: Said) -> None:
-    """Warns where a model may know the answer."""
-    if moment(t) < (trained_until := str(model.card["trained_until"])):
-        said(f"warning: the case is asked about before {trained_until}, until when the model was trained")
+def early(model: Model, t: int, said: Said) -> tuple[str, ...]:
+    """A note where a model may know the answer, which is said as well."""
+    trained_until = str(model.card["trained_until"])
+    if moment(t) >= trained_until:
+        return ()
+    note = f"asked about before {trained_until}, until when {model.question} was trained, which may know how it ended"
+    said(f"warning: {note}")
+    return (note,)

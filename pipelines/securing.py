@@ -16,10 +16,12 @@ from features.kernel import Flag
 from features.signal import Float
 from features.supposed import needed
 from models import Model
+from models.blocks import open_blocks
 from models.chances import outlook
 from models.evidence import Chances, Plan, best, planned, set_states
 from models.loss import expected_losses, priced
 from models.obtaining import Item, Obtaining, brought, first_shipped
+from models.policy import Policy
 from models.questions import answered
 from pipelines.advice import Advice
 from pipelines.located import Case, early, trained, untrained
@@ -44,16 +46,16 @@ PROMISED: Final = tuple(f"lane_promised_to_usual_{window}" for window in ("90d",
 """Signals of how the promised date compares with what is usual."""
 
 
-def of_order(case: Case, models: Path, obtaining: Obtaining, said: Said) -> Advice:
+def of_order(case: Case, models: Path, policy: Policy, said: Said) -> Advice:
     """What to secure for an order not yet shipped, and its expected loss; RedressError where a model lacks or it is shipped."""
     risk, win = (_required(models, question, case.ledger) for question in ("chargeback_risk", "chargeback_win"))
-    asks = _still_open(case, risk)
-    early(risk, case.t, said)
+    asks = _still_open(case, risk, policy)
+    known = early(risk, case.t, said)
     frame, amount = gathered_for(case.ledger, risk, asks, PROMISED), case.cents("amount")
     probability = float(risk.predict_proba(frame)[0, 1])
     like, codes = _like(case.ledger, win, case.t, amount)
     said(f"weighing what {len(like)} earlier chargebacks would have been won with")
-    plan = _secured(case, win, like, codes, probability * amount, obtaining)
+    plan = _secured(case, win, like, codes, probability * amount, policy.evidence)
     loss, lacks = _loss(case, risk, asks, probability)
     more: dict[str, object] = {
         "probability of a chargeback": probability,
@@ -63,17 +65,30 @@ def of_order(case: Case, models: Path, obtaining: Obtaining, said: Said) -> Advi
         "steps": _steps({one.kind for one in plan.recommended}),
     }
     unknown = () if like else ("no chargeback is known yet, so what a proof is worth is not",)
-    notes = (*unknown, *lacks, *promise(risk, frame))
+    notes = (*known, *unknown, *lacks, *promise(risk, frame), *_late(case))
     return Advice(case.case_id, case.kind, case.t, None, plan, (), "winning", notes=notes, more=more)
 
 
-def _still_open(case: Case, risk: Model) -> Askings:
+def _still_open(case: Case, risk: Model, policy: Policy) -> Askings:
     """The asking about an order whose shipment and whose chargebacks are still to come; RedressError for another."""
+    cancelled = _first(case, "cancellations")
+    if cancelled is not None:
+        raise RedressError(
+            f"{case.case_id}: want an order that is to be shipped, got one cancelled {moment(cancelled)}; "
+            "give an earlier --as-of, or ask about another"
+        )
     shipped = first_shipped(case.ledger, case.order, case.t)
     if shipped is not None:
         raise RedressError(
             f"{case.case_id}: want an order not yet shipped, got one shipped {moment(shipped)}; "
             "ask about its dispute or chargeback"
+        )
+    blocks = open_blocks(case.ledger, case.t, policy.blocks)
+    over = blocks[blocks["overdue"] & (blocks["order_id"] == case.name)]
+    if len(over):
+        raise RedressError(
+            f"{case.case_id}: want a block whose deadline is to come, got {over['block_id'].iloc[0]}, whose was "
+            f"{over['local'].iloc[0]}; correct blocks.closes_by, add its release, or give an earlier --as-of"
         )
     asks = case.asks("chargeback_risk")
     if answered(case.ledger, asks, risk.horizon)[0]:
@@ -82,6 +97,25 @@ def _still_open(case: Case, risk: Model) -> Askings:
             f"{moment(case.t)}; give an earlier --as-of"
         )
     return asks
+
+
+def _first(case: Case, table: str) -> int | None:
+    """When the first row of a table about the order was known, None where there was none before the moment asked."""
+    if table not in case.ledger.facts:
+        return None
+    facts = case.ledger.facts[table]
+    at = facts.at[(facts.points["orders"] == case.order) & (facts.at < case.t)]
+    return int(at[0]) if at.size else None
+
+
+def _late(case: Case) -> list[str]:
+    """A note where the date that was promised has passed."""
+    at, known = case.ledger.facts["orders"].numbers("promised_at")
+    if not known[case.order] or at[case.order] > case.t:
+        return []
+    return [
+        f"delivery was promised by {moment(int(at[case.order]))} (orders.promised_at), which has passed; agree on a new date"
+    ]
 
 
 def _secured(
@@ -133,6 +167,7 @@ def _like(ledger: Ledger, model: Model, t: int, amount: float) -> tuple[list[pd.
     ids, words = facts.strings("chargeback_id").take(rows).to_pylist(), facts.codes("reason_code")
     asks = pd.DataFrame({"ask_id": ids, "at": pd.to_datetime(facts.at[rows], unit="us", utc=True)})
     frame = gathered_for(ledger, model, named_askings(ledger, model.question, asks), needed(model.question))
+    model.logit(frame)  # names the signals that the ledger cannot give
     for name, value in {"chargeback_amount": amount, "chargeback_amount_share": 1.0}.items():
         if name in frame:
             frame[name] = np.float32(value)

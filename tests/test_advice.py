@@ -21,6 +21,7 @@ from features.kernel import DAY, HOUR
 from features.supposed import needed
 from models import Model, fit
 from models.answering import answer as answered
+from models.deadlines import shown
 from models.linear import Linear
 from models.obtaining import Obtaining
 from models.pending import case as charged
@@ -30,6 +31,7 @@ from models.programmes import marginal_cost, month
 from models.questions import answers
 from models.terms import Term
 from pipelines.__main__ import main, time
+from pipelines.advice import FAIR, LEADS
 from pipelines.evidence import evidence
 from pipelines.marketplace import world
 from pipelines.opening import moment
@@ -159,25 +161,34 @@ def test_a_chargeback_is_told_what_to_obtain_and_what_that_is_worth(place: Place
 
 
 def test_people_read_a_short_table_and_a_sentence(place: Place, run: Run) -> None:
-    case, t, _ = delivered(place.facts)
+    case, t, amount = delivered(place.facts)
     code, out, _ = run(case, "--as-of", moment(t))
-    lines = out.splitlines()
+    stake, *lines = out.splitlines()
     assert code == 0
+    assert stake.split() == ["at", "stake", f"{amount / 100:,.2f}", "charged", "back"]
     assert lines[0].split() == ["item", "cost", "hours", "gain", "alone", "in", "the", "set", "completes"]
     tracking = next(line for line in lines if line.startswith("* tracking")).split()
     assert tracking[2:5] == ["0.50", "0.5", "nothing"]
     assert " ".join(tracking).partition("delivery with ")[2].startswith("delivery_certificate")
     assert any(line.startswith("set delivery") and "incomplete, 0 of 2" in line for line in lines)
-    says = "Obtain delivery_certificate, tracking and correspondence by "
+    action = closing(run(case, "--as-of", moment(t), "--json"))["answer"]["action"]
+    says = f"{LEADS[action]} Obtain delivery_certificate, tracking and correspondence by "
+    assert action in ("contest", "wait")
     assert lines[-1].partition("  ")[2].strip().startswith(says)
-    assert lines[-1].endswith("This completes delivery.") or "This completes delivery and" in lines[-1]
+    assert lines[-1].endswith("This completes delivery.")
 
 
-def test_what_takes_longer_than_there_is_is_not_advised(place: Place, run: Run) -> None:
+def undefended(place: Place) -> Tables:
+    """The tables of the place without any defence or ending of a chargeback."""
+    return {n: table for n, table in place.tables.items() if n not in ("representments", "chargeback_rulings")}
+
+
+def test_what_takes_longer_than_there_is_is_not_advised(place: Place, run: Run, tmp_path: Path) -> None:
+    write_ledger(undefended(place), tmp_path)
     case, t, _ = delivered(place.facts)
     deadline = pd.Timestamp(closing(run(case, "--as-of", moment(t), "--json"))["deadline"])
     late = (deadline - pd.Timedelta("47h")).isoformat()
-    told = closing(run(case, "--as-of", late, "--json", ledger=None))
+    told = closing(run(case, "--as-of", late, "--json", ledger=tmp_path))
     assert "longer than there are" in told["cannot be obtained"]["delivery_certificate"]
     assert told["recommended"] == ["correspondence"]
 
@@ -217,22 +228,91 @@ def a_dispute(facts: Ledger, reason: str) -> tuple[str, int]:
 def test_a_dispute_is_told_what_the_seller_should_supply(place: Place, run: Run) -> None:
     case, t = a_dispute(place.facts, "damaged")
     told = closing(run(case, "--as-of", moment(t), "--json"))
-    assert {line["item"] for line in told["items"]} <= {"listing_copy", "product_photo"}
     assert (told["probability of"], told["gains are"]) == ("a refusal", "association, not effect")
+    assert told["fair"] == FAIR
     assert pd.Timestamp(told["deadline"]) == pd.Timestamp(moment(t - HOUR + 5 * DAY))
     asked = {"question": "dispute_outcome", "ask_id": case, "at": moment(t)}
     score = Scorer.open(place.ledger, place.models).score(asked)
-    assert told["probability without"] == pytest.approx(1 - score.probability)
-    assert all(line["gain alone"] is not None for line in told["items"])
+    assert told["probability without"] == 1 - score.probability  # to the bit
 
 
-def test_a_set_that_cannot_be_completed_is_not_begun(place: Place, run: Run) -> None:
+def ruling(place: Place, folder: Path, *terms: tuple[tuple[str, ...], float]) -> Path:
+    """A directory with a model of rulings alone, whose log-odds of a refund are 1 and what terms of items add."""
+    names = tuple(f"case_items_{kind}" for kinds, _ in terms for kind in kinds)
+    of = tuple(Term(tuple(f"case_items_{kind}" for kind in kinds)) for kinds, _ in terms)
+    linear = Linear(of, tuple(adds for _, adds in terms), (0.0,) * len(terms), 1.0)
+    Model("", names, linear=linear, card=card("dispute_outcome")).save(folder / "dispute_outcome")
+    return folder
+
+
+def test_a_dispute_is_told_the_set_that_is_worth_most_and_not_the_reason_s(
+    place: Place, run: Run, tmp_path: Path
+) -> None:
+    """Mail and photo go with refusals by themselves, the page does not, so that the reason's set is not completed."""
+    case, t = a_dispute(place.facts, "damaged")
+    models = ruling(place, tmp_path, (("product_photo",), -2.0), (("correspondence",), -3.0), (("listing_copy",), 0.01))
+    disputes = place.tables["disputes"].to_pylist()
+    next(row for row in disputes if row["dispute_id"] == case)["claimed"] = 10_000
+    write_ledger(place.tables | like(place, disputes=disputes), tmp_path / "ledger")
+    told = closing(run(case, "--as-of", moment(t), "--json", models=models, ledger=tmp_path / "ledger"))
+    assert (told["recommended"], told["recommended by"]) == (["correspondence", "product_photo"], "model")
+    assert told["probability without"] == pytest.approx(1 - odds(1.0))
+    assert told["probability with"] == pytest.approx(1 - odds(-4.0))
+    assert told["worth beyond cost"] == pytest.approx((odds(1.0) - odds(-4.0)) * 10_000 - 500)
+    (one,) = told["sets"]
+    assert (one["set"], one["missing"], one["asked for"]) == ("description", ["listing_copy", "product_photo"], True)
+    assert one["gain if completed"] == pytest.approx((odds(1.0) - odds(-0.99)) * 10_000)
+    _, out, _ = run(case, "--as-of", moment(t), models=models, ledger=tmp_path / "ledger")
+    assert "set description" in out
+    assert FAIR in out
+
+
+def test_where_the_model_of_rulings_sees_no_gain_the_reason_s_set_is_told_and_not_recommended(
+    place: Place, run: Run, tmp_path: Path
+) -> None:
+    case, t = a_dispute(place.facts, "damaged")
+    models = ruling(place, tmp_path, (("listing_copy", "product_photo"), 0.01))
+    told = closing(run(case, "--as-of", moment(t), "--json", models=models))
+    assert (told["recommended"], told["recommended by"]) == ([], "model")
+    assert "is worth its cost; the probability of a refusal stays 26.9%." in told["advice"]
+    assert told["advice"].endswith(
+        "The reason asks for description, which listing_copy and product_photo would complete."
+    )
+
+
+def test_a_model_that_depends_on_no_item_leaves_it_to_the_rules(place: Place, run: Run, tmp_path: Path) -> None:
+    """Learnt before anything was brought, it says nothing of evidence; that is not that evidence is worth nothing."""
+    case, t = a_dispute(place.facts, "damaged")
+    told = closing(
+        run(case, "--as-of", moment(t), "--json", models=ruling(place, tmp_path, (("unboxing_video",), 1.0)))
+    )
+    assert (told["recommended"], told["recommended by"]) == (["listing_copy", "product_photo"], "rules")
+    assert (told["probability without"], told["probability with"]) == (pytest.approx(1 - odds(1.0)), None)
+    assert [line["gain alone"] for line in told["items"]] == [None, None]
+    assert any(note.startswith("the model depends on none of the items") for note in told["notes"])
+    assert told["advice"].startswith("The rules ask to obtain listing_copy and product_photo by ")
+    assert told["advice"].endswith("Without it the probability of a refusal is 26.9%.")
+
+
+def test_who_bears_a_refund_is_said_by_the_policy(place: Place, run: Run, tmp_path: Path) -> None:
+    case, t = a_dispute(place.facts, "damaged")
+    says = "a refund for damaged is the platform's to bear, unless the seller or the carrier is found at fault"
+    policy = tmp_path / "own.toml"
+    policy.write_text('name = "own"\nextends = "default"\n[refunds]\nreasons = ["quality"]\nreturns = []\n')
+    assert says in closing(run(case, "--as-of", moment(t), "--json"))["notes"]
+    assert says not in closing(run(case, "--as-of", moment(t), "--policy", policy, "--json"))["notes"]
+
+
+def test_a_set_that_cannot_be_completed_is_not_begun(place: Place, run: Run, tmp_path: Path) -> None:
     case, t = a_dispute(place.facts, "short_quantity")
-    told = closing(run(case, "--as-of", moment(t), "--json"))
-    (weight,) = told["sets"]
-    assert "unit_weight_photo" in weight["cannot be obtained"]
+    for models in (None, tmp_path):
+        told = closing(run(case, "--as-of", moment(t), "--json", models=models))
+        weight = next(one for one in told["sets"] if one["set"] == "weight")
+        assert not {"shipping_receipt", "carrier_weight_certificate"} & set(told["recommended"])
     assert told["recommended"] == []
-    assert "Nothing that can be obtained" in told["advice"]
+    assert told["advice"].startswith("The rules ask for weight, which cannot be completed by ")
+    assert "unit_weight_photo" in weight["cannot be obtained"]
+    assert "weight" not in told["completes"]
 
 
 def test_without_a_model_of_rulings_a_dispute_is_told_no_effect(place: Place, run: Run, tmp_path: Path) -> None:
@@ -240,6 +320,8 @@ def test_without_a_model_of_rulings_a_dispute_is_told_no_effect(place: Place, ru
     told = closing(run(case, "--as-of", moment(t), "--json", models=tmp_path))
     assert told["probability without"] is None
     assert [line["gain alone"] for line in told["items"]] == [None] * len(told["items"])
+    assert (told["recommended"], told["recommended by"]) == (["listing_copy", "product_photo"], "rules")
+    assert "The rules ask to obtain listing_copy and product_photo" in told["advice"]
     assert told["notes"][0].startswith(
         f"dispute_outcome: want its model in {tmp_path}, got none; train it with redress train"
     )
@@ -298,7 +380,141 @@ def test_before_any_chargeback_nothing_is_guessed(place: Place, run: Run) -> Non
     orders = place.facts.facts["orders"]
     told = closing(run(str(orders.strings("order_id")[0]), "--as-of", moment(int(orders.at[0]) + 1), "--json"))
     assert (told["probability without"], told["recommended"]) == (None, [])
-    assert told["notes"][0] == "no chargeback is known yet, so what a proof is worth is not"
+    assert "no chargeback is known yet, so what a proof is worth is not" in told["notes"]
+
+
+def test_what_is_shown_of_a_chargeback_is_what_its_model_says_to_the_bit(
+    place: Place, run: Run, tmp_path: Path
+) -> None:
+    """Terms are added in the order of the model, which another order misses by the last bit."""
+    case, t, _ = delivered(place.facts)
+    terms = (Term(PAIR), Term((MAIL,)))
+    model = Model("", (*PAIR, MAIL), linear=Linear(terms, (2.1, 0.37), (0.3, 0.7), -1.0), card=card("chargeback_win"))
+    model.save(tmp_path / "chargeback_win")
+    told = closing(run(case, "--as-of", moment(t), "--json", models=tmp_path))
+    assert told["recommended"] == ["delivery_certificate", "tracking", "correspondence"]
+    there, none = (pd.DataFrame({name: [value] for name in (*PAIR, MAIL)}) for value in (1.0, 0.0))
+    assert told["probability without"] == model.predict_proba(none)[0, 1]
+    assert told["probability with"] == model.predict_proba(there)[0, 1]
+    assert told["probability with"] != 1 / (1 + exp(-(-1.0 - 2.1 * 0.3 - 0.37 * 0.7 + (2.1 + 0.37))))
+
+
+def test_what_is_not_worth_defending_is_not_advised_to_be(place: Place, run: Run, tmp_path: Path) -> None:
+    """A defence that costs 10,000.00 pays for nothing, so that what it would want is said as an aside."""
+    case, t, _ = delivered(place.facts)
+    policy = tmp_path / "dear.toml"
+    policy.write_text('name = "dear"\nextends = "default"\n[chargebacks]\nhandling = 1000000\n')
+    charged = place.tables["chargebacks"].to_pylist()
+    next(row for row in charged if row["chargeback_id"] == case)["reason_code"] = "13.1"
+    write_ledger(place.tables | like(place, chargebacks=charged), tmp_path / "ledger")
+    told = closing(run(case, "--as-of", moment(t), "--policy", policy, "--json", ledger=tmp_path / "ledger"))
+    assert told["answer"]["action"] in ("settle", "accept")
+    says = f"{LEADS[told['answer']['action']]} Should it come to a defence after all, obtain delivery_certificate, tracking"
+    assert told["advice"].startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ({"cancellations": [{}]}, "want an order that is to be shipped, got one cancelled {known}"),
+        (
+            {"blocks": [{"block_id": "k", "kind": "risk_address", "closes_by": 1}]},
+            "want a block whose deadline is to come, got k, whose was {past} UTC; correct blocks.closes_by",
+        ),
+        ({"blocks": [{"block_id": "k", "kind": "risk_address"}]}, None),
+        ({"blocks": [{"block_id": "k", "kind": "seller_integrity"}]}, None),
+    ],
+    ids=["cancelled", "a block that is over", "a block that is not", "a block without a deadline"],
+)
+def test_an_order_that_is_not_to_be_shipped_is_refused(
+    place: Place, run: Run, tmp_path: Path, rows: dict[str, list[dict[str, Any]]], says: str | None
+) -> None:
+    """A block's deadline is to be after the moment asked, and one that passes at it has passed."""
+    order, paid, _ = unshipped(place.facts)
+    at, t = paid + 1, paid + 3
+    known = {name: [{"order_id": order, "at": at} | row for row in some] for name, some in rows.items()}
+    for row in known.get("blocks", []):
+        row |= {"closes_by": t} if "closes_by" in row else {}
+    write_ledger(place.tables | naive.tables(known), tmp_path / "ledger")
+    code, _, err = run(order, "--as-of", moment(t), ledger=tmp_path / "ledger")
+    if says is None:
+        assert code == 0
+    else:
+        assert code == 1
+        assert says.format(known=moment(at), past=moment(t)[:19] + "+00:00") in err.splitlines()[-1]
+    assert run(order, "--as-of", moment(at), ledger=tmp_path / "ledger")[0] == 0  # it is not known yet
+
+
+def test_a_promised_date_that_has_passed_is_told(place: Place, run: Run, tmp_path: Path) -> None:
+    order, paid, _ = unshipped(place.facts)
+    orders = place.tables["orders"].to_pylist()
+    next(row for row in orders if row["order_id"] == order)["promised_at"] = pd.Timestamp(paid, unit="us", tz="UTC")
+    write_ledger(place.tables | like(place, orders=orders), tmp_path)
+    told = [closing(run(order, "--as-of", moment(t), "--json", ledger=tmp_path))["notes"] for t in (paid, paid - 1)]
+    says = f"delivery was promised by {moment(paid)} (orders.promised_at), which has passed; agree on a new date"
+    assert [says in notes for notes in told] == [True, False]
+
+
+def test_bad_input_is_one_sentence_with_the_field_and_the_remedy(place: Place, run: Run, tmp_path: Path) -> None:
+    case, t, _ = delivered(place.facts)
+    dispute, opened = a_dispute(place.facts, "damaged")
+    order, paid, _ = unshipped(place.facts)
+    disputes, charged = place.tables["disputes"].to_pylist(), place.tables["chargebacks"].to_pylist()
+    next(row for row in disputes if row["dispute_id"] == dispute)["claimed"] = None
+    next(row for row in charged if row["chargeback_id"] == case)["amount"] = None
+    write_ledger(place.tables | like(place, disputes=disputes, chargebacks=charged), tmp_path / "poor")
+    write_ledger({name: table for name, table in place.tables.items() if name != "evidence"}, tmp_path / "bare")
+    short, wrong = tmp_path / "short.toml", tmp_path / "wrong.toml"
+    short.write_text('name = "short"\nextends = "default"\n[evidence]\ndispute_days = 0.01\n')
+    wrong.write_text('name = "wrong"\nextends = "default"\n[evidence]\ntracking_cents = -1\n')
+    models = ruling(place, tmp_path / "models", (("product_photo",), -2.0))
+    poor, bare = tmp_path / "poor", tmp_path / "bare"
+    faults: list[tuple[tuple[object, ...], dict[str, Path], str]] = [
+        ((case, "--as-of", moment(t), "--kind", "order"), {}, "got one of chargebacks; leave out --kind"),
+        ((dispute, "--as-of", moment(opened), "--policy", wrong), {}, "evidence.tracking_cents: want whole cents from 0"),
+        ((dispute, "--as-of", moment(opened), "--policy", short), {}, "by evidence.dispute_days of the policy, 0.01 days, got"),
+        ((dispute, "--as-of", moment(opened)), {"ledger": poor, "models": models}, "want disputes.claimed in cents, got none"),
+        ((case, "--as-of", moment(t)), {"ledger": poor}, "want chargebacks.amount in cents, got none; add it"),
+        ((case, "--as-of", moment(t)), {"ledger": bare}, "got a frame without case_items_"),
+        ((order, "--as-of", moment(paid)), {"ledger": bare}, "got a frame without case_items_"),
+    ]  # fmt: skip
+    for words, where, says in faults:
+        code, out, err = run(*words, **where)
+        assert (code, out) == (1, "")
+        assert says in err.splitlines()[-1]
+    told = closing(run(dispute, "--as-of", moment(opened), "--json", ledger=poor, models=tmp_path))
+    assert (told["at stake"], told["recommended"]) == (
+        None,
+        ["listing_copy", "product_photo"],
+    )  # the rules need no amount
+
+
+@pytest.mark.parametrize(("again", "code"), [(None, 1), (-1, 1), (1, 0)], ids=["no", "before", "after"])
+def test_a_defence_is_final_unless_the_bank_asks_again(
+    place: Place, run: Run, tmp_path: Path, again: int | None, code: int
+) -> None:
+    case, t, _ = delivered(place.facts)
+    filed = {"chargeback_id": case, "at": t - 2}
+    told = {"representments": [filed]}
+    if again is not None:
+        told["chargeback_rulings"] = [filed | {"at": t - 2 + again, "outcome": "pre_arbitration"}]
+    write_ledger({n: v for n, v in place.tables.items() if n not in told} | naive.tables(told), tmp_path)
+    found, out, err = run(case, "--as-of", moment(t), ledger=tmp_path)
+    assert found == code
+    says = f"got a defence filed {moment(t - 2)}; wait for the ruling, a defence is final"
+    assert (says in err, f"a defence was filed {moment(t - 2)}, and the bank asks again since" in out) == (
+        code == 1,
+        code == 0,
+    )
+    assert run(case, "--as-of", moment(t - 2), ledger=tmp_path)[0] == 0
+
+
+def test_a_model_of_a_later_date_is_noted(place: Place, run: Run) -> None:
+    case, t, _ = delivered(place.facts)
+    told = closing(run(case, "--as-of", moment(t), "--json"))
+    assert any(
+        note.startswith(f"asked about before {UNTIL}, until when chargeback_win was trained") for note in told["notes"]
+    )
 
 
 def test_a_wrong_case_ends_with_1_and_one_sentence(place: Place, run: Run, tmp_path: Path) -> None:
@@ -335,13 +551,13 @@ def test_a_wrong_case_ends_with_1_and_one_sentence(place: Place, run: Run, tmp_p
 
 def test_a_deadline_that_passed_is_refused(place: Place, run: Run, tmp_path: Path) -> None:
     """At the deadline it is too late, a microsecond before it nothing can be obtained in time; no ending is known."""
-    write_ledger({name: table for name, table in place.tables.items() if name != "chargeback_rulings"}, tmp_path)
+    write_ledger(undefended(place), tmp_path)
     case, t, _ = delivered(place.facts)
     deadline = pd.Timestamp(closing(run(case, "--as-of", moment(t), "--json", ledger=tmp_path))["deadline"])
     for words in (("--as-of", deadline.isoformat()), ()):
         code, out, err = run(case, *words, ledger=tmp_path)
         assert (code, out) == (1, "")
-        assert f"{case}: deadline passed {deadline.isoformat()}" in err.splitlines()[-1]
+        assert f"{case}: want a time before its deadline, {shown(time(deadline.isoformat()))} by chargebacks." in err
     last = (deadline - pd.Timedelta(microseconds=1)).isoformat()
     told = closing(run(case, "--as-of", last, "--json", ledger=tmp_path))
     assert (told["items"], told["recommended"], told["worth beyond cost"]) == ([], [], 0.0)
@@ -363,16 +579,15 @@ def test_a_chargeback_is_answered_with_the_evidence_planned_its_cost_and_the_one
     told = closing(run(case, "--as-of", moment(t), "--zone", "Asia/Tokyo", "--json"))
     answer, known = told["answer"], charged(place.facts, case, t)
     policy = policy_at("default")
-    spent = replace(policy.chargebacks, handling=policy.chargebacks.handling + told["cost"])
-    shown = replace(
-        known, evidence=(*known.evidence, *told["recommended"]), respond_by=time(told["deadline"]), compelling=False
-    )
-    if any(one["applies"] for one in told["prior transactions"]):
-        shown = replace(shown, compelling=True)
+    compelling = any(one["applies"] for one in told["prior transactions"])
+    more_shown = (*known.evidence, *told["recommended"])
+    defended = replace(known, evidence=more_shown, respond_by=time(told["deadline"]), compelling=compelling)
+    defended = replace(defended, obtaining=told["cost"])
     more = 0.0
     if known.network in ("visa", "mastercard"):
         more = marginal_cost(month(place.facts, known.network, t, policy.programmes), policy.programmes)
-    wanted = answered(shown, {"chargeback_win": told["probability with"]}, spent, marginal=more, zone="Asia/Tokyo")
+    p = {"chargeback_win": told["probability with"]}
+    wanted = answered(defended, p, policy.chargebacks, marginal=more, zone="Asia/Tokyo")
     assert (answer["action"], answer["deadline"]) == (wanted.action, told["deadline"])
     assert answer["values"] == pytest.approx(dict(wanted.values))
     assert answer["local"].endswith("+09:00 Asia/Tokyo")

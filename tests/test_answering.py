@@ -192,9 +192,22 @@ def test_a_deadline_in_the_past_is_refused(past: int) -> None:
     assert told(replace(CASE, respond_by=NOW + 1)).deadline == NOW + 1
 
 
+def test_evidence_that_has_yet_to_be_obtained_is_paid_for_whoever_files() -> None:
+    """550 cents go from what a defence is worth, and the chance from which it pays rises by 550 of what winning brings."""
+    for case in (CASE, replace(THEFT, notice=True)):
+        free, paid = (worth(replace(case, obtaining=cents), 0.5, PLAIN) for cents in (0, 550))
+        defended = ("contest", "wait") if case.theft else ("contest",)
+        assert {name: free[name] - paid[name] for name in free} == {n: 550 * (n in defended) for n in free}
+    turn, later = (break_even(replace(CASE, obtaining=cents), PLAIN) for cents in (0, 550))
+    won = worth(CASE, 1.0, PLAIN)["contest"] - worth(CASE, 0.0, PLAIN)["contest"]
+    assert turn is not None
+    assert later == pytest.approx(turn + 550 / won)
+
+
 def test_a_window_that_is_over_is_refused_with_its_days() -> None:
     with pytest.raises(
-        RedressError, match=r"\(20 days after it came\); book it as no_response, or correct the deadline"
+        RedressError,
+        match=r"by chargebacks\.other of the policy, 20 days; book it as no_response, or correct the deadline",
     ):
         told(replace(CASE, network=None, respond_by=None, charged_at=NOW - 20 * DAY))
 

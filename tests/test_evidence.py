@@ -123,6 +123,7 @@ def test_a_set_is_worth_what_no_item_of_it_is_alone() -> None:
     assert (tracking.alone, mail.alone, tracking.beside) == (0.0, 0.125, None)
     assert (tracking.alone_nothing, mail.alone_nothing) == (True, False)
     assert certificate.with_others == (("delivery", ("tracking",)),)
+    assert plan.whole == {"delivery": 0.75}  # what the pair would bring is told, and not recommended
     plan = planned(some, chances, 2_000.0, states, best(chances, [50, 500, 300], 2_000.0))
     assert [item.kind for item in plan.recommended] == ["tracking", "delivery_certificate"]
     assert (plan.completes, plan.cents, plan.worth, plan.hours) == (("delivery",), 550, 450.0, 48.0)
@@ -448,14 +449,16 @@ def test_an_item_must_be_there_by_the_deadline_and_the_last_moment_counts() -> N
 
 
 @pytest.mark.parametrize(
-    ("told", "days"),
+    ("told", "days", "field"),
     [
-        ({"network": "visa"}, 30),
-        ({"network": "mastercard"}, 45),
-        ({}, 20),
-        ({"network": "visa", "respond_by": NEW + 17 * DAY}, 7),
+        ({"network": "visa"}, 30, "chargebacks.visa of the policy, 30 days"),
+        ({"network": "mastercard"}, 45, "chargebacks.mastercard of the policy, 45 days"),
+        ({"network": "other"}, 20, "chargebacks.other of the policy, 20 days"),
+        ({}, 20, "chargebacks.other of the policy, 20 days"),
+        ({"network": "visa", "respond_by": NEW + 17 * DAY}, 7, "chargebacks.respond_by"),
     ],
 )
-def test_the_bank_s_own_date_goes_before_the_network_s_window(told: dict[str, Any], days: int) -> None:
+def test_the_bank_s_own_date_goes_before_the_network_s_window(told: dict[str, Any], days: int, field: str) -> None:
     charged = {"chargeback_id": "c", "order_id": "o", "at": NEW + 10 * DAY, "amount": 9_000} | told
-    assert until(stock(chargebacks=[charged]), 0, "chargebacks", Obtaining(), Answering()) == NEW + (10 + days) * DAY
+    found = until(stock(chargebacks=[charged]), 0, "chargebacks", Obtaining(), Answering())
+    assert found == (NEW + (10 + days) * DAY, field)
