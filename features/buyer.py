@@ -118,6 +118,12 @@ JUDGED: Final = (
         SLOW,
     ),
     counted("reports_upheld_count", "report_rulings.count[upheld=true]", "reports", "reports upheld"),
+    counted(
+        "reports_standing_count",
+        "upheld_reports.upheld_{window}@ever",
+        "reports",
+        "reports upheld whose seller was not found guilty since",
+    ),
     counted("reports_dismissed_count", "report_rulings.count[upheld=false]", "reports", "reports dismissed"),
 )
 """What others found."""

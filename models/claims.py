@@ -37,7 +37,7 @@ def _weighed(frame: pd.DataFrame) -> Flag:
 
 HOLDS: Final[Mapping[str, Callable[[pd.DataFrame], Flag]]] = {
     "earlier_finding": lambda frame: _above(frame, "buyer_found_malicious_count_ever", 1),
-    "upheld_report": lambda frame: _above(frame, "buyer_reports_upheld_count_ever", 1),
+    "upheld_report": lambda frame: _above(frame, "buyer_reports_standing_count_ever", 1),
     "reused_evidence": lambda frame: _above(frame, "case_buyer_reused_count", 1),
     "weight_complete": _weighed,
 }
@@ -45,7 +45,7 @@ HOLDS: Final[Mapping[str, Callable[[pd.DataFrame], Flag]]] = {
 ASKED: Final = tuple(rule for rule in RULES if rule.reasons)
 """The sets that reasons of disputes ask for."""
 SIGNALS: Final = (
-    *("buyer_found_malicious_count_ever", "buyer_reports_upheld_count_ever", "case_buyer_reused_count"),
+    *("buyer_found_malicious_count_ever", "buyer_reports_standing_count_ever", "case_buyer_reused_count"),
     *("order_weight_carrier_log_ratio", SHORT, "order_scans_lost_count", "seller_blocks_upheld_count_ever"),
     *(f"case_{rule.name}_set_missing" for rule in ASKED),
     *(_ITEM.format(kind) for rule in ASKED for kind in rule.items),

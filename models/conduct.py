@@ -7,7 +7,7 @@ walked in two parts, the first being put into the ledger, ends as it does in one
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isnan
 from typing import Final
 
@@ -145,10 +145,7 @@ def expired(changes: Iterable[Adjustment], start: int, stop: int) -> int:
 
 
 def conducts(ledger: Ledger, answered: Mapping[str, Sequence[Answered]]) -> Iterator[Conduct]:
-    """The conduct of every buyer of whom disputes are named or tiers told.
-
-    Of what confirmed a dispute only that counts which still stood when it was answered.
-    """
+    """The conduct of every buyer of whom disputes are named or tiers told."""
     orders, changes = ledger.facts["orders"], told(ledger)
     buyers = orders.codes("buyer_id")
     names = buyers.values.to_pylist()
@@ -159,15 +156,8 @@ def conducts(ledger: Ledger, answered: Mapping[str, Sequence[Answered]]) -> Iter
         code = place.get(name, -1)
         rows = order[first[code] : first[code + 1]] if code >= 0 else order[:0]
         mine = turns.get(code, [])
-        disputes = [replace(one, confirmed=_standing(one, mine)) for one in answered.get(name, ())]
         paid = orders.at[rows].tolist(), disputed[rows].tolist()
-        yield Conduct(name, changes.get(name, ()), disputes, mine, *paid)
-
-
-def _standing(dispute: Answered, turns: Sequence[Turn]) -> tuple[str, ...]:
-    """Of what confirmed a dispute, that which was not taken back before it was answered."""
-    last = {one.key: one.stands for one in turns if one.at < dispute.at}
-    return tuple(key for key in dispute.confirmed if key not in TAKEN_BACK or last.get(key, False))
+        yield Conduct(name, changes.get(name, ()), answered.get(name, ()), mine, *paid)
 
 
 def _turns(ledger: Ledger) -> dict[int, list[Turn]]:

@@ -72,7 +72,7 @@ class Refunds:
     after: float = number(
         24.0, "hours", "how long after a dispute was opened it is answered; buyers attach pictures by then"
     )
-    refuse_at: float = number(0.9, "share", "probability of malice from which a refusal has its first key")
+    refuse_at: float = number(0.75, "share", "probability of malice from which a refusal has its first key")
     automatic_below: float = number(0.5, "share", "probability of malice below which money is paid without a person")
     automatic_most: int = number(50_000, "cents", "largest claim that is paid without a person")
     explores: float = number(
@@ -101,11 +101,11 @@ class Refunds:
     )
     ask: int = number(200, "cents", "a request for evidence")
     ask_days: float = number(5.0, "days", "how long evidence is waited for", "the answer's window on such platforms")
-    asked_caught: float = number(
-        0.7, "share", "of malicious claims, what a person does not grant once evidence was asked for"
+    asked_catches: float = number(
+        0.25, "share", "of what a person would grant the malicious, what he does not once evidence was asked for"
     )
-    asked_withheld: float = number(
-        0.16, "share", "of honest claims, what a person does not grant once evidence was asked for"
+    asked_spares: float = number(
+        0.2, "share", "of what a person would withhold from the honest, what he grants once evidence was asked for"
     )
     wait: int = number(50, "cents", "what a day of waiting costs an honest buyer")
     shipping: int = number(1_200, "cents", "a return shipment that the platform pays for")
@@ -117,14 +117,12 @@ class Refunds:
     weight_error: float = number(0.05, "share", "parcels of which the weight says that more was in them than was")
 
     def informed(self, officers: Officers | None) -> "Refunds":
-        """The same with what training measured of officers, where enough of them ruled; asking for evidence worsens neither."""
+        """The same with what training measured of officers, where enough of them ruled."""
         if officers is None or officers.rulings < self.measured_from or not self.measured:
             return self
-        found = {name: getattr(officers, name)[0] for name in self.measured}
+        found = {name: float(getattr(officers, name)[0]) for name in self.measured}
         caught = found.get("caught", self.caught)
-        withheld = min(found.get("withheld", self.withheld), caught)
-        asked = max(self.asked_caught, caught), min(self.asked_withheld, withheld)
-        return replace(self, caught=caught, withheld=withheld, asked_caught=asked[0], asked_withheld=asked[1])
+        return replace(self, caught=caught, withheld=min(found.get("withheld", self.withheld), caught))
 
     @cached_property
     def table(self) -> tuple[Float, Float]:
@@ -140,7 +138,7 @@ class Refunds:
 
     def __post_init__(self) -> None:
         """Raises RedressError where numbers contradict each other."""
-        for low, high in (("automatic_below", "refuse_at"), ("withheld", "caught"), ("asked_withheld", "asked_caught")):
+        for low, high in (("automatic_below", "refuse_at"), ("withheld", "caught")):
             if getattr(self, low) > getattr(self, high):
                 came = f"{getattr(self, low):g} and {getattr(self, high):g}"
                 raise RedressError(
@@ -288,7 +286,8 @@ def coefficients(policy: Refunds) -> Float:
         return np.asarray(honest + (1 - caught) * paid_m + caught * denied_m)
 
     returned = p.shipping * one + (1 - p.salvage) * hc + (1 - p.keeps) * (1 - p.salvage + p.repeat) * mc
-    asked = (p.ask + p.review) * one + judged(p.asked_caught, p.asked_withheld, p.ask_days + p.review_days)
+    caught, withheld = p.caught + (1 - p.caught) * p.asked_catches, p.withheld * (1 - p.asked_spares)
+    asked = (p.ask + p.review) * one + judged(caught, withheld, p.ask_days + p.review_days)
     reviewed = p.review * one + judged(p.caught, p.withheld, p.review_days)
     return np.stack([paid_h + paid_m, p.weight_error * denied_h, returned, asked, reviewed, denied_h + denied_m])
 

@@ -45,7 +45,7 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     ),
     "malicious_dispute": (
         Rule("found malicious before", ("buyer_found_malicious_count_ever >= 1",)),
-        Rule("a report about this buyer upheld", ("buyer_reports_upheld_count_ever >= 1",)),
+        Rule("a report about this buyer upheld", ("buyer_reports_standing_count_ever >= 1",)),
         Rule("one order in five disputed", ("buyer_disputes_per_order_ever >= 0.2", "buyer_orders_count_ever >= 5")),
         Rule("not received, yet delivered", ("dispute_is_not_received >= 1", "order_scans_delivered_count >= 1")),
         Rule("evidence shown before about another order", ("case_buyer_reused_count >= 1",)),

@@ -155,13 +155,13 @@ class Answered:
     owed: Float
 
 
-def modelled(first: Sight, policy: Refunds) -> float:
+def modelled(first: Sight, policy: Refunds) -> float | None:
     """The share of disputes whose first answer would be another, were all as probably malicious as the mean of them.
 
-    None are, where the model is not asked.
+    None where the model is not asked.
     """
     if first.plain:
-        return 0.0
+        return None
     same = np.full(len(first.malicious), first.malicious.mean()) if len(first.malicious) else first.malicious
     usual = decide_many(first.claims.cases(same, np.zeros(len(same), np.bool_), policy), policy)
     found = decide_many(first.claims.cases(first.malicious, first.abstain, policy), policy)

@@ -16,6 +16,11 @@ from pipelines.report import Section, table
 BY_MODEL: Final = (
     "By the model: disputes whose first answer would be another, were all as probably malicious as the mean of them."
 )
+UNSKILLED: Final = (
+    "The model has not shown that it knows more than how common malice is, on answers that came after it had learnt, so it is "
+    "not asked: every answer goes by the claim and by what is confirmed. Train on a longer ledger, or have more looked into."
+)
+"""What is said of a model without skill."""
 SHOWN: Final = 20
 """Disputes that two policies answer differently which a report shows at most."""
 
@@ -68,13 +73,15 @@ def saved(told: Compared, name: str, beside: str) -> str:
     return f"saves {numbers} of the gap between {beside} and the oracle"
 
 
-def actions_section(policies: Sequence[Policy], made: Mapping[str, Answered], acts: Mapping[str, float]) -> Section:
+def actions_section(
+    policies: Sequence[Policy], made: Mapping[str, Answered], acts: Mapping[str, float | None]
+) -> Section:
     """What each policy answered, and why."""
     rows = []
     for one in policies:
         last, n = made[one.name].last, len(made[one.name].asked)
         counts = np.bincount(last.action, minlength=len(ACTIONS))
-        row = {"policy": f"{one.name} ({one.version[:8]})", "by the model": f"{acts[one.name]:.1%}"}
+        row = {"policy": f"{one.name} ({one.version[:8]})", "by the model": acted(acts[one.name])}
         row |= {"evidence asked for": f"{made[one.name].asked.mean():.1%}"}
         rows.append(
             row | {name.replace("_", " "): f"{k / n:.1%}" for name, k in zip(ACTIONS, counts, strict=True) if k}
@@ -91,9 +98,14 @@ def actions_section(policies: Sequence[Policy], made: Mapping[str, Answered], ac
     ]
     return Section(
         "What was answered",
-        ("The last answer to each dispute.", BY_MODEL, *reasons),
+        ("The last answer to each dispute.", UNSKILLED if None in acts.values() else BY_MODEL, *reasons),
         table(pd.DataFrame(rows).fillna("0.0%")),
     )
+
+
+def acted(share: float | None) -> str:
+    """The share of answers that are the model's, in words."""
+    return "none: the model has shown no skill" if share is None else f"{share:.1%}"
 
 
 def differences_section(

@@ -25,7 +25,7 @@ from pipelines.harm import harm_section, harmed
 from pipelines.logged import Told, by_log, entries, entry, logged_section
 from pipelines.opening import Said, moment, opened
 from pipelines.queueing import queue_section, queued
-from pipelines.refunded import actions_section, differences_section, fact, money_section, saved, sweep_section
+from pipelines.refunded import acted, actions_section, differences_section, fact, money_section, saved, sweep_section
 from pipelines.report import Page, write_plots, write_report
 from pipelines.score import able, model_at
 from pipelines.signals import written
@@ -216,7 +216,7 @@ def _lede(ledger: Ledger, asks: Askings, names: Sequence[str]) -> tuple[str, str
 
 
 def _closing(
-    asks: Askings, policies: Sequence[Policy], told: Compared, acts: Mapping[str, float], log: Told, out: Path
+    asks: Askings, policies: Sequence[Policy], told: Compared, acts: Mapping[str, float | None], log: Told, out: Path
 ) -> dict[str, object]:
     closing: dict[str, object] = {"disputes answered": len(asks), "cheapest plain way": told.best()}
     closing["cheapest that refuses few honest"] = told.best(FAIR)
@@ -227,6 +227,6 @@ def _closing(
         closing[f"{one.name}, of the gap"] = "; ".join(saved(told, one.name, b) for b in beside)
         closing[f"{one.name}, honest refused"] = f"{told.refused(one.name):.2%}"
         closing[f"{one.name}, cost of a dispute by the log"] = log.fact(one.name)
-        closing[f"{one.name}, answers by the model"] = f"{acts[one.name]:.1%}"
+        closing[f"{one.name}, answers by the model"] = acted(acts[one.name])
         closing[f"{one.name}, records"] = str(out / f"records.{one.name}.jsonl")
     return closing | {"report": str(out / "report.html")}

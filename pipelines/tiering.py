@@ -124,10 +124,12 @@ def walk_of(ledger: Ledger, asks: Askings, sight: Sight | None, policy: Policy, 
 
 
 def _answered(sight: Sight, i: int) -> Answered:
-    """A dispute with its two keys; a score that the model itself would not rely on is none."""
+    """A dispute with its two keys; a score that the model itself would not rely on is none, nor is how common malice is."""
     claims, malicious = sight.claims, float(sight.malicious[i])
     confirmed = tuple(name for name in CONFIRMED if claims.confirmed[name][i])
-    return Answered(int(claims.at[i]), claims.ids[i], float("nan") if sight.abstain[i] else malicious, confirmed)
+    return Answered(
+        int(claims.at[i]), claims.ids[i], float("nan") if sight.abstain[i] or sight.plain else malicious, confirmed
+    )
 
 
 def _keys(one: Answered, policy: Policy) -> tuple[bool, bool]:

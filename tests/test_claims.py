@@ -47,7 +47,7 @@ def test_what_was_paid_back_strictly_before_is_no_longer_left(day: float, left: 
         ({}, "confirmed", ()),
         ({"buyer_found_malicious_count_ever": 1.0}, "confirmed", ("earlier_finding",)),
         (
-            {"buyer_reports_upheld_count_ever": 2.0, "case_buyer_reused_count": 1.0},
+            {"buyer_reports_standing_count_ever": 2.0, "case_buyer_reused_count": 1.0},
             "confirmed",
             ("upheld_report", "reused_evidence"),
         ),

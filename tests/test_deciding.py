@@ -57,6 +57,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         "question": QUESTION,
         "horizon_days": 120.0,
         "trained_until": "2000-01-01T00:00:00+00:00",
+        "skill": {"askings": 100, "gain": 0.1},
     }
     replace(model, card=card).save(models / QUESTION)
     return ledger, models
@@ -197,11 +198,33 @@ def test_what_came_after_an_answer_changes_nothing_of_it(shop: tuple[Path, Path]
     }
 
 
+def test_a_model_that_has_shown_no_skill_is_not_asked(shop: tuple[Path, Path], tmp_path: Path) -> None:
+    model = load(shop[1] / QUESTION)
+    card = dict(model.card) | {"skill": {"askings": 80, "gain": -0.01}}
+    replace(model, card=card).save(tmp_path / QUESTION)
+    found = refunds(shop[0], tmp_path, ["default"], tmp_path / "out", start=0, stop=LAST, said=quiet)
+    assert found["default, answers by the model"] == "none: the model has shown no skill"
+    decided = pd.read_parquet(tmp_path / "out" / "decisions.parquet")
+    assert decided["probability"].nunique() == 1
+    assert decided["probability"][0] == pytest.approx(float(str(card["yes"])) / float(str(card["rows"])))
+    usual = decided[decided["why"] == "plain"]
+    assert len(usual) > 0.7 * len(decided)
+    paid = usual[usual["action"] == "refund_full"]["claimed"]
+    assert paid.max() < usual[usual["action"] == "review"]["claimed"].max()
+    assert not (decided["action"] == "refuse").any()
+    records = lines(tmp_path / "out" / "records.default.jsonl")
+    assert all(one["plain"] and one["reasons"] == {"buyer": [], "reviewer": [], "seller": []} for one in records)
+    assert {part for one in records for part, value in one["parts"].items() if value} == {"base_part"}
+    assert replay(tmp_path / "out" / "records.default.jsonl", shop[0], tmp_path, policy=None, said=quiet)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "The model has not shown that it knows more than how common malice is" in page
+
+
 def test_evidence_that_was_asked_for_is_waited_for_and_asked_for_once(
     walk: tuple[Ledger, Askings, Sight, Sight],
 ) -> None:
     _, asks, first, second = walk
-    eager = Refunds(ask=0, asked_caught=0.95, asked_withheld=0.0, automatic_below=0.2)
+    eager = Refunds(ask=0, asked_catches=0.9, asked_spares=1.0, automatic_below=0.2)
     made = answered(first, second, eager)
     assert made.asked.sum() > 5
     assert not (made.last.action == ASK).any()

@@ -227,11 +227,16 @@ def test_without_findings_of_both_kinds_there_are_no_labels() -> None:
 
 
 def test_what_is_looked_into_may_depend_on_votes() -> None:
-    """Half of the refused are malicious and a tenth of the granted; of the first all were looked into, of these a fifth."""
+    """Half of the refused are malicious and a tenth of the granted; of the first all were looked into, of these a fifth.
+
+    Of the findings one in twenty is wrong, so that of the granted 14 % are found malicious.
+    """
     n = np.arange(2_000)
     refused = n < 1_000
     malicious = np.where(refused, n % 2 == 0, n % 10 == 0)
-    looked = np.where(refused | (n % 50 < 10), malicious, -1)
+    wrong = np.where(refused, n // 2 % 20 == 0, n // 50 % 20 == 0)
+    looked = np.where(refused | (n % 50 < 10), malicious ^ wrong, -1)
+    assert looked[~refused & (looked >= 0)].mean() == pytest.approx(0.14)
     said = silent(2_000, by_officer=looked.tolist(), officer=np.where(refused, REFUSED, GRANTED).tolist())
     found = labels(said, np.zeros(2_000))
     assert found.malicious[looked < 0] == pytest.approx(0.1, abs=0.02)

@@ -234,6 +234,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         "question": QUESTION,
         "horizon_days": 120.0,
         "trained_until": "2000-01-01T00:00:00+00:00",
+        "skill": {"askings": 100, "gain": 0.1},
     }
     replace(model, card=card).save(models / QUESTION)
     return ledger, models

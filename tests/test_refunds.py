@@ -36,7 +36,13 @@ def costs_by_hand(m: float, case: Case, p: Refunds) -> list[float]:
     full, refuse = mixed(c, paid_malicious), mixed(denied_honest, denied_malicious)
     partial = case.owed * full + (1 - case.owed) * p.weight_error * (1 - m) * denied_honest
     returned = p.shipping + mixed((1 - p.salvage) * c, (1 - p.keeps) * c * (1 - p.salvage + p.repeat))
-    asked = p.ask + p.review + judged(p.asked_caught, p.asked_withheld, p.ask_days + p.review_days)
+    asked = (
+        p.ask
+        + p.review
+        + judged(
+            1 - (1 - p.caught) * (1 - p.asked_catches), p.withheld * (1 - p.asked_spares), p.ask_days + p.review_days
+        )
+    )
     return [
         full,
         partial if p.partial_from <= case.owed < 1 and round(case.owed * c) >= 1 else nan,
@@ -120,8 +126,8 @@ def test_nobody_is_refused_without_both_keys_and_nothing_dear_or_suspect_is_paid
         (replace(PLAIN, claimed=2_000), Scores(0.5), "review", "suspect", 0),  # at 33.95 dearer than paying 25.00
         (PLAIN, Scores(0.95), "review", "unconfirmed", 0),
         (SURE, Scores(0.95), "refuse", "cheapest", 0),
-        (SURE, Scores(0.9), "refuse", "cheapest", 0),
-        (SURE, Scores(0.89), "review", "unsure", 0),
+        (SURE, Scores(0.75), "refuse", "cheapest", 0),
+        (SURE, Scores(0.74), "review", "unsure", 0),
         (PLAIN, Scores(nan), "review", "unscored", 0),
         (PLAIN, Scores(0.02, abstain=True), "review", "thin", 0),
         (replace(PLAIN, reason="billing"), Scores(0.02), "review", "out_of_scope", 0),

@@ -59,6 +59,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     truth = pd.read_parquet(ledger / "truth" / "disputes.parquet").set_index("dispute_id").loc[frame["ask_id"]]
     model = fit(frame, truth["malicious"].to_numpy(np.int8), rounds=60)
     card = {"question": QUESTION, "horizon_days": 120.0, "trained_until": "2000-01-01T00:00:00+00:00"}
+    card |= {"skill": {"askings": 100, "gain": 0.1}}
     replace(model, card=dict(model.card) | card).save(models / QUESTION)
     (models / "eager.toml").write_text(EAGER)
     return ledger, models, models / "eager.toml"
@@ -158,12 +159,14 @@ def test_no_rules_are_adjusted_without_a_score_and_something_that_confirms_it(
     assert seen >= {"earlier_finding", "upheld_report"}
 
 
-def test_a_score_that_the_model_abstains_from_adjusts_nobody(shop: tuple[Path, Path, Path]) -> None:
+def test_a_score_that_the_model_abstains_from_or_has_shown_no_skill_for_adjusts_nobody(
+    shop: tuple[Path, Path, Path],
+) -> None:
     policy, ledger = policy_at(shop[2]), Ledger.open(shop[0])
     asks = askings(ledger, QUESTION)
     sight = later(ledger, load(shop[1] / QUESTION), asks, policy.refunds.after)
-    for abstain, some in ((False, True), (True, False)):
-        told_so = replace(sight, told=sight.told.assign(abstain=abstain))
+    for abstain, prior, some in ((False, None, True), (True, None, False), (False, 0.99, False)):
+        told_so = replace(sight, told=sight.told.assign(abstain=abstain), prior=prior)
         assert bool(walk_of(ledger, asks, told_so, policy, START, STOP).made) is some
 
 
