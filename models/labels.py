@@ -164,13 +164,13 @@ def reliabilities(said: Votes, malice: Float) -> tuple[Reliability, ...]:
         if source.part != "rival" and (yes | no).any():
             right, wrong = malice[yes].sum(), (1 - malice[yes]).sum()
             missed, cleared = malice[no].sum(), (1 - malice[no]).sum()
-            both = (interval(right, missed), interval(cleared, wrong)) if yes.any() and no.any() else (None, None)
-            shares = interval(right, wrong), interval(cleared, missed)
+            both = (_interval(right, missed), _interval(cleared, wrong)) if yes.any() and no.any() else (None, None)
+            shares = _interval(right, wrong), _interval(cleared, missed)
             found.append(Reliability(source.name, source.by, int(yes.sum()), int(no.sum()), *shares, *both))
     return tuple(found)
 
 
-def interval(right: float, wrong: float) -> Share:
+def _interval(right: float, wrong: float) -> Share:
     """A share with its 95 % interval (Jeffreys)."""
     low, high = beta.ppf([0.025, 0.975], right + 0.5, wrong + 0.5)
     return float((right + 0.5) / (right + wrong + 1)), float(low), float(high)

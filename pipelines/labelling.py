@@ -192,7 +192,8 @@ def sources_section(found: Labels, officers: Officers | None) -> Section:
 def _granting(officers: Officers) -> str:
     return (
         f"Of what the malicious claim officers do not grant {_share(officers.caught)}, of what the honest claim "
-        f"{_share(officers.withheld)}, over {officers.rulings:,} first rulings of theirs; policies reckon with that."
+        f"{_share(officers.withheld)}, over {officers.rulings:,} first rulings of theirs: the ends of a "
+        "straight line through the shares granted by how probable malice is. Policies reckon with that."
     )
 
 

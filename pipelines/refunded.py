@@ -50,8 +50,9 @@ def money_section(told: Compared, rows: pd.DataFrame, names: Sequence[str]) -> S
     says = (
         "What a dispute costs by each way of answering, in whole currency: the money, further claims that paid malice "
         "encourages, what a refused buyer's bank takes back with its fees, buyers who leave, work and waiting. An honest "
-        "claim that is refused counts in full; what a person does not grant him counts as far as it was owed. The oracle knows who "
-        "is malicious, pays the honest, and has their dearest claims reviewed if that pays. In brackets 95 % intervals of the difference, over resamples of buyers.",
+        "claim that is refused counts in full; what a person does not grant him counts as far as it was owed. The oracle knows "
+        "who is malicious, pays the honest, and has their dearest claims reviewed if that pays. In brackets 95 % intervals of "
+        "the difference, over resamples of buyers.",
         f"The cheapest plain way is: {best}. Of those that refuse at most {FAIR:.1%} of the honest it is: {fair}.",
         *(f"{name} {'; '.join(saved(told, name, other) for other in dict.fromkeys((best, fair)))}." for name in names),
         *(unsure(name, fair) for name in names if told.beyond(name, fair)[2] >= 0),
