@@ -1,13 +1,14 @@
-"""Scores for one case at a time: what a platform service calls, over a ledger and models in directories.
+"""Scores and decisions for one case at a time: what a platform service calls, over a ledger and models in directories.
 
-Policies, decision records, the store and the HTTP service are not here yet; `probability` and its parts are those of
-the batch job, to the bit.
+The store and the HTTP service are not here yet; probabilities, parts and decisions are those of the batch jobs, to the bit.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import nan
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -16,10 +17,14 @@ from features import Ledger, RedressError
 from features.asking import Askings, named_askings
 from features.build import gathered
 from models import Model, load
+from models.deciding import QUESTION, one_record, seen
 from models.explain import COLUMNS
 from models.loss import expected_losses, priced
 from models.model import RIVALS
+from models.policy import Policy
+from models.policy import opened as policy_at
 from models.questions import answered
+from models.records import Grounds
 
 
 @dataclass(frozen=True)
@@ -54,18 +59,28 @@ class Told:
 
 @dataclass(frozen=True)
 class Scorer:
-    """A checked ledger and the models that answer questions about it, by question."""
+    """A checked ledger, the models that answer questions about it, by question, and the policy that decisions follow."""
 
     ledger: Ledger
     models: Mapping[str, Model]
+    policy: Policy
 
     @classmethod
-    def open(cls, ledger: str | Path, models: str | Path) -> "Scorer":
-        """Reads the ledger, and the models in `models`, a directory with a folder for each question."""
+    def open(cls, ledger: str | Path, models: str | Path, policy: str | Path = "default") -> "Scorer":
+        """Reads the ledger, the models in `models`, a directory with a folder for each question, and the policy.
+
+        A policy is a TOML file or the name of a shipped one. Raises RedressError for what cannot be read.
+        """
         folders = sorted(Path(models).glob("*/model.json"))
         if not folders:
             raise RedressError(f"{models}: want a folder with model.json for each question, got none; train with --out")
-        return cls(Ledger.open(ledger), {path.parent.name: load(path.parent) for path in folders})
+        read = {path.parent.name: load(path.parent) for path in folders}
+        return cls(Ledger.open(ledger), read, policy_at(policy))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The ledger's fingerprint, which records name."""
+        return self.ledger.fingerprint()
 
     def score(self, case: Mapping[str, object]) -> Score:
         """Scores a case, a plain dict: `question`, `ask_id`, and `at`, a time with its zone.
@@ -81,6 +96,24 @@ class Scorer:
         loss = float(expected_losses(self.ledger, asks, np.array([probability]), prices)[0]) if prices else nan
         return Score(question, ask_id, at, probability, parts, rivals, low, high, abstain, loss)
 
+    def decide(self, case: Mapping[str, object]) -> Mapping[str, object]:
+        """What the policy answers to a dispute: the record of the decision, which cannot be changed.
+
+        `case` is a plain dict: `ask_id`, the dispute, `at`, a time with its zone, and `evidence_asked`, true once evidence was
+        asked for and waited for. The record is that of docs/decision.schema.json, the first of a chain; `redress refunds` makes
+        the same of the same dispute and time. Raises RedressError that names the field when one is missing or wrong, or the
+        ledger does not know the dispute, its order or its claim.
+        """
+        _, ask_id, at = _asked({"question": QUESTION} | dict(case))
+        asked = case.get("evidence_asked", False)
+        if not isinstance(asked, bool):
+            raise RedressError(f"case.evidence_asked: want true or false, got {str(asked)[:40]}; say which")
+        model, asks = self._asking(QUESTION, ask_id, at)
+        sight = seen(self.ledger, model, asks, with_reasons=True)
+        policy = self.policy.informed(model.card)
+        grounds = Grounds(self.fingerprint, {QUESTION: model.version}, policy.name, policy.version)
+        return MappingProxyType(one_record(sight, 0, policy, grounds, askable=not asked))
+
     def reasons(self, case: Mapping[str, object]) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
         model, _, frame = self._frame(*_asked(case))
@@ -89,6 +122,11 @@ class Scorer:
 
     def _frame(self, question: str, ask_id: str, at: pd.Timestamp) -> tuple[Model, Askings, pd.DataFrame]:
         """The model of a question, the asking, and the signals of one case; RedressError when it cannot be scored."""
+        model, asks = self._asking(question, ask_id, at)
+        return model, asks, gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=model.columns)
+
+    def _asking(self, question: str, ask_id: str, at: pd.Timestamp) -> tuple[Model, Askings]:
+        """The model of a question and the asking; RedressError when its answer was known."""
         if question not in self.models:
             raise RedressError(f"case.question: want one of {', '.join(self.models)}, got {question[:40]}; train it")
         model = self.models[question]
@@ -97,7 +135,7 @@ class Scorer:
             raise RedressError(
                 f"case.at: want a time before the answer was known, got {at.isoformat()}; it needs no score"
             )
-        return model, asks, gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=model.columns)
+        return model, asks
 
 
 def _asked(case: Mapping[str, object]) -> tuple[str, str, pd.Timestamp]:

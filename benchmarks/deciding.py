@@ -12,10 +12,10 @@ import pandas as pd
 from benchmarks.workbench import Workbench, markdown
 from features import Ledger
 from features.asking import askings
+from models.deciding import QUESTION
 from models.offpolicy import Log, value
 from models.refunds import ACTIONS, Case, Cases, Refunds, Scores, coefficients, decide, decide_many
 from pipelines.comparing import FAIR
-from pipelines.deciding import QUESTION
 from pipelines.valuing import true_worth
 
 ORDERS: Final = 300_000

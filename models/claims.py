@@ -147,7 +147,7 @@ def claims(ledger: Ledger, asks: Askings, frame: pd.DataFrame) -> Claims:
     return Claims(
         tuple(map(str, asks.ids.to_pylist())),
         asks.at,
-        tuple(str(names[i]) for i in row.tolist()),
+        tuple(str(names[i]) if i >= 0 else "" for i in row.tolist()),
         reason,
         np.where(known, claimed, 0).astype(np.int64),
         np.asarray(known, np.bool_),

@@ -9,10 +9,10 @@ from features import Ledger
 from features.asking import Askings, askings
 from features.kernel import DAY
 from models.automation import Automation, Limit, limit
+from models.deciding import Sight
 from models.questions import OPEN, Answer, answers
 from models.sources import votes
 from models.split import MATURE_SHARE, maturity_age
-from pipelines.deciding import Sight
 from pipelines.report import Section
 
 RANDOM: Final = "finding by audit"

@@ -10,8 +10,8 @@ import pandas as pd
 
 from features.kernel import Flag, Int
 from features.signal import Float
+from models.deciding import Answered, Sight, answered
 from models.refunds import FULL, REFUSE, REVIEW, Refunds
-from pipelines.deciding import Answered, Sight, answered
 from pipelines.valuing import Worth
 
 RESAMPLES: Final = 1_000

@@ -5,9 +5,9 @@ import pandas as pd
 
 from features.signal import Float
 from models.curves import wilson
+from models.deciding import Answered, Sight
 from models.refunds import REFUSE, REVIEW
 from models.slices import slice_name
-from pipelines.deciding import Answered, Sight
 from pipelines.report import Section, table
 from pipelines.valuing import Worth
 

@@ -13,13 +13,13 @@ from features.asking import Askings, named_askings
 from features.kernel import DAY, Flag, Int
 from features.signal import Float
 from models import Model
+from models.deciding import QUESTION, Sight, seen
 from models.exploring import chances
 from models.observed import ANSWERS, NEEDS, Logged, logged, observed
 from models.offpolicy import Estimate, Log, Overlap, crossfitted, own, supported, value
 from models.policy import Policy
 from models.records import Record
 from models.refunds import Refunds
-from pipelines.deciding import QUESTION, Sight, seen
 from pipelines.report import Section, table
 
 BY: Final = {

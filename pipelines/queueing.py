@@ -9,9 +9,9 @@ import pandas as pd
 
 from features.kernel import DAY, Int
 from features.signal import Float
+from models.deciding import Answered, Sight
 from models.queue import RULES, Review, Rule, scheduled
 from models.refunds import RETURN, REVIEW, Refunds
-from pipelines.deciding import Answered, Sight
 from pipelines.report import Section, table
 from pipelines.valuing import Worth
 

@@ -6,11 +6,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from models.deciding import Answered, Sight
 from models.policy import Policy
 from models.refunds import ACTIONS, WHY
 from pipelines import plots
 from pipelines.comparing import FAIR, ORACLE, Compared
-from pipelines.deciding import Answered, Sight
 from pipelines.report import Section, table
 
 BY_MODEL: Final = (

@@ -13,6 +13,7 @@ from features.asking import Askings, askings
 from features.background import order_rows
 from features.kernel import Int
 from models import Model
+from models.deciding import QUESTION, Answered, Sight, answered, looks, modelled, recorded, sights
 from models.model import RIVALS
 from models.policy import Policy
 from models.policy import opened as policy_at
@@ -20,7 +21,6 @@ from models.records import Grounds
 from models.refunds import ACTIONS, WHY, Refunds
 from pipelines.automating import automatic, automation_section
 from pipelines.comparing import FAIR, ORACLE, PLAIN, Compared, compared, swept
-from pipelines.deciding import QUESTION, Answered, Sight, answered, looks, modelled, recorded, sights
 from pipelines.harm import harm_section, harmed
 from pipelines.logged import Told, by_log, entries, entry, logged_section
 from pipelines.opening import Said, moment, opened

@@ -8,11 +8,11 @@ import numpy as np
 from features import Ledger, RedressError
 from features.asking import askings
 from models import Model
+from models.deciding import QUESTION, one_record, sights
 from models.policy import Policy
 from models.policy import opened as policy_at
 from models.records import Grounds, Record, chained, replayed
 from models.records import opened as record_at
-from pipelines.deciding import QUESTION, one_record, sights
 from pipelines.opening import Said, opened
 from pipelines.score import able, model_at
 

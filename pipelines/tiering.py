@@ -17,11 +17,11 @@ from features.asking import Askings, askings
 from features.background import order_rows
 from features.kernel import HOUR
 from models.conduct import Answered, Change, Conduct, conducts, expired, walked
+from models.deciding import QUESTION, Sight, later
 from models.policy import Policy
 from models.policy import opened as policy_at
 from models.signs import CONFIRMED
 from models.tiers import OVERTURNED, RECOVERED, STEPS, Adjustment, standing
-from pipelines.deciding import QUESTION, Sight, later
 from pipelines.opening import Said, moment, opened
 from pipelines.report import Page, Section, table, write_report
 from pipelines.score import able, model_at

@@ -18,6 +18,7 @@ from features.asking import Askings, askings
 from features.kernel import DAY
 from models import fit, load
 from models.automation import Automation, limit
+from models.deciding import QUESTION, Sight, answered, sights
 from models.officers import granted
 from models.questions import answers
 from models.queue import Review
@@ -26,7 +27,6 @@ from models.refunds import ASK, FULL, REFUSE, REVIEW, Refunds
 from models.split import labelled
 from pipelines.automating import automatic, automation_section
 from pipelines.comparing import ORACLE, Compared, Way, compared, oracle, way
-from pipelines.deciding import QUESTION, Sight, answered, sights
 from pipelines.harm import FAULTY, harmed
 from pipelines.marketplace import world
 from pipelines.queueing import queue_section, queued
@@ -36,6 +36,7 @@ from pipelines.replay import replay
 from pipelines.report import Page, html
 from pipelines.simulate import simulate_ledger
 from pipelines.valuing import expected_worth, true_worth
+from serve import Scorer
 
 LAST = 4_000_000_000_000_000
 """Microseconds since 1970, later than all."""
@@ -218,6 +219,38 @@ def test_a_model_that_has_shown_no_skill_is_not_asked(shop: tuple[Path, Path], t
     assert replay(tmp_path / "out" / "records.default.jsonl", shop[0], tmp_path, policy=None, said=quiet)
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "The model has not shown that it knows more than how common malice is" in page
+
+
+def test_the_scorer_decides_as_the_job_does_to_the_bit(shop: tuple[Path, Path], done: Path) -> None:
+    scorer = Scorer.open(*shop, policy="strict")
+    records = lines(done / "records.strict.jsonl")
+    again = {one["case"]["dispute_id"] for one in records if one["action"] == "request_evidence"}
+    some = [one for i, one in enumerate(records) if i % 12 == 0 or one["case"]["dispute_id"] in again][:40]
+    asked = set[str]()
+    for one in some:
+        dispute = one["case"]["dispute_id"]
+        case = {"ask_id": dispute, "at": one["at"], "evidence_asked": dispute in asked}
+        found = scorer.decide(case)
+        asked |= {dispute} if one["action"] == "request_evidence" else set()
+        chain = ("previous", "hash")
+        assert {k: v for k, v in found.items() if k not in chain} == {k: v for k, v in one.items() if k not in chain}
+    assert not hasattr(found, "__setitem__")
+
+
+@pytest.mark.parametrize(
+    ("case", "says"),
+    [
+        ({"at": "2024-06-01T00:00:00Z"}, "want question, ask_id and at, got no ask_id"),
+        ({"ask_id": "nobody", "at": "2024-06-01T00:00:00Z"}, "nobody"),
+        ({"ask_id": "d00000003", "at": "2024-06-01"}, "case.at: want an ISO 8601 time with its zone"),
+        ({"ask_id": "d00000003", "at": "2024-06-01T00:00:00Z", "evidence_asked": "no"}, "want true or false, got no"),
+    ],
+)
+def test_a_case_that_cannot_be_decided_is_refused_with_the_field(
+    shop: tuple[Path, Path], case: dict[str, object], says: str
+) -> None:
+    with pytest.raises(RedressError, match=says):
+        Scorer.open(*shop).decide(case)
 
 
 def test_evidence_that_was_asked_for_is_waited_for_and_asked_for_once(

@@ -20,11 +20,11 @@ from features.asking import askings
 from features.background import is_word
 from features.kernel import DAY
 from models import fit, load
+from models.deciding import QUESTION
 from models.observed import ANSWERS, Logged, logged, observed
 from models.offpolicy import Overlap, crossfitted
 from models.policy import opened
 from models.refunds import ACTIONS, ASK, FULL, REFUSE, REVIEW, Refunds
-from pipelines.deciding import QUESTION
 from pipelines.logged import BY, Heard, by_log, weighed
 from pipelines.marketplace import world
 from pipelines.refunds import refunds

@@ -20,11 +20,11 @@ from features.asking import askings
 from features.kernel import DAY, HOUR
 from features.tables import TABLES
 from models import fit, load
+from models.deciding import QUESTION, later
 from models.policy import opened as policy_at
 from models.tiers import STEPS, Adjustment, standing, told
 from pipelines.__main__ import main, time
 from pipelines.appealing import appeal
-from pipelines.deciding import QUESTION, later
 from pipelines.marketplace import world
 from pipelines.simulate import simulate_ledger
 from pipelines.tiering import tiers, walk_of
