@@ -25,6 +25,9 @@ from models.questions import Answer
 from models.sources import SAYING, Source, Votes
 from models.terms import Term
 
+CHOOSE: Final = ("officer", "issuer", "audit")
+"""Finders who choose whom they look into by what is seen beforehand. Others come upon the malicious, and find few others, so
+how common malice is cannot be learnt from them."""
 TRUST: Final = (0.95, 20.0)
 """How often an anchor is right, and how many findings that belief is worth."""
 AUDITED: Final = 50.0
@@ -37,7 +40,7 @@ SPEAKS: Final = 0.8
 """How often a word that names a fault is right, before its share is counted."""
 ROUNDS: Final = 5
 """Rounds in which findings and the share of faults are learnt."""
-USUAL: Final = 1.0
+USUAL: Final = 2.0
 """What a word moves the log-odds by, as a standard deviation before findings are seen."""
 
 
@@ -98,8 +101,9 @@ def labels(said: Votes, signals: Float) -> Labels:
     audited = int((audits >= 0).sum()), int((audits == 1).sum())
     trust = dict.fromkeys(anchors, (TRUST[0], TRUST[0]))
     looked = _anchored(said, anchors, trust)
-    answer = np.where(looked != 0, looked > 0, -1).astype(np.int8)
-    if {0, 1} - set(answer.tolist()):
+    chosen = _anchored(said, {name: one for name, one in anchors.items() if one.by in CHOOSE}, trust)
+    answer = next((told for told in map(_signs, (chosen, looked)) if {0, 1} <= set(told.tolist())), None)
+    if answer is None:
         raise RedressError("labels: want findings of both kinds, got one or none; train on a longer span")
     odds = given(said, signals, answer)
     odds, prior = held(odds + _reporters_worth(said.reporter, expit(odds + looked)), audited)
@@ -113,6 +117,11 @@ def labels(said: Votes, signals: Float) -> Labels:
     return Labels(view, prior, audited, reliabilities(said, malice), _reporters(said.reporter, malice))
 
 
+def _signs(looked: Float) -> Answer:
+    """1 and 0 for what findings say of each asking, -1 for nothing."""
+    return np.where(looked != 0, looked > 0, -1).astype(np.int8)
+
+
 def given(said: Votes, signals: Float, answer: Answer) -> Float:
     """Log-odds (n,) of malice given signals and votes, learnt where `answer` (n,) is 1 or 0; it is negative where unknown.
 
@@ -124,7 +133,7 @@ def given(said: Votes, signals: Float, answer: Answer) -> Float:
     >>> said = {source.name: np.full(800, -1, np.int32) for source in SAYING} | {"officer": word}
     >>> odds = given(Votes(said, np.full(800, -1, np.int32)), np.zeros(800), np.where(word == 5, answer, 1 - answer))
     >>> expit(odds[[0, 799]]).round(2).tolist()
-    [0.77, 0.23]
+    [0.78, 0.22]
     """
     rows, words = answer >= 0, _words(said)
     terms = [Term((str(name),), usual=USUAL) for name in words]

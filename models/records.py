@@ -156,8 +156,8 @@ def would_change(case: Case, scores: Scores, policy: Refunds) -> list[Record]:
     """What would change the usual answer: the nearest probabilities with another action on either side, and a second key.
 
     >>> case = Case("d1", "o1", 0, "quality", 4_000)
-    >>> [(one["malicious"], one["action"]) for one in would_change(case, Scores(0.1), Refunds())]
-    [(0.5, 'review')]
+    >>> [(round(float(str(one["malicious"])), 3), one["action"]) for one in would_change(case, Scores(0.1), Refunds())]
+    [(0.489, 'review')]
     """
     if isnan(scores.malicious):
         return []

@@ -122,10 +122,14 @@ def test_audits_hold_the_class_prior_and_without_any_the_model_does() -> None:
 
 
 def known(n: int) -> Votes:
-    """Askings of which a fifth were looked into; an officer is right of nine in ten, the looked into and the others alike."""
+    """Askings of which a fifth were looked into; an officer is right of nine in ten, the looked into and the others alike.
+
+    Of twenty findings one is wrong.
+    """
     malicious = np.arange(n) % 2
     word = np.where((np.arange(n) // 2) % 10 == 0, 1 - malicious, malicious)
-    looked = np.where((np.arange(n) // 20) % 5 == 0, malicious, -1)
+    wrong = (np.arange(n) // 2) % 20 == 7
+    looked = np.where((np.arange(n) // 20) % 5 == 0, malicious ^ wrong, -1)
     return silent(n, by_officer=looked.tolist(), officer=np.where(word == 1, REFUSED, GRANTED).tolist())
 
 
@@ -219,6 +223,24 @@ def test_a_reporter_is_drawn_towards_all_reporters() -> None:
     lone = labels(one, np.zeros(2_000))
     assert lone.reporters[9] == pytest.approx(lone.malicious[0])  # one report is all there is of reports
     assert REPORTS > 1
+
+
+def test_finders_who_come_upon_the_malicious_do_not_say_how_common_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Officers look into a fifth, a tenth of whom are malicious; a ring is found out with ninety of the others in it."""
+    n = np.arange(2_000)
+    malicious = n % 10 == 0
+    looked = np.where(n % 50 < 10, malicious ^ (n // 50 % 20 == 0), -1)
+    ring = np.where(malicious & (looked < 0) & (n < 1_200), 1, -1)
+    assert (ring == 1).sum() == 96
+    plain = silent(2_000, by_officer=looked.tolist(), officer=np.full(2_000, GRANTED).tolist())
+    both = Votes(plain.said | {"finding by ring": ring.astype(np.int32)}, plain.reporter)
+    nobody = (looked < 0) & (ring < 0)
+    for said in (plain, both):
+        assert labels(said, np.zeros(2_000)).malicious[nobody] == pytest.approx(0.1, abs=0.02)
+    monkeypatch.setattr("models.labels.CHOOSE", ("officer", "ring"))
+    assert (
+        labels(both, np.zeros(2_000)).malicious[nobody] > 0.15
+    ).all()  # as many malicious more among those looked into
 
 
 def test_without_findings_of_both_kinds_there_are_no_labels() -> None:

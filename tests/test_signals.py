@@ -362,7 +362,9 @@ def seen_early(name: str) -> Compute:
     return compute
 
 
-@pytest.mark.parametrize("name", USED)
+@pytest.mark.parametrize(
+    "name", sorted({*USED} - {"decisions"})
+)  # one only qualifies a ruling that is no older than it
 def test_a_table_that_is_read_too_early_is_caught(name: str, town: Tables) -> None:
     moments = sorted(set(town[name]["at"].cast(pa.int64()).to_pylist()))
     assert caught(seen_early(name), town, moments[len(moments) // 2 :])
