@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -104,6 +104,25 @@ def policy(told: Mapping[str, object], where: str) -> Policy:
             raise RedressError(f"{where}.{word}: want a section, got {came!r}; begin it with [{word}]")
         sections[word] = read(kind, came, f"{where}.{word}", start=start and getattr(start, word))
     return Policy(name, says, **sections)
+
+
+def toml(told: Policy, head: str = "") -> str:
+    """A policy as a TOML file that `opened` reads: every number with its unit and what it is; `head` is a comment before."""
+    said = [*([f"# {head}"] if head else []), f"name = {json.dumps(told.name)}", f"says = {json.dumps(told.says)}"]
+    sections = (f"[{name}]\n{_lines(getattr(told, name))}" for name in SECTIONS)
+    return "\n\n".join(["\n".join(said), *sections]) + "\n"
+
+
+def _lines(section: Declared) -> str:
+    found = []
+    for one in fields(section):
+        says, unit, value = one.metadata["says"], one.metadata.get("unit"), getattr(section, one.name)
+        if isinstance(value, tuple):
+            found += [f"# {says}", f"{one.name} = {json.dumps(list(value))}"]
+        else:
+            shown = f"{value:_}" if isinstance(value, int) else repr(value)
+            found.append(f"{f'{one.name} = {shown}':<28} # {unit}: {says}")
+    return "\n".join(found)
 
 
 def _shipped() -> list[str]:

@@ -26,7 +26,7 @@ from features.kernel import Flag, Int
 from features.signal import Float
 from features.tables import REASONS
 from models.officers import Officers
-from models.sections import number, words
+from models.sections import bounded, number, words
 from models.signs import CONFIRMED
 from models.tiers import STANDARD, STEPS, TIERS
 
@@ -44,12 +44,13 @@ WHY: Final[Mapping[str, str]] = {
     "beyond": "more is claimed than is left of the order after what was paid back already",
     "tier": "paying would cost least, but the buyer's dispute rules are adjusted",
     "large": "paying would cost least, but the claim is above what is paid without a person",
+    "unborne": "paying would cost least, but by the carrier's weight hardly anything of what is claimed lacks",
     "plain": "the model has not shown that it knows more than how common malice is, so the claim alone decides",
     "explored": "the policy now and then tries another answer that harms nobody, and drew this one",
 }
 """Why an action was chosen, by code."""
-CHEAPEST, OUT_OF_SCOPE, UNSCORED, THIN, UNSURE, UNCONFIRMED, SUSPECT, BEYOND, TIER, LARGE, PLAIN, EXPLORED = range(
-    len(WHY)
+CHEAPEST, OUT_OF_SCOPE, UNSCORED, THIN, UNSURE, UNCONFIRMED, SUSPECT, BEYOND, TIER, LARGE, UNBORNE, PLAIN, EXPLORED = (
+    range(len(WHY))
 )
 _GOODS: Final = ("short_quantity", "not_as_described", "quality", "damaged", "counterfeit", "wrong_item")
 _FEES: Final = (
@@ -112,7 +113,7 @@ class Refunds:
     salvage: float = number(0.3, "share", "of a claim, what goods that come back are worth")
     keeps: float = number(0.3, "share", "malicious buyers who do without a refund rather than send goods back")
     partial_from: float = number(
-        0.2, "share", "of a claim, the least that the weight must bear out for a partial refund"
+        0.2, "share", "of a claim, what the weight must bear out for a part of it to be paid without a person"
     )
     weight_error: float = number(0.05, "share", "parcels of which the weight says that more was in them than was")
 
@@ -137,7 +138,12 @@ class Refunds:
         return frozenset(self.keys)
 
     def __post_init__(self) -> None:
-        """Raises RedressError where numbers contradict each other."""
+        """Raises RedressError where a number is out of its bounds, or numbers contradict each other."""
+        bounded(self, "refunds")
+        if self.refuse_at < 0.5:
+            raise RedressError(
+                f"refunds.refuse_at: want at least 0.5, got {self.refuse_at:g}; who is likelier honest is never refused"
+            )
         for low, high in (("automatic_below", "refuse_at"), ("withheld", "caught")):
             if getattr(self, low) > getattr(self, high):
                 came = f"{getattr(self, low):g} and {getattr(self, high):g}"
@@ -249,7 +255,8 @@ def decide(case: Case, scores: Scores, policy: Refunds) -> Decision:
 
 
 def decide_many(cases: Cases, policy: Refunds) -> Decisions:
-    """The answers to many disputes, each as `decide` gives it."""
+    """The answers to many disputes, each as `decide` gives it; RedressError for one of which it would raise it."""
+    _all_checked(cases)
     rows = np.column_stack([getattr(cases, one.name).astype(np.float64) for one in fields(Cases)])
     costs, found = np.empty((len(rows), len(ACTIONS))), np.empty((len(rows), 3))
     _all_decided(rows, *policy.table, costs, found)
@@ -303,16 +310,29 @@ def _checked(case: Case, scores: Scores) -> None:
         raise RedressError(f"case.order_id: want the order of dispute {case.dispute_id}, got none; name it")
     if case.reason not in REASONS:
         raise RedressError(f"case.reason: want one of {', '.join(REASONS)}, got {case.reason}; name one of them")
-    if case.claimed < 0:
-        raise RedressError(f"case.claimed: want cents of at least 0, got {case.claimed}; give what is asked for")
+    if not isinstance(case.claimed, int | np.integer) or case.claimed < 0:
+        raise RedressError(f"case.claimed: want whole cents of at least 0, got {case.claimed}; give what is asked for")
     if case.tier not in TIERS:
         raise RedressError(f"case.tier: want one of {', '.join(TIERS)}, got {case.tier}; name one of them")
     if not CONFIRMED.keys() >= set(case.confirmed):
         strange = next(name for name in case.confirmed if name not in CONFIRMED)
         raise RedressError(f"case.confirmed: want any of {', '.join(CONFIRMED)}, got {strange}; leave it out")
     for name, came in (("case.owed", case.owed), ("scores.malicious", scores.malicious)):
-        if not 0 <= came <= 1 and not isnan(came):
+        if not isinstance(came, float | int | np.floating) or (not 0 <= came <= 1 and not isnan(came)):
             raise RedressError(f"{name}: want a share from 0 to 1, or NaN where it is not known, got {came}; mend it")
+
+
+def _all_checked(cases: Cases) -> None:
+    """Raises RedressError for the first of many cases that cannot be decided about."""
+    for name, one in (("malicious", cases.malicious), ("owed", cases.owed)):
+        bad = np.flatnonzero(~(((one >= 0) & (one <= 1)) | np.isnan(one)))
+        if len(bad):
+            came = f"{one[bad[0]]} in case {bad[0]}"
+            raise RedressError(f"{name}: want shares from 0 to 1, or NaN where not known, got {came}; mend it")
+    bad = np.flatnonzero(~(cases.claimed >= 0))
+    if len(bad) or not np.issubdtype(cases.claimed.dtype, np.integer):
+        came = f"{cases.claimed[bad[0]]} in case {bad[0]}" if len(bad) else str(cases.claimed.dtype)
+        raise RedressError(f"claimed: want whole cents of at least 0, got {came}; give what is asked for")
 
 
 def _row(case: Case, scores: Scores, policy: Refunds) -> Float:
@@ -349,7 +369,7 @@ def _decided(case: Float, of: Float, limits: Float, costs: Float) -> tuple[int, 
         if costs[j] < costs[best]:
             best = j
     if costs[REFUSE] < costs[best]:
-        if m >= limits[0]:
+        if m >= limits[0] and not case[10]:
             return (REFUSE, cheapest, 0.0) if case[6] else (REVIEW, UNCONFIRMED, 0.0)
         if best == REVIEW:
             return REVIEW, PLAIN if case[10] else UNSURE, 0.0
@@ -363,6 +383,8 @@ def _decided(case: Float, of: Float, limits: Float, costs: Float) -> tuple[int, 
         return REVIEW, SUSPECT, 0.0
     if c > limits[2]:
         return REVIEW, LARGE, 0.0
+    if owed < limits[3]:
+        return REVIEW, UNBORNE, 0.0
     return best, cheapest, np.rint(owed * c) if best == PARTIAL else c
 
 

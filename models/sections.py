@@ -72,6 +72,12 @@ def read(kind: type[Section], told: Mapping[str, object], where: str, *, start: 
     return kind(**{name: getattr(start, name) for name in declared if name not in given} | given)
 
 
+def bounded(section: Declared, where: str) -> None:
+    """RedressError for a number of a section out of its bounds, and a word that it does not know, however it was made."""
+    for one in fields(section):
+        _checked(one, getattr(section, one.name), where)
+
+
 def described(kind: type[Declared]) -> dict[str, str]:
     """Every field of a section in words: its default, unit, what it is and where that is from."""
     return {one.name: f"{_shown(one)} | {one.metadata['says']} | {one.metadata['source']}" for one in fields(kind)}

@@ -1,6 +1,6 @@
 """Risk-controlled automation over history: below which score refunds may be automatic, by what was found out of the span."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,7 @@ from features.asking import Askings, askings
 from features.kernel import DAY
 from models.automation import Automation, Limit, limit
 from models.deciding import Sight
+from models.policy import Policy
 from models.questions import OPEN, Answer, answers
 from models.sources import votes
 from models.split import MATURE_SHARE, maturity_age
@@ -58,6 +59,15 @@ def _found(ledger: Ledger, asks: Askings, as_of: int) -> tuple[Answer, int]:
     return answers(ledger, asks, 0).as_of(as_of).answer, age
 
 
+def promised(policy: Policy, told: Automatic) -> Policy:
+    """The same policy, which pays without a person no more than the promise allows: nothing, where too little is known."""
+    below = min(policy.refunds.automatic_below, told.limit.threshold)
+    rules = replace(policy.refunds, automatic_below=below)
+    return replace(
+        policy, name=f"{policy.name}-promised", says="Pays without a person as far as is promised.", refunds=rules
+    )
+
+
 def automation_section(told: Automatic, section: Automation, at: float) -> Section:
     """What it says, and whether a policy's own limit `at` keeps the promise."""
     whose = (
@@ -74,6 +84,7 @@ def automation_section(told: Automatic, section: Automation, at: float) -> Secti
         f"Answers count once a dispute is {told.age / DAY:.3g} days old, by when {MATURE_SHARE:.0%} of those known had come; "
         f"of younger disputes {told.young:,} answers are left out, for the quick ones are not a sample of all.",
         f"{told.limit.says[:1].upper()}{told.limit.says[1:]}. {whose}",
-        f"The policy pays without a person below {at:g}, which {kept} the promise.",
+        f"The policy pays without a person below {at:g}, which {kept} the promise; `promised.toml` beside this report is the "
+        "same policy with the limit that does, for a later span.",
     )
     return Section("How much may be automatic", says)

@@ -13,20 +13,20 @@ from features.asking import ASKED
 from features.dictionary import dictionary
 from features.families import FAMILIES
 from features.signal import EDGES, PARTS, Family, Signal
-from models.policy import SECTIONS, SHIPPED
+from models.policy import SECTIONS, SHIPPED, Policy, toml
 from models.questions import QUESTIONS
 from models.reasons import REASONS, Reason
 from models.records import SCHEMA
-from models.sections import Declared, described
+from models.sections import described
 from models.telling import HEARINGS, IN_FAVOUR, PARTIES, SUPPLY
 from pipelines.marketplace import Marketplace
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 SCHEMA_FILE: Final = "decision.schema.json"
-HEAD: Final = """\
-# What redress would ship. Copy it, or begin a file of your own with extends = "default" and say what differs.
-name = "default"
-says = "Pays the plausible at once, has the suspect looked at, and refuses only what is confirmed besides.\""""
+HEAD: Final = (
+    'What redress would ship. Copy it, or begin a file of your own with extends = "default" and say what differs.'
+)
+SAYS: Final = "Pays the plausible at once, has the suspect looked at, and refuses only what is confirmed besides."
 """How the default policy begins."""
 
 
@@ -150,21 +150,8 @@ def schema() -> str:
 
 
 def default_policy() -> str:
-    """The shipped default policy as a TOML file: every number as it is declared, with its unit and what it is."""
-    return "\n\n".join([HEAD, *(f"[{name}]\n{_lines(kind)}" for name, kind in SECTIONS.items())]) + "\n"
-
-
-def _lines(kind: type[Declared]) -> str:
-    found = []
-    for one in dataclasses.fields(kind):
-        says, unit = one.metadata["says"], one.metadata.get("unit")
-        value: object = one.default
-        if isinstance(value, tuple):
-            found += [f"# {says}", f"{one.name} = {json.dumps(list(value))}"]
-        else:
-            shown = f"{value:_}" if isinstance(value, int) else repr(value)
-            found.append(f"{f'{one.name} = {shown}':<28} # {unit}: {says}")
-    return "\n".join(found)
+    """The shipped default policy as a TOML file: every number as it is declared."""
+    return toml(Policy("default", SAYS), HEAD)
 
 
 def current(text: str) -> str:

@@ -15,11 +15,11 @@ from features.kernel import Int
 from models import Model
 from models.deciding import QUESTION, Answered, Sight, answered, looks, modelled, recorded, sights
 from models.model import RIVALS
-from models.policy import Policy
+from models.policy import Policy, toml
 from models.policy import opened as policy_at
 from models.records import Grounds
 from models.refunds import ACTIONS, WHY, Refunds
-from pipelines.automating import automatic, automation_section
+from pipelines.automating import automatic, automation_section, promised
 from pipelines.comparing import FAIR, ORACLE, PLAIN, Compared, compared, swept
 from pipelines.harm import harm_section, harmed
 from pipelines.logged import Told, by_log, entries, entry, logged_section
@@ -65,6 +65,8 @@ def refunds(
     tables = {"ways": rows, "saved": _saved(told, rules), "sweep": sweep, "queue": queue, "harm": harm}
     _counted(out, tables | {"logged": log.rows})
     allowed = automatic(facts, asks, first, policy.automation)
+    with written(out / "promised.toml") as path:
+        path.write_text(toml(promised(drafts[0], allowed)), encoding="utf-8")
     sections = [
         money_section(told, rows, names),
         actions_section(read, made, acts),

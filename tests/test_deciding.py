@@ -20,6 +20,7 @@ from models import fit, load
 from models.automation import Automation, limit
 from models.deciding import QUESTION, Sight, answered, sights
 from models.officers import granted
+from models.policy import opened as policy_at
 from models.questions import answers
 from models.queue import Review
 from models.records import chained
@@ -197,6 +198,25 @@ def test_what_came_after_an_answer_changes_nothing_of_it(shop: tuple[Path, Path]
     assert {key: {k: v for k, v in one.items() if k not in skipped} for key, one in ours.items()} == {
         key: {k: v for k, v in one.items() if k not in skipped} for key, one in theirs.items()
     }
+
+
+def test_a_policy_that_keeps_the_promise_lies_beside_the_report(
+    shop: tuple[Path, Path], done: Path, tmp_path: Path
+) -> None:
+    kept = policy_at(done / "promised.toml")
+    assert kept.name == "default-promised"
+    ledger, asks = Ledger.open(shop[0]), askings(Ledger.open(shop[0]), QUESTION)
+    default = policy_at("default")
+    allowed = automatic(
+        ledger, asks, sights(ledger, load(shop[1] / QUESTION), asks, default.refunds)[0], default.automation
+    )
+    assert kept.refunds.automatic_below == min(allowed.limit.threshold, default.refunds.automatic_below) < 0.5
+    assert replace(kept.refunds, automatic_below=default.refunds.automatic_below) == default.refunds
+    refunds(*shop, [str(done / "promised.toml")], tmp_path, start=0, stop=LAST, said=quiet)
+    again = pd.read_parquet(tmp_path / "decisions.parquet")
+    paid = again[again["action"].isin(["refund_full", "refund_partial", "return_and_refund"])]
+    assert (paid["probability"] < kept.refunds.automatic_below).all()
+    assert (again["why"] == "suspect").any()
 
 
 def test_a_model_that_has_shown_no_skill_is_not_asked(shop: tuple[Path, Path], tmp_path: Path) -> None:
@@ -411,7 +431,7 @@ def test_the_honest_of_each_slice_who_are_refused_and_reviewed_are_counted(
     walk: tuple[Ledger, Askings, Sight, Sight],
 ) -> None:
     ledger, asks, first, second = walk
-    hasty = Refunds(refuse_at=0.05, automatic_below=0.05)
+    hasty = Refunds(refuse_at=0.5, automatic_below=0.05)
     worth, made = true_worth(ledger, asks, hasty), answered(first, second, hasty)
     rows = harmed(first, made, worth).to_dict("records")
     found = {(row["slicing"], row["slice"]): row for row in rows}

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import isnan, nan
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,11 +144,13 @@ def test_nobody_is_refused_without_both_keys_and_nothing_dear_or_suspect_is_paid
         (replace(PLAIN, claimed=50_000), Scores(0.2, plain=True), "review", "plain", 0),
         (PLAIN, Scores(nan, plain=True), "review", "unscored", 0),
         (replace(PLAIN, reason="short_quantity", owed=0.5), Scores(0.02), "refund_partial", "cheapest", 2_000),
-        (replace(PLAIN, reason="short_quantity", owed=0.19), Scores(0.02), "refund_full", "cheapest", 4_000),
+        (replace(PLAIN, reason="short_quantity", owed=0.19), Scores(0.02), "review", "unborne", 0),
         (replace(PLAIN, reason="short_quantity", claimed=2, owed=0.2), Scores(0.02), "refund_full", "cheapest", 2),
         (replace(PLAIN, left=3_999), Scores(0.02), "review", "beyond", 0),
         (replace(PLAIN, left=4_000), Scores(0.02), "refund_full", "cheapest", 4_000),
-        (replace(PLAIN, reason="short_quantity", owed=0.0), Scores(0.02), "refund_full", "cheapest", 4_000),
+        (replace(PLAIN, reason="short_quantity", owed=0.0), Scores(0.02), "review", "unborne", 0),
+        (replace(PLAIN, reason="short_quantity", owed=1.0), Scores(0.02), "refund_full", "cheapest", 4_000),
+        (SURE, Scores(0.95, plain=True), "review", "plain", 0),  # what is no score is no key
         (replace(PLAIN, reason="wrong_item", claimed=9_000), Scores(0.02), "return_and_refund", "cheapest", 9_000),
         (replace(PLAIN, reason="wrong_item", claimed=3_000), Scores(0.02), "refund_full", "cheapest", 3_000),
         (replace(PLAIN, claimed=30_000, lacking=("listing_copy",)), Scores(0.45), "request_evidence", "cheapest", 0),
@@ -164,7 +167,7 @@ def test_a_dispute_is_answered(case: Case, score: Scores, action: str, why: str,
     [
         (replace(PLAIN, order_id=""), Scores(0.1), "case.order_id: want the order of dispute d, got none"),
         (replace(PLAIN, reason="weather"), Scores(0.1), "case.reason: want one of not_received, "),
-        (replace(PLAIN, claimed=-1), Scores(0.1), "case.claimed: want cents of at least 0, got -1"),
+        (replace(PLAIN, claimed=-1), Scores(0.1), "case.claimed: want whole cents of at least 0, got -1"),
         (replace(PLAIN, confirmed=("rumour",)), Scores(0.1), "case.confirmed: want any of earlier_finding, "),
         (
             replace(PLAIN, owed=1.5),
@@ -183,6 +186,42 @@ def test_a_dispute_is_answered(case: Case, score: Scores, action: str, why: str,
 def test_what_cannot_be_decided_about_is_refused_with_the_field(case: Case, score: Scores, says: str) -> None:
     with pytest.raises(RedressError, match=f"^{says}"):
         decide(case, score, POLICY)
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        (
+            {"malicious": np.array([0.1, 3.0])},
+            "malicious: want shares from 0 to 1, or NaN where not known, got 3.0 in case 1",
+        ),
+        ({"owed": np.array([-0.1, 0.5])}, "owed: want shares from 0 to 1, or NaN where not known, got -0.1 in case 0"),
+        ({"claimed": np.array([100, -4_000])}, "claimed: want whole cents of at least 0, got -4000 in case 1"),
+        ({"claimed": np.array([100.5, 4.0])}, "claimed: want whole cents of at least 0, got float64"),
+    ],
+)
+def test_of_many_cases_the_first_that_cannot_be_decided_about_is_named(
+    columns: dict[str, np.ndarray[tuple[int], np.dtype[Any]]], says: str
+) -> None:
+    none, shares, cents = np.zeros(2, np.bool_), np.array([0.1, 0.2]), np.array([100, 200])
+    whole = Cases(shares, none, cents, shares, ~none, none, none, none, cents * 0, none, none)
+    assert decide_many(whole, POLICY).amount.tolist() != []
+    with pytest.raises(RedressError, match=f"^{says}"):
+        decide_many(replace(whole, **columns), POLICY)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "says"),
+    [
+        ({"review": -1}, r"refunds\.review: want whole cents from 0"),
+        ({"wait": nan}, r"refunds\.wait: want whole cents from 0 to .*, got nan"),
+        ({"repeat": nan}, r"refunds\.repeat: want factor from 0"),
+        ({"refuse_at": 0.3, "automatic_below": 0.1}, r"refunds\.refuse_at: want at least 0\.5, got 0\.3"),
+    ],
+)
+def test_numbers_of_a_policy_are_checked_however_it_is_made(numbers: dict[str, Any], says: str) -> None:
+    with pytest.raises(RedressError, match=says):
+        Refunds(**numbers)
 
 
 def test_a_policy_without_second_keys_refuses_nobody() -> None:
