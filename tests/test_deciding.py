@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from models.deciding import QUESTION, Sight, answered, sights
 from models.officers import granted
 from models.questions import answers
 from models.queue import Review
-from models.records import chained
+from models.records import FIRST, chained, identity
 from models.refunds import ASK, FULL, REFUSE, REVIEW, Refunds
 from models.split import labelled
 from pipelines.automating import automatic, automation_section
@@ -147,6 +148,35 @@ def test_records_are_replayed_to_the_bit(shop: tuple[Path, Path], done: Path, tm
     whole = (done / "records.default.jsonl").read_text(encoding="utf-8").splitlines()
     (tmp_path / "one.json").write_text(whole[7] + "\n")
     assert replay(tmp_path / "one.json", *shop, policy=None, said=quiet)["decisions"] == 1
+
+
+def test_a_replay_notes_another_ledger_and_finds_a_forged_name(
+    shop: tuple[Path, Path], done: Path, tmp_path: Path
+) -> None:
+    records = lines(done / "records.default.jsonl")[:3]
+    (tmp_path / "r.jsonl").write_text("\n".join(json.dumps(one) for one in records))
+    found = replay(tmp_path / "r.jsonl", *shop, policy=None, said=quiet)
+    assert found["ledger"] == "the files that the records name"
+    forged = rechained([one | {"decision_id": "12" * 16} if i == 1 else one for i, one in enumerate(records)])
+    (tmp_path / "r.jsonl").write_text("\n".join(json.dumps(one) for one in forged))
+    with pytest.raises(RedressError, match=r"r\.jsonl, line 2: want the decision_id of the record's own case"):
+        replay(tmp_path / "r.jsonl", *shop, policy=None, said=quiet)
+    other = [one | {"ledger": "12" * 16} if i else one for i, one in enumerate(records)]
+    other = rechained([one | {"decision_id": identity(one)} for one in other])
+    (tmp_path / "r.jsonl").write_text("\n".join(json.dumps(one) for one in other))
+    found = replay(tmp_path / "r.jsonl", *shop, policy=None, said=quiet)
+    assert found["replayed"] == "the same to the bit"
+    assert found["ledger"] == "other files than 2 of 3 records name; it grew, was written anew, or is another"
+
+
+def rechained(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records with the hash of what each says, which names the one before."""
+    before, found = FIRST, []
+    for one in told:
+        rest = {name: value for name, value in one.items() if name != "hash"} | {"previous": before}
+        before = blake2b(json.dumps(rest, sort_keys=True).encode(), digest_size=16).hexdigest()
+        found.append(rest | {"hash": before})
+    return found
 
 
 def test_a_replay_says_what_differs(shop: tuple[Path, Path], done: Path, tmp_path: Path) -> None:
