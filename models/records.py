@@ -31,6 +31,11 @@ _HASH: Final[Mapping[str, object]] = {"type": "string", "pattern": "^[0-9a-f]{16
 _SHARE: Final[Mapping[str, object]] = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 _CENTS: Final[Mapping[str, object]] = {"type": ["number", "null"]}
 _TEXTS: Final[Mapping[str, object]] = {"type": "array", "items": _TEXT}
+_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
+    **{"object": Mapping, "array": list, "string": str, "boolean": bool, "null": type(None)},
+    **{"integer": int, "number": (int, float)},
+}
+"""What is of a type that a schema names; a truth value is no number."""
 
 Record = dict[str, object]
 
@@ -116,22 +121,14 @@ def record(
 
     `decision_id` is a hash of case, time, probabilities and versions, so the same decision has the same name.
     """
-    inputs = {
-        "case": asdict(case),
-        "malicious": scores.malicious,
-        "abstain": scores.abstain,
-        "plain": scores.plain,
-        "parts": dict(scores.parts),
-    }
-    told = _plain(inputs)
-    versions = {"ledger": grounds.ledger, "models": dict(grounds.models), "policy": grounds.version}
-    found = {
+    told = _plain({"case": asdict(case), "malicious": scores.malicious, "parts": dict(scores.parts)})
+    found: Record = {
         "format": FORMAT,
-        "decision_id": _hash({"inputs": told, "versions": versions}),
+        "decision_id": "",
         "at": moment(case.at).isoformat(),
         "case_kind": "dispute",
         "case": told["case"],
-        "inputs": _hash(told),
+        "inputs": "",
         "ledger": grounds.ledger,
         "models": dict(grounds.models),
         "policy": {"name": grounds.policy, "version": grounds.version},
@@ -149,6 +146,7 @@ def record(
         "would_change": [] if decision.why == EXPLORED else would_change(case, scores, policy),
         "previous": previous,
     }
+    found |= {"decision_id": identity(found), "inputs": _hash(_inputs(found))}
     return found | {"hash": _hash(found)}
 
 
@@ -232,24 +230,55 @@ def of_buyer(told: Mapping[str, object]) -> Record:
 
 
 def opened(text: str, where: str) -> Record:
-    """A record from JSON; RedressError when it is none, or its hash is not of what it says."""
+    """A record from JSON; RedressError when it is none, or its hash or its `decision_id` is not of what it says."""
     try:
         told = json.loads(text)
-    except ValueError as error:
+        own = _hash({name: value for name, value in told.items() if name != "hash"} if isinstance(told, dict) else told)
+    except (ValueError, RecursionError) as error:
         raise RedressError(f"{where}: want a decision record in JSON, got {error}; name another file") from None
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise RedressError(f"{where}: want a decision record of format {FORMAT}, got another; name another file")
-    if lost := sorted(_wanted() - told.keys()):
-        raise RedressError(f"{where}: want a decision record, got one without {lost[0]}; name another file")
-    if told.get("hash") != _hash({name: value for name, value in told.items() if name != "hash"}):
+    if fault := next(_amiss(told, SCHEMA), ""):
+        raise RedressError(f"{where}: want a decision record, got one {fault}; name another file")
+    if told["hash"] != own:
         raise RedressError(f"{where}: want a record as it was written, got one edited; take it from the records again")
+    if told["decision_id"] != identity(told):
+        raise RedressError(
+            f"{where}: want the decision_id of the record's own case, scores and versions, got another; "
+            "take it from the records again"
+        )
     return told
 
 
-def _wanted() -> set[str]:
-    required = SCHEMA["required"]
-    assert isinstance(required, list)
-    return set(required)
+def identity(told: Record) -> str:
+    """The `decision_id` that a record's own case, scores and versions give."""
+    policy = told["policy"]
+    assert isinstance(policy, dict)
+    versions = {"ledger": told["ledger"], "models": told["models"], "policy": policy["version"]}
+    return _hash({"inputs": _inputs(told), "versions": versions})
+
+
+def _inputs(told: Record) -> dict[str, object]:
+    """What a decision was made by, as its record tells it."""
+    shares = told["probabilities"]
+    assert isinstance(shares, dict)
+    return {"malicious": shares["malicious"]} | {name: told[name] for name in ("case", "abstain", "plain", "parts")}
+
+
+def _amiss(told: object, schema: object, name: str = "") -> Iterator[str]:
+    """What of a value has not the shape that a schema wants, each field by its name: keys that lack, and types."""
+    assert isinstance(schema, Mapping)
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if kinds and not any(
+        isinstance(told, _TYPES[kind]) and (kind == "boolean" or not isinstance(told, bool)) for kind in kinds
+    ):
+        yield f"whose {name} is no {' or '.join(kinds)}"
+    elif isinstance(told, Mapping):
+        inner = {one: f"{name}.{one}" if name else one for one in (*schema.get("required", []), *told)}
+        yield from (f"without {inner[one]}" for one in sorted(schema.get("required", [])) if one not in told)
+        for one in told:
+            yield from _amiss(told[one], schema.get("properties", {}).get(one, {}), inner[one])
 
 
 def _plain(told: Mapping[str, object]) -> dict[str, object]:

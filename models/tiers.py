@@ -4,7 +4,7 @@ Adjusting needs two keys, as refusing does. Nothing lasts: a tier expires, recov
 when what confirmed it is taken back, and can be appealed against, which a person decides.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Final
@@ -110,10 +110,11 @@ def adjusted(
     if isnan(malicious) or malicious < rules.adjust_at or not held:
         return None
     tier = STEPS[min(STEPS.index(now.tier) + 1, len(STEPS) - 1)]
-    expires, appeal_by = at + round(rules.lasts * DAY), at + round(rules.appeal * DAY)
+    expires = at + round(rules.lasts * DAY)
+    appeal_by, appeal = _appeal(at, expires, rules)
     says = (
         f"{TOLD[held[0]]} From now on {SAYS[tier]}. This ends by itself after {rules.lasts:g} days, and becomes milder by a "
-        f"step with {rules.recovers} orders without a dispute for {rules.quiet:g} days. {_appeal(rules)}"
+        f"step with {rules.recovers} orders without a dispute for {rules.quiet:g} days. {appeal}"
     )
     return Adjustment(buyer_id, at, tier, held[0], expires, appeal_by, says)
 
@@ -132,13 +133,17 @@ def recovered(buyer_id: str, now: Standing, at: int, undisputed: int, rules: Rul
     says = f"{undisputed} orders came without a dispute. From now on {SAYS[tier]}."
     if tier == STANDARD:
         return Adjustment(buyer_id, at, tier, RECOVERED, says=says)
-    expires, appeal_by = at + round(rules.lasts * DAY), at + round(rules.appeal * DAY)
+    expires = at + round(rules.lasts * DAY)
     expires = expires if now.expires_at is None else min(now.expires_at, expires)
-    return Adjustment(buyer_id, at, tier, RECOVERED, expires, appeal_by, f"{says} {_appeal(rules)}")
+    appeal_by, appeal = _appeal(at, expires, rules)
+    return Adjustment(buyer_id, at, tier, RECOVERED, expires, appeal_by, f"{says} {appeal}")
 
 
-def _appeal(rules: Rules) -> str:
-    return f"It can be appealed against for {rules.appeal:g} days, and a person decides."
+def _appeal(at: int, expires: int, rules: Rules) -> tuple[int, str]:
+    """The last moment of an appeal, no later than the tier's own, and what the buyer is told of it."""
+    by = at + round(rules.appeal * DAY)
+    days = f"for {rules.appeal:g} days" if by <= expires else "as long as it lasts"
+    return min(by, expires), f"It can be appealed against {days}, and a person decides."
 
 
 def overturned(buyer_id: str, now: Standing, at: int, key: str) -> Adjustment | None:
@@ -154,26 +159,64 @@ def overturned(buyer_id: str, now: Standing, at: int, key: str) -> Adjustment | 
     return Adjustment(buyer_id, at, STANDARD, OVERTURNED, says=says)
 
 
-def appealed(
-    buyer_id: str, now: Standing, at: int, *, granted: bool, rules: Rules, filed: int | None = None
-) -> Adjustment | None:
-    """The standard again where a person granted an appeal at a moment; None where it was not.
+def appealable(
+    buyer_id: str, changes: Sequence[Adjustment], at: int, *, rules: Rules, filed: int | None = None
+) -> Standing:
+    """The tier that an appeal ruled on at a moment is against: the one that stood when it was `filed`, its last moment too.
 
-    In time is what was `filed` in time, however long the person took; it was filed at the same moment unless told. Raises
-    RedressError for an appeal against nothing, for one that came too late, and for one ruled on before it was filed.
+    It was filed at the same moment unless told. Raises RedressError for an appeal against nothing, or a tier that was yet to
+    begin, for one that came too late, and for one ruled on before it was filed.
     """
-    if now.tier == STANDARD or now.since is None:
-        raise RedressError(f"appeal: want a tier to appeal against, got {STANDARD} for {buyer_id}; nothing is adjusted")
     filed = at if filed is None else filed
     if filed > at:
         raise RedressError("appeal: want it filed before it is ruled on, got it after; exchange the two moments")
-    late = filed - now.since - round(rules.appeal * DAY)
+    known = [made for made in changes if made.at < at]
+    found = _last(made for made in known if made.at <= filed).by(filed - 1)
+    if found.since is None:
+        if any(made.at > filed and made.tier != STANDARD for made in known):
+            raise RedressError(
+                f"appeal: want it filed once the tier of {buyer_id} had begun, got it before; name when he appealed"
+            )
+        raise RedressError(
+            f"appeal: want a tier to appeal against, got {STANDARD} for {buyer_id}; nothing is adjusted then"
+        )
+    late = filed - found.since - round(rules.appeal * DAY)
     if late > 0:
         raise RedressError(
             f"appeal: want it within {rules.appeal:g} days, got it {late / DAY:.1f} days late; see what recovers"
         )
+    return found
+
+
+def appealed(
+    buyer_id: str, changes: Sequence[Adjustment], at: int, *, granted: bool, rules: Rules, filed: int | None = None
+) -> Adjustment | None:
+    """The standard again where a person granted an appeal and what it was against still stands, be it a step milder since.
+
+    None where it was not granted, and where that tier is over or was replaced by one with reasons of its own. In time is what
+    was `filed` in time, however long the person took. Raises RedressError for what is not `appealable`.
+
+    >>> made = [Adjustment("b", 0, "restricted", "upheld_report", 9), Adjustment("b", 5, "evidence_first", RECOVERED, 9)]
+    >>> [bool(appealed("b", made, at, granted=True, rules=Rules(), filed=2)) for at in (4, 8, 9)]
+    [True, True, False]
+    """
+    against = appealable(buyer_id, changes, at, rules=rules, filed=filed)
+    if not granted or not _lasts(against, changes, at):
+        return None
     says = f"The appeal was granted. From now on {SAYS[STANDARD]}."
-    return Adjustment(buyer_id, at, STANDARD, GRANTED, says=says) if granted else None
+    return Adjustment(buyer_id, at, STANDARD, GRANTED, says=says)
+
+
+def _lasts(held: Standing, changes: Iterable[Adjustment], at: int) -> bool:
+    """Whether a tier still stands just before a moment, or became milder by steps and nothing else was said since."""
+    now = held
+    for made in changes:
+        if (held.since or 0) < made.at < at:
+            now = now.by(made.at)
+            if made.reason != RECOVERED or now.since is None:
+                return False
+            now = now.after(made)
+    return now.by(at).since is not None
 
 
 def told(ledger: Ledger) -> dict[str, list[Adjustment]]:
@@ -198,11 +241,15 @@ def standing(changes: Iterable[Adjustment], t: int) -> Standing:
     >>> [standing(made, t).tier for t in (5, 6, 9)]
     ['standard', 'restricted', 'standard']
     """
+    return _last(made for made in changes if made.at < t).by(t)
+
+
+def _last(changes: Iterable[Adjustment]) -> Standing:
+    """What changes, in the order of time, leave, be it over or not."""
     now = Standing()
     for made in changes:
-        if made.at < t:
-            now = now.after(made)
-    return now.by(t)
+        now = now.after(made)
+    return now
 
 
 def standings(ledger: Ledger, buyers: Int, at: Int) -> Int:

@@ -13,7 +13,7 @@ from features.asking import Askings, askings
 from features.background import order_rows
 from features.kernel import Int
 from models import Model
-from models.deciding import QUESTION, Answered, Sight, answered, looks, modelled, recorded, sights
+from models.deciding import QUESTION, Answered, Sight, answered, looked_at, looks, modelled, recorded, sights
 from models.model import RIVALS
 from models.policy import Policy, toml
 from models.policy import opened as policy_at
@@ -106,7 +106,10 @@ def _opened(models: Path, ledger: Path, start: int, said: Said) -> tuple[Model, 
 
 
 def _in_scope(ledger: Ledger, policies: Sequence[Policy], start: int, stop: int, said: Said) -> Askings:
-    """The disputes of a span that any of the policies pays for, of a known order and claim; says how many are of neither."""
+    """The disputes of a span that any of the policies pays for and all can answer; says how many cannot be answered.
+
+    That takes a known order and claim, and that every policy first looks at it no later than the ledger ends.
+    """
     asks = askings(ledger, QUESTION, start, stop)
     disputes = ledger.facts["disputes"]
     reason = disputes.codes("reason")
@@ -117,6 +120,13 @@ def _in_scope(ledger: Ledger, policies: Sequence[Policy], start: int, stop: int,
     if lost := int((paid & ~known).sum()):
         said(f"warning: left out, for a person to decide, {lost:,} disputes without an order or a claim")
     found = asks.take(np.flatnonzero(paid & known))
+    young = looked_at(ledger, found, max(policy.refunds.after for policy in policies)) > ledger.last_at
+    if lost := int(young.sum()):
+        said(
+            f"warning: left out {lost:,} disputes to be answered after the ledger ends at {moment(ledger.last_at)}; "
+            "what will be known then nobody knows yet"
+        )
+    found = found.take(np.flatnonzero(~young))
     if not len(found):
         raise RedressError(
             f"{ledger.name}: want disputes between --from and --to that a policy pays for, got none; widen the span"

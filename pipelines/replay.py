@@ -28,11 +28,21 @@ def replay(records: Path, ledger: Path, models: Path, *, policy: str | None, sai
     facts = opened(ledger, said)
     able(model, facts, QUESTION)
     differs = [f"{records}: {fault}" for fault in chained(told)] if len(told) > 1 else []
-    differs += _again(told, facts, model, chosen)
+    grounds = Grounds(facts.fingerprint(), {QUESTION: model.version}, chosen.name, chosen.version)
+    differs += _again(told, facts, model, chosen, grounds)
     if differs:
         more = f"; and {len(differs) - 1:,} more" if len(differs) > 1 else ""
         raise RedressError(f"{records}: want the same decisions, got what differs: {differs[0]}{more}")
-    return {"decisions": len(told), "policy": f"{chosen.name} ({chosen.version})", "replayed": "the same to the bit"}
+    closing: dict[str, object] = {"decisions": len(told), "policy": f"{chosen.name} ({chosen.version})"}
+    return closing | {"ledger": _grown(told, grounds.ledger), "replayed": "the same to the bit"}
+
+
+def _grown(told: Sequence[Record], now: str) -> str:
+    """Whether the ledger's files are those that records name: other files are no fault, as a ledger grows."""
+    others = sum(one["ledger"] != now for one in told)
+    if not others:
+        return "the files that the records name"
+    return f"other files than {others:,} of {len(told):,} records name; it grew, was written anew, or is another"
 
 
 def records_at(path: Path) -> list[Record]:
@@ -62,7 +72,7 @@ def about(record: Record, name: str = "dispute_id") -> str:
     return str(case[name])
 
 
-def _again(told: Sequence[Record], ledger: Ledger, model: Model, policy: Policy) -> list[str]:
+def _again(told: Sequence[Record], ledger: Ledger, model: Model, policy: Policy, grounds: Grounds) -> list[str]:
     """What differs in each record that is made again, at the moment at which the policy looks at its dispute."""
     named = {about(one) for one in told}
     own = askings(ledger, QUESTION)
@@ -72,7 +82,6 @@ def _again(told: Sequence[Record], ledger: Ledger, model: Model, policy: Policy)
         return [f"{lost[0]}: was a dispute, now there is none in {ledger.name}"]
     first, second = sights(ledger, model, asks, policy.refunds)
     place = {name: i for i, name in enumerate(first.claims.ids)}
-    grounds = Grounds(ledger.fingerprint(), {QUESTION: model.version}, policy.name, policy.version)
     found = []
     for one in told:
         i = place[about(one)]

@@ -53,7 +53,7 @@ def test_a_buyer_is_adjusted_twice_recovers_a_step_is_free_again_and_appeals() -
     assert [one.appeal_by and one.appeal_by // DAY for one in made] == [40, 50, 86, 230]
     assert [one.dispute_id for one in found] == ["d10", "d20", "", "d200"]
     assert expired(made, 0, 300 * DAY) == 1
-    free = appealed("b", standing(made, 230 * DAY), 230 * DAY, granted=True, rules=RULES)
+    free = appealed("b", made, 230 * DAY, granted=True, rules=RULES)
     assert free is not None
     assert standing([*made, free], 231 * DAY).tier == "standard"
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from models.officers import granted
 from models.policy import opened as policy_at
 from models.questions import answers
 from models.queue import Review
-from models.records import chained
+from models.records import FIRST, chained, identity
 from models.refunds import ASK, FULL, REFUSE, REVIEW, Refunds
 from models.split import labelled
 from pipelines.automating import automatic, automation_section
@@ -85,15 +86,63 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def in_time(ledger: Path, hours: float) -> tuple[set[str], set[str]]:
+    """The disputes in scope that are looked at by the last moment of a ledger, so long after they came, and those after it."""
+    tables = {path.stem: pd.read_parquet(path) for path in ledger.glob("*.parquet")}
+    last = max(table["at"].max() for table in tables.values())
+    first = tables["rulings"].groupby("dispute_id")["at"].min().to_dict()
+    found, beyond = set[str](), set[str]()
+    for row in tables["disputes"].itertuples():
+        if row.reason in Refunds().reasons:
+            look = min(
+                row.at + pd.Timedelta(hours=hours),
+                max(row.at, first.get(row.dispute_id, pd.Timestamp.max.tz_localize("UTC"))),
+            )
+            (found if look <= last else beyond).add(row.dispute_id)
+    return found, beyond
+
+
+@pytest.mark.parametrize(("late", "answered"), [(0, True), (1, False)])
+def test_what_is_to_be_answered_after_the_ledger_ends_is_left_out_and_counted(
+    late: int, answered: bool, shop: tuple[Path, Path], tmp_path: Path
+) -> None:
+    ruled = pd.read_parquet(shop[0] / "rulings.parquet").groupby("dispute_id")["at"].min().to_dict()
+    disputes = pd.read_parquet(shop[0] / "disputes.parquet")
+    day, never = pd.Timedelta(hours=24), pd.Timestamp.max.tz_localize("UTC")
+    mine = disputes[disputes["reason"].isin(Refunds().reasons)].sort_values("at")
+    waits = [ruled.get(row.dispute_id, never) > row.at + day for row in mine.itertuples()]
+    one = mine[waits].iloc[40]
+    ends = one["at"] + day - pd.Timedelta(microseconds=late)
+    shutil.copytree(shop[0], tmp_path / "ledger", ignore=shutil.ignore_patterns("truth"))
+    for path in (tmp_path / "ledger").glob("*.parquet"):
+        rows = pq.read_table(path)
+        kept = rows.filter(pc.less_equal(rows["at"], pa.scalar(ends, rows["at"].type)))
+        if path.stem == "orders":  # the last fact of all is at the very end
+            last = kept.slice(0, 1)
+            last = last.set_column(last.schema.get_field_index("order_id"), "order_id", pa.array(["the last"]))
+            last = last.set_column(last.schema.get_field_index("at"), "at", pa.array([ends], rows["at"].type))
+            kept = pa.concat_tables([kept, last.cast(kept.schema)])
+        pq.write_table(kept, path)
+    found, beyond = in_time(tmp_path / "ledger", 24)
+    assert (one["dispute_id"] in found, one["dispute_id"] in beyond) == (answered, not answered)
+    said: list[str] = []
+    refunds(tmp_path / "ledger", shop[1], ["default"], tmp_path / "out", start=0, stop=LAST, said=said.append)
+    assert set(pd.read_parquet(tmp_path / "out" / "decisions.parquet")["dispute_id"]) == found
+    warned = [line for line in said if "after the ledger ends" in line]
+    assert warned == [
+        f"warning: left out {len(beyond):,} disputes to be answered after the ledger ends at {ends.isoformat()}; "
+        "what will be known then nobody knows yet"
+    ] * bool(beyond)
+
+
 def test_every_dispute_in_scope_has_an_answer_and_a_record_of_each_in_one_chain(
     shop: tuple[Path, Path], done: Path
 ) -> None:
     decisions = pd.read_parquet(done / "decisions.parquet")
-    disputes = pq.read_table(shop[0] / "disputes.parquet")
-    scope = disputes.filter(pc.is_in(disputes["reason"], pa.array(Refunds().reasons)))
+    scope, _ = in_time(shop[0], 24)
     for name in ("default", "strict"):
         mine, records = decisions[decisions["policy"] == name], lines(done / f"records.{name}.jsonl")
-        assert sorted(mine["dispute_id"]) == sorted(scope["dispute_id"].to_pylist())
+        assert sorted(mine["dispute_id"]) == sorted(scope)
         assert list(chained(records)) == []
         assert len(records) == len(mine) + mine["asked_for_evidence"].sum() > len(mine) - 1
         assert [record["at"] for record in records] == sorted(str(record["at"]) for record in records)
@@ -148,6 +197,35 @@ def test_records_are_replayed_to_the_bit(shop: tuple[Path, Path], done: Path, tm
     whole = (done / "records.default.jsonl").read_text(encoding="utf-8").splitlines()
     (tmp_path / "one.json").write_text(whole[7] + "\n")
     assert replay(tmp_path / "one.json", *shop, policy=None, said=quiet)["decisions"] == 1
+
+
+def test_a_replay_notes_another_ledger_and_finds_a_forged_name(
+    shop: tuple[Path, Path], done: Path, tmp_path: Path
+) -> None:
+    records = lines(done / "records.default.jsonl")[:3]
+    (tmp_path / "r.jsonl").write_text("\n".join(json.dumps(one) for one in records))
+    found = replay(tmp_path / "r.jsonl", *shop, policy=None, said=quiet)
+    assert found["ledger"] == "the files that the records name"
+    forged = rechained([one | {"decision_id": "12" * 16} if i == 1 else one for i, one in enumerate(records)])
+    (tmp_path / "r.jsonl").write_text("\n".join(json.dumps(one) for one in forged))
+    with pytest.raises(RedressError, match=r"r\.jsonl, line 2: want the decision_id of the record's own case"):
+        replay(tmp_path / "r.jsonl", *shop, policy=None, said=quiet)
+    other = [one | {"ledger": "12" * 16} if i else one for i, one in enumerate(records)]
+    other = rechained([one | {"decision_id": identity(one)} for one in other])
+    (tmp_path / "r.jsonl").write_text("\n".join(json.dumps(one) for one in other))
+    found = replay(tmp_path / "r.jsonl", *shop, policy=None, said=quiet)
+    assert found["replayed"] == "the same to the bit"
+    assert found["ledger"] == "other files than 2 of 3 records name; it grew, was written anew, or is another"
+
+
+def rechained(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records with the hash of what each says, which names the one before."""
+    before, found = FIRST, []
+    for one in told:
+        rest = {name: value for name, value in one.items() if name != "hash"} | {"previous": before}
+        before = blake2b(json.dumps(rest, sort_keys=True).encode(), digest_size=16).hexdigest()
+        found.append(rest | {"hash": before})
+    return found
 
 
 def test_a_replay_says_what_differs(shop: tuple[Path, Path], done: Path, tmp_path: Path) -> None:
@@ -458,13 +536,16 @@ def test_policies_that_wait_differently_see_what_was_known_when_they_answered(
     (tmp_path / "slow.toml").write_text('name = "slow"\nextends = "default"\n[refunds]\nafter = 72.0\n')
     refunds(*shop, ["default", str(tmp_path / "slow.toml")], tmp_path / "out", start=0, stop=LAST, said=quiet)
     quick, slow = (lines(tmp_path / "out" / f"records.{name}.jsonl") for name in ("default", "slow"))
-    assert quick == lines(done / "records.default.jsonl")
+    found, beyond = in_time(shop[0], 72)
+    assert len(beyond) == 1  # of all policies, as the last of them can not answer it
+    alone = [one for one in lines(done / "records.default.jsonl") if one["case"]["dispute_id"] in found]
+    assert quick == rechained(alone)
     at = {one["case"]["dispute_id"]: one["case"]["at"] for one in quick[::-1]}
     later = [one["case"]["at"] - at[one["case"]["dispute_id"]] for one in slow]
     assert max(later) >= 2 * DAY
     assert min(later) >= 0
-    found = replay(tmp_path / "out" / "records.slow.jsonl", *shop, policy=str(tmp_path / "slow.toml"), said=quiet)
-    assert found["decisions"] == len(slow)
+    again = replay(tmp_path / "out" / "records.slow.jsonl", *shop, policy=str(tmp_path / "slow.toml"), said=quiet)
+    assert again["decisions"] == len(slow)
 
 
 def test_what_is_tried_now_and_then_is_recorded_with_its_propensity_and_replayed(

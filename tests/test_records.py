@@ -1,7 +1,9 @@
 """Decision records: made again to the bit, chained, valid by their schema, and what would change an answer."""
 
 import json
+import re
 from dataclasses import replace
+from hashlib import blake2b
 from math import nan
 
 import pytest
@@ -93,6 +95,79 @@ def test_an_edited_record_is_not_opened() -> None:
     ):
         with pytest.raises(RedressError, match=f"^{says}"):
             opened(text, "r")
+
+
+def rehashed(told: Record, **other: object) -> Record:
+    """A record that says something else, or lacks what is None, with the hash of what it says."""
+    rest = {name: value for name, value in (told | other).items() if name != "hash" and value is not None}
+    return rest | {"hash": blake2b(json.dumps(rest, sort_keys=True).encode(), digest_size=16).hexdigest()}
+
+
+def without(told: Record, name: str, key: str) -> Record:
+    inner = told[name]
+    assert isinstance(inner, dict)
+    return rehashed(told, **{name: {one: value for one, value in inner.items() if one != key}})
+
+
+SHAPES: dict[str, tuple[Record, str]] = {
+    "no dispute": (without(made(), "case", "dispute_id"), "got one without case.dispute_id"),
+    "no order": (without(made(), "case", "order_id"), "got one without case.order_id"),
+    "no name": (without(made(), "policy", "name"), "got one without policy.name"),
+    "no probability": (without(made(), "probabilities", "malicious"), "got one without probabilities.malicious"),
+    "no words for him": (without(made(), "reasons", "buyer"), "got one without reasons.buyer"),
+    "a case of text": (rehashed(made(), case="d1"), "got one whose case is no object"),
+    "a list of policies": (rehashed(made(), policy=["default"]), "got one whose policy is no object"),
+    "reasons of one voice": (rehashed(made(), reasons=1), "got one whose reasons is no object"),
+    "a flag for money": (rehashed(made(), amount=True), "got one whose amount is no integer"),
+    "a word for a share": (
+        rehashed(made(), probabilities={"malicious": "high"}),
+        "got one whose probabilities.malicious is no number or null",
+    ),
+    "no amount": (rehashed(made(), amount=None), "got one without amount"),
+}
+
+
+@pytest.mark.parametrize("how", SHAPES)
+def test_a_record_of_another_shape_is_refused_with_the_field_though_its_hash_is_of_what_it_says(how: str) -> None:
+    told, says = SHAPES[how]
+    assert rehashed(made()) == made()
+    assert list(Draft202012Validator(SCHEMA).iter_errors(told))
+    with pytest.raises(RedressError, match=f"^r: want a decision record, {re.escape(says)}; name another file$"):
+        opened(json.dumps(told), "r")
+
+
+@pytest.mark.parametrize("scores", [Scores(0.1), Scores(nan), Scores(0.3, True, True, {"base_part": 1})])
+def test_whatever_is_recorded_can_be_opened(scores: Scores) -> None:
+    for case in (CASE, replace(CASE, owed=0.5, left=7, lacking=("tracking",), confirmed=("upheld_report",))):
+        assert opened(json.dumps(made(case, scores)), "r") == made(case, scores)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"decision_id": "12" * 16},
+        {"ledger": "12" * 16},
+        {"models": {"malicious_dispute": "12" * 16}},
+        {"policy": {"name": "default", "version": "12" * 8}},
+        {"parts": {"buyer_part": -3.0}},
+        {"probabilities": {"malicious": 0.2}},
+        {"abstain": True},
+        {"plain": True},
+    ],
+)
+def test_a_decision_id_that_is_not_of_the_record_s_own_case_scores_and_versions_is_found(other: Record) -> None:
+    with pytest.raises(
+        RedressError, match=r"^r: want the decision_id of the record's own case, scores and versions, got"
+    ):
+        opened(json.dumps(rehashed(made(), **other)), "r")
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999"])
+def test_a_number_that_json_has_not_is_refused(number: str) -> None:
+    text = json.dumps(made()).replace('"propensity": 1.0', f'"propensity": {number}')
+    assert number in text
+    with pytest.raises(RedressError, match=r"^r: want a decision record in JSON, got"):
+        opened(text, "r")
 
 
 @given(

@@ -335,6 +335,24 @@ def test_an_appeal_that_is_refused_is_no_row_and_the_buyer_is_told_what_stays(
     assert "did not grant it. As before " in said["says"]
 
 
+def test_an_appeal_granted_after_the_tier_was_over_is_no_row_and_the_buyer_is_told_that_it_was_granted(
+    held: tuple[Path, Adjustment], tmp_path: Path
+) -> None:
+    ledger, last = held
+    assert last.expires_at is not None
+    at, filed = last.expires_at + DAY, last.at + DAY
+    closing = appeal(last.buyer_id, ledger, "default", tmp_path, granted=True, at=at, filed=filed, said=quiet)
+    assert rows(tmp_path) == []
+    assert (closing["appealed against"], closing["since"]) == (last.tier, stamp(last.at))
+    assert (closing["appeal"], closing["tier before"], closing["tier now"]) == ("granted", "standard", "standard")
+    (said,) = notices(tmp_path)
+    assert (said["tier"], said["expires_at"]) == ("standard", None)
+    assert said["says"] == (
+        "A person looked at your appeal and granted it. What it was against is over already. "
+        "Now your disputes are answered as anybody's are."
+    )
+
+
 def run(*words: object) -> tuple[int, str, str]:
     """Exit code and what a command printed."""
     out, err = io.StringIO(), io.StringIO()

@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from features import Ledger, RedressError
 from features.kernel import DAY
 from models.signs import CONFIRMED, TOLD
-from models.tiers import STEPS, Adjustment, Rules, Standing, adjusted, appealed, recovered, standing, standings
+from models.tiers import (
+    STEPS,
+    Adjustment,
+    Rules,
+    Standing,
+    adjusted,
+    appealable,
+    appealed,
+    recovered,
+    standing,
+    standings,
+)
 
 RULES = Rules()
 
@@ -54,27 +65,94 @@ def test_recovery_is_a_step_at_a_time_and_the_standard_does_not_end() -> None:
     assert recovered("b", Standing(), DAY, 50, RULES) is None
 
 
+HELD = [Adjustment("b", 0, "restricted", "upheld_report", 180 * DAY)]
+
+
 def test_an_appeal_in_time_restores_where_a_person_grants_it() -> None:
-    held = Standing("restricted", 0, "upheld_report", 180 * DAY)
-    made = appealed("b", held, 30 * DAY, granted=True, rules=RULES)
+    made = appealed("b", HELD, 30 * DAY, granted=True, rules=RULES)
     assert made is not None
     assert made.tier == "standard"
-    assert appealed("b", held, 30 * DAY, granted=False, rules=RULES) is None
+    assert appealed("b", HELD, 30 * DAY, granted=False, rules=RULES) is None
     with pytest.raises(RedressError, match=r"appeal: want it within 30 days, got it 0\.5 days late"):
-        appealed("b", held, 30 * DAY + DAY // 2, granted=True, rules=RULES)
+        appealed("b", HELD, 30 * DAY + DAY // 2, granted=True, rules=RULES)
     with pytest.raises(RedressError, match="appeal: want a tier to appeal against, got standard for b"):
-        appealed("b", Standing(), DAY, granted=True, rules=RULES)
+        appealed("b", [], DAY, granted=True, rules=RULES)
 
 
 def test_an_appeal_filed_in_time_may_be_ruled_on_late_and_not_before_it_was_filed() -> None:
-    held = Standing("restricted", 0, "upheld_report", 180 * DAY)
-    made = appealed("b", held, 90 * DAY, granted=True, rules=RULES, filed=30 * DAY)
+    made = appealed("b", HELD, 90 * DAY, granted=True, rules=RULES, filed=30 * DAY)
     assert made is not None
     assert (made.at, made.tier, made.reason, made.expires_at) == (90 * DAY, "standard", "appeal_granted", None)
     with pytest.raises(RedressError, match=r"got it 1\.0 days late"):
-        appealed("b", held, 90 * DAY, granted=True, rules=RULES, filed=31 * DAY)
+        appealed("b", HELD, 90 * DAY, granted=True, rules=RULES, filed=31 * DAY)
     with pytest.raises(RedressError, match="appeal: want it filed before it is ruled on, got it after"):
-        appealed("b", held, 20 * DAY, granted=True, rules=RULES, filed=20 * DAY + 1)
+        appealed("b", HELD, 20 * DAY, granted=True, rules=RULES, filed=20 * DAY + 1)
+
+
+def change(day: int, tier: str, reason: str, ends: int | None = None) -> Adjustment:
+    return Adjustment("b", day * DAY, tier, reason, None if ends is None else ends * DAY)
+
+
+HISTORY = [
+    change(10, "evidence_first", "upheld_report", 40),
+    change(50, "restricted", "earlier_finding", 90),  # of its own: the first was over
+    change(60, "evidence_first", "recovered", 90),
+    change(70, "restricted", "upheld_report", 95),
+]
+
+
+@pytest.mark.parametrize(
+    ("filed", "at", "since", "row"),
+    [
+        (10, 39, 10, True),  # at the moment it began
+        (20, 39, 10, True),
+        (20, 40, 10, False),  # expired before the person ruled
+        (40, 41, 10, False),  # its last moment, which is his last to appeal
+        (20, 55, 10, False),  # replaced by a newer one, which stays
+        (55, 58, 50, True),
+        (55, 65, 50, True),  # a step milder, which rests on it
+        (65, 69, 60, True),
+        (55, 75, 50, False),  # adjusted again, by another dispute
+        (75, 94, 70, True),
+        (75, 99, 70, False),
+    ],
+)
+def test_an_appeal_is_against_the_tier_that_stood_when_it_was_filed(filed: int, at: int, since: int, row: bool) -> None:
+    held = appealable("b", HISTORY, at * DAY, rules=RULES, filed=filed * DAY)
+    assert held.since == since * DAY
+    made = appealed("b", HISTORY, at * DAY, granted=True, rules=RULES, filed=filed * DAY)
+    assert made == (Adjustment("b", at * DAY, "standard", "appeal_granted", says=made.says) if made else None)
+    assert (made is not None) == row
+    assert appealed("b", HISTORY, at * DAY, granted=False, rules=RULES, filed=filed * DAY) is None
+
+
+@pytest.mark.parametrize(
+    ("filed", "at", "says"),
+    [
+        (9, 20, "want it filed once the tier of b had begun, got it before; name when he appealed"),
+        (45, 55, "want it filed once the tier of b had begun, got it before; name when he appealed"),
+        (45, 48, "want a tier to appeal against, got standard for b; nothing is adjusted then"),
+        (99, 99, "want a tier to appeal against, got standard for b; nothing is adjusted then"),
+        (9, 10, "want a tier to appeal against, got standard for b; nothing is adjusted then"),
+    ],
+)
+def test_an_appeal_against_what_did_not_stand_when_it_was_filed_is_refused(filed: int, at: int, says: str) -> None:
+    with pytest.raises(RedressError, match=f"^appeal: {says}$"):
+        appealed("b", HISTORY, at * DAY, granted=True, rules=RULES, filed=filed * DAY)
+
+
+def test_nobody_is_told_to_appeal_after_his_tier_is_over_and_the_last_moment_told_is_in_time() -> None:
+    short = Rules(lasts=20.0, appeal=30.0)
+    made = adjusted("b", Standing(), 10 * DAY, 1.0, ["upheld_report"], short)
+    assert made is not None
+    assert (made.appeal_by, made.expires_at) == (30 * DAY, 30 * DAY)
+    assert "can be appealed against as long as it lasts, and" in made.says
+    assert appealable("b", [made], 99 * DAY, rules=short, filed=made.appeal_by).tier == "evidence_first"
+    with pytest.raises(RedressError, match="nothing is adjusted then"):
+        appealable("b", [made], 99 * DAY, rules=short, filed=30 * DAY + 1)
+    milder = recovered("b", Standing("restricted", 0, "upheld_report", 180 * DAY), 170 * DAY, 5, RULES)
+    assert milder is not None
+    assert (milder.appeal_by, milder.expires_at) == (180 * DAY, 180 * DAY)
 
 
 @pytest.mark.parametrize("key", CONFIRMED)
