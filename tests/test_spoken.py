@@ -20,7 +20,8 @@ CASE = Case("d1", "o1", 0, "quality", 4_000)
 LACKS = ("unit_weight_photo", "carrier_weight_certificate")
 OCCUR: dict[str, tuple[str, ...]] = {
     "cheapest": ACTIONS,
-    "plain": ACTIONS,
+    "plain": ACTIONS[:-1],
+    "unborne": ("review",),
     "explored": ("refund_full", "request_evidence", "review"),
     "tier": ("request_evidence", "review"),
     **dict.fromkeys(("out_of_scope", "unscored", "thin", "unsure"), ("review",)),
@@ -55,7 +56,7 @@ def test_the_pairs_of_why_and_action_are_those_that_policies_give() -> None:
     found = set[tuple[str, str]]()
     policies = (POLICY, replace(POLICY, ask=0, review=3_000), replace(POLICY, review=0, explores=0.9))
     cases = product(
-        ("quality", "wrong_item", "billing"), (500, 4_000, 60_000), ((), ("upheld_report",)), ((), LACKS), (nan, 0.3)
+        ("quality", "wrong_item", "billing"), (500, 4_000, 60_000), ((), ("upheld_report",)), ((), LACKS), (nan, 0.1, 0.3)
     )
     for i, (reason, claimed, confirmed, lacking, owed) in enumerate(cases):
         for tier, left in product(("standard", "evidence_first", "restricted"), (None, 100)):
