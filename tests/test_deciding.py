@@ -16,7 +16,7 @@ import pytest
 
 from features import Ledger, RedressError, signals
 from features.asking import Askings, askings
-from features.kernel import DAY
+from features.kernel import DAY, HOUR
 from models import fit, load
 from models.automation import Automation, limit
 from models.deciding import QUESTION, Sight, answered, sights
@@ -86,33 +86,38 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def in_time(ledger: Path, hours: float) -> tuple[set[str], set[str]]:
-    """The disputes in scope that are looked at by the last moment of a ledger, so long after they came, and those after it."""
-    tables = {path.stem: pd.read_parquet(path) for path in ledger.glob("*.parquet")}
-    last = max(table["at"].max() for table in tables.values())
-    first = tables["rulings"].groupby("dispute_id")["at"].min().to_dict()
-    found, beyond = set[str](), set[str]()
-    for row in tables["disputes"].itertuples():
-        if row.reason in Refunds().reasons:
-            look = min(
-                row.at + pd.Timedelta(hours=hours),
-                max(row.at, first.get(row.dispute_id, pd.Timestamp.max.tz_localize("UTC"))),
-            )
-            (found if look <= last else beyond).add(row.dispute_id)
-    return found, beyond
+def looks_of(ledger: Path, hours: int) -> dict[str, int]:
+    """When each dispute in scope of a ledger is looked at: so long after it came, or when first ruled about."""
+    disputes, rulings = (pq.read_table(ledger / f"{name}.parquet") for name in ("disputes", "rulings"))
+    ruled: dict[str, list[int]] = {}
+    for name, at in zip(rulings["dispute_id"].to_pylist(), moments(rulings), strict=True):
+        ruled.setdefault(name, []).append(at)
+    scope = disputes.filter(pc.is_in(disputes["reason"], pa.array(Refunds().reasons)))
+    return {
+        name: min(at + hours * HOUR, max(at, min(ruled.get(name, [LAST]))))
+        for name, at in zip(scope["dispute_id"].to_pylist(), moments(scope), strict=True)
+    }
+
+
+def moments(table: pa.Table) -> list[int]:
+    """When the rows of a table were known, in microseconds."""
+    found: list[int] = table["at"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()
+    return found
+
+
+def in_time(ledger: Path, hours: int) -> tuple[set[str], set[str]]:
+    """The disputes in scope that are looked at no later than a ledger's last moment, and those that are later."""
+    last = max(max(moments(pq.read_table(path)), default=0) for path in ledger.glob("*.parquet"))
+    looks = looks_of(ledger, hours)
+    return {name for name, at in looks.items() if at <= last}, {name for name, at in looks.items() if at > last}
 
 
 @pytest.mark.parametrize(("late", "answered"), [(0, True), (1, False)])
 def test_what_is_to_be_answered_after_the_ledger_ends_is_left_out_and_counted(
     late: int, answered: bool, shop: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    ruled = pd.read_parquet(shop[0] / "rulings.parquet").groupby("dispute_id")["at"].min().to_dict()
-    disputes = pd.read_parquet(shop[0] / "disputes.parquet")
-    day, never = pd.Timedelta(hours=24), pd.Timestamp.max.tz_localize("UTC")
-    mine = disputes[disputes["reason"].isin(Refunds().reasons)].sort_values("at")
-    waits = [ruled.get(row.dispute_id, never) > row.at + day for row in mine.itertuples()]
-    one = mine[waits].iloc[40]
-    ends = one["at"] + day - pd.Timedelta(microseconds=late)
+    one, at = sorted(looks_of(shop[0], 24).items(), key=lambda look: look[1])[60]
+    ends = pd.Timestamp(at - late, unit="us", tz="UTC")
     shutil.copytree(shop[0], tmp_path / "ledger", ignore=shutil.ignore_patterns("truth"))
     for path in (tmp_path / "ledger").glob("*.parquet"):
         rows = pq.read_table(path)
@@ -124,7 +129,7 @@ def test_what_is_to_be_answered_after_the_ledger_ends_is_left_out_and_counted(
             kept = pa.concat_tables([kept, last.cast(kept.schema)])
         pq.write_table(kept, path)
     found, beyond = in_time(tmp_path / "ledger", 24)
-    assert (one["dispute_id"] in found, one["dispute_id"] in beyond) == (answered, not answered)
+    assert (one in found, one in beyond) == (answered, not answered)
     said: list[str] = []
     refunds(tmp_path / "ledger", shop[1], ["default"], tmp_path / "out", start=0, stop=LAST, said=said.append)
     assert set(pd.read_parquet(tmp_path / "out" / "decisions.parquet")["dispute_id"]) == found
