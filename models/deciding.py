@@ -25,10 +25,11 @@ from models.refunds import ACTIONS, ASK, WHY, Decision, Decisions, Refunds, Scor
 from models.rules import RULES, fired, usable
 from models.skill import instead
 from models.slices import SLICINGS, Sliced, sliced
+from models.spoken import VOICES as NAMES
 from models.telling import TOLD
 
 QUESTION: Final = "malicious_dispute"
-VOICES: Final = dict(zip(("reviewer", "seller", "buyer"), TOLD[1:], strict=True))
+VOICES: Final = dict(zip(NAMES, TOLD[1:], strict=True))
 """The columns of reasons by voice."""
 
 

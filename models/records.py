@@ -13,6 +13,7 @@ from models.deadlines import moment
 from models.exploring import WHY as EXPLORED
 from models.refunds import ACTIONS, WHY, Case, Decision, Refunds, Scores, decide
 from models.signs import CONFIRMED
+from models.spoken import VOICES, spoken
 from models.tiers import TIERS
 
 FORMAT: Final = 1
@@ -25,7 +26,6 @@ _OF_FILES: Final = ("ledger", "decision_id")
 """What differs where a ledger's files are others that say the same."""
 APPEAL: Final = "You can ask that a person looks at this again, and add whatever helps to understand what happened."
 """What every buyer is told of how to go on."""
-VOICES: Final = ("reviewer", "seller", "buyer")
 _TEXT: Final[Mapping[str, object]] = {"type": "string"}
 _HASH: Final[Mapping[str, object]] = {"type": "string", "pattern": "^[0-9a-f]{16,64}$"}
 _SHARE: Final[Mapping[str, object]] = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
@@ -114,7 +114,8 @@ def record(
 ) -> Record:
     """The record of a decision, as JSON holds it: NaN is null; `hash` is of all the rest, which names the one before.
 
-    `decision_id` is a hash of case, time, probabilities and versions, so the same decision has the same name.
+    `decision_id` is a hash of case, time, probabilities and versions, so the same decision has the same name. `reasons` are
+    those of the score, which are told after the decision's own.
     """
     inputs = {
         "case": asdict(case),
@@ -145,7 +146,7 @@ def record(
         "why": decision.why,
         "costs": _plain(dict(zip(ACTIONS, decision.costs, strict=True))),
         "propensity": propensity,
-        "reasons": {voice: list((reasons or {}).get(voice, ())) for voice in VOICES},
+        "reasons": spoken(decision, case, keys=policy.keys, scored=reasons),
         "would_change": [] if decision.why == EXPLORED else would_change(case, scores, policy),
         "previous": previous,
     }

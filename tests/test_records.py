@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from features import RedressError
 from models.records import FIRST, SCHEMA, Grounds, Record, chained, of_buyer, opened, record, replayed, would_change
 from models.refunds import Case, Refunds, Scores, decide
+from models.signs import TOLD
 
 POLICY = Refunds()
 GROUNDS = Grounds("ab" * 16, {"malicious_dispute": "cd" * 16}, "default", "ef" * 8)
@@ -44,7 +45,7 @@ def test_a_buyer_is_given_his_own_record_and_nothing_of_how_he_was_found_out() -
     }
     told = of_buyer(record(case, score, decide(case, score, POLICY), POLICY, GROUNDS, reasons=said))
     assert told["action"] == "refuse"
-    assert told["reasons"] == ["We look at the whole order."]
+    assert told["reasons"] == ["Your claim was turned down.", TOLD["upheld_report"], "We look at the whole order."]
     assert "a person looks at this again" in str(told["appeal"])
     text = json.dumps(told)
     for hidden in ("0.95", "upheld_report", "device", "receipt", "buyer_part", "malicious", "costs"):
