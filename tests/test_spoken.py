@@ -21,11 +21,10 @@ LACKS = ("unit_weight_photo", "carrier_weight_certificate")
 OCCUR: dict[str, tuple[str, ...]] = {
     "cheapest": ACTIONS,
     "plain": ACTIONS[:-1],
-    "unborne": ("review",),
     "explored": ("refund_full", "request_evidence", "review"),
     "tier": ("request_evidence", "review"),
     **dict.fromkeys(("out_of_scope", "unscored", "thin", "unsure"), ("review",)),
-    **dict.fromkeys(("unconfirmed", "suspect", "beyond", "large"), ("review",)),
+    **dict.fromkeys(("unconfirmed", "suspect", "beyond", "large", "unborne"), ("review",)),
 }
 """The actions that each why can come with."""
 PAIRS = [(why, action) for why, actions in OCCUR.items() for action in actions]
@@ -56,7 +55,11 @@ def test_the_pairs_of_why_and_action_are_those_that_policies_give() -> None:
     found = set[tuple[str, str]]()
     policies = (POLICY, replace(POLICY, ask=0, review=3_000), replace(POLICY, review=0, explores=0.9))
     cases = product(
-        ("quality", "wrong_item", "billing"), (500, 4_000, 60_000), ((), ("upheld_report",)), ((), LACKS), (nan, 0.1, 0.3)
+        ("quality", "wrong_item", "billing"),
+        (500, 4_000, 60_000),
+        ((), ("upheld_report",)),
+        ((), LACKS),
+        (nan, 0.0, 0.3),
     )
     for i, (reason, claimed, confirmed, lacking, owed) in enumerate(cases):
         for tier, left in product(("standard", "evidence_first", "restricted"), (None, 100)):
