@@ -19,7 +19,8 @@ from features.kernel import DAY
 from models import fit, load
 from models.automation import Automation, limit
 from models.deciding import QUESTION, Sight, answered, sights
-from models.officers import granted
+from models.officers import Officers, granted
+from models.policy import opened as policy_at
 from models.questions import answers
 from models.queue import Review
 from models.records import chained
@@ -219,6 +220,24 @@ def test_a_model_that_has_shown_no_skill_is_not_asked(shop: tuple[Path, Path], t
     assert replay(tmp_path / "out" / "records.default.jsonl", shop[0], tmp_path, policy=None, said=quiet)
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "The model has not shown that it knows more than how common malice is" in page
+
+
+def test_what_officers_were_measured_to_grant_is_in_records_that_are_replayed_to_the_bit(
+    shop: tuple[Path, Path], done: Path, tmp_path: Path
+) -> None:
+    model, officers = load(shop[1] / QUESTION), Officers(500, (0.9, 0.8, 1.0), (0.01, 0.0, 0.02))
+    replace(model, card=dict(model.card) | {"officers": officers.to_json()}).save(tmp_path / "models" / QUESTION)
+    refunds(shop[0], tmp_path / "models", ["default"], tmp_path / "out", start=0, stop=LAST, said=quiet)
+    path = tmp_path / "out" / "records.default.jsonl"
+    records, before = lines(path), lines(done / "records.default.jsonl")
+    version = policy_at("default").informed({"officers": officers.to_json()}).version
+    assert {one["policy"]["version"] for one in records} == {version} != {one["policy"]["version"] for one in before}
+    kinds = [[one["action"] for one in some] for some in (records, before)]
+    assert kinds[0].count("review") > kinds[1].count("review")  # people who err less are asked more
+    found = replay(path, shop[0], tmp_path / "models", policy=None, said=quiet)
+    assert (found["replayed"], found["policy"]) == ("the same to the bit", f"default ({version})")
+    case = {"ask_id": records[0]["case"]["dispute_id"], "at": records[0]["at"]}
+    assert Scorer.open(shop[0], tmp_path / "models").decide(case)["hash"] == records[0]["hash"]
 
 
 def test_the_scorer_decides_as_the_job_does_to_the_bit(shop: tuple[Path, Path], done: Path) -> None:
