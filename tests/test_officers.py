@@ -54,7 +54,7 @@ def office(*, with_rulings: bool = True) -> Ledger:
             if made
         ],
     }
-    return Ledger.of(naive.tables(rows | ({"rulings": rulings} if with_rulings else {})))
+    return Ledger.of(naive.tables({**rows, **({"rulings": rulings} if with_rulings else {})}))
 
 
 def shares(as_of: int = NOT_YET) -> dict[str, float]:
