@@ -59,6 +59,7 @@ def _row(name: str, ways: pd.DataFrame, saved: dict[tuple[object, object], str])
         "way": name,
         "cents a dispute": float(ways["cost"][name]),
         "honest refused": f"{float(ways['honest_refused'][name]):.2%}",
+        "of what they were owed, not paid": f"{float(ways['unpaid'][name]):.2%}",
         "of the gap to the oracle": saved.get((name, "any"), ""),
         f"where at most {FAIR:.1%} of the honest are refused": saved.get((name, "fair"), ""),
     }

@@ -39,10 +39,14 @@ PLAIN: Final = (
 
 @dataclass(frozen=True)
 class Way:
-    """What a way of answering costs (n,), in cents, and whom it refuses without a person (n,)."""
+    """What a way of answering costs (n,), whom it refuses without a person (n,), and what of the owed it leaves unpaid (n,).
+
+    Costs and what is unpaid are cents.
+    """
 
     cost: Float
     refuses: Flag
+    unpaid: Float
 
 
 def way(made: Answered, worth: Worth, prices: Refunds, policy: Refunds) -> Way:
@@ -50,7 +54,9 @@ def way(made: Answered, worth: Worth, prices: Refunds, policy: Refunds) -> Way:
     waited = _waiting(worth, prices, policy.after / 24) + made.asked * (
         prices.ask + _waiting(worth, prices, policy.ask_days)
     )
-    return Way(worth.costs(made.last.action, made.owed, prices) + waited, made.last.action == REFUSE)
+    action = made.last.action
+    unpaid = worth.unpaid(action, made.owed, prices)
+    return Way(worth.costs(action, made.owed, prices) + waited, action == REFUSE, unpaid)
 
 
 def _waiting(worth: Worth, prices: Refunds, days: float) -> Float:
@@ -60,7 +66,7 @@ def _waiting(worth: Worth, prices: Refunds, days: float) -> Float:
 
 def plain(first: Sight, second: Sight, worth: Worth, prices: Refunds) -> dict[str, Way]:
     """Plain ways, each of them one rule; where a rule has a threshold, the best of several by the costs themselves."""
-    n = len(worth.paid)
+    n, nan = len(worth.paid), np.full(len(worth.paid), np.nan)
     confirmed = np.any([first.claims.confirmed[key] for key in prices.keys] or [np.zeros(n, np.bool_)], axis=0)
     asks = ~first.claims.complete
     ways = {
@@ -76,32 +82,41 @@ def plain(first: Sight, second: Sight, worth: Worth, prices: Refunds) -> dict[st
     more = {"evidence alone": asks * (prices.ask + _waiting(worth, prices, prices.ask_days))}
     found = {}
     for name, some in ways.items():
-        costs = [worth.costs(action, np.full(n, np.nan), prices) + at_first + more.get(name, 0.0) for action in some]
+        costs = [worth.costs(action, nan, prices) + at_first + more.get(name, 0.0) for action in some]
         best = int(np.argmin([cost.sum() for cost in costs]))
-        found[name] = Way(costs[best], some[best] == REFUSE)
+        found[name] = Way(costs[best], some[best] == REFUSE, worth.unpaid(some[best], nan, prices))
     return found
 
 
-def oracle(worth: Worth) -> Float:
-    """What it costs one who knows who is malicious (n,), and has the dearest claims of the honest reviewed if that pays."""
+def oracle(worth: Worth) -> Way:
+    """The way of one who knows who is malicious, and has the dearest claims of the honest reviewed if that pays."""
     paid, reviewed = worth.oracle.T
-    ways = [paid, *(np.where(worth.claimed > c, reviewed, paid) for c in np.quantile(worth.claimed, QUANTILES))]
-    return min(ways, key=lambda way: float(way.sum()))
+    dear = [worth.claimed > c for c in (np.inf, *np.quantile(worth.claimed, QUANTILES))]
+    costs = [np.where(some, reviewed, paid) for some in dear]
+    best = int(np.argmin([cost.sum() for cost in costs]))
+    unpaid = (1 - worth.malicious) * worth.claimed * worth.withheld * dear[best]
+    return Way(costs[best], np.zeros(len(paid), np.bool_), unpaid)
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Policies beside plain ways: all of them by name, the names of the plain, the oracle's cost, and how honest each is."""
+    """Policies beside plain ways: all of them by name, the names of the plain, the oracle's, how honest each is,
+    and the cents (n,) that the honest are owed.
+    """
 
     ways: Mapping[str, Way]
     simple: tuple[str, ...]
-    oracle: Float
+    oracle: Way
     honest: Float
+    due: Float
     buyer: Int
 
     def refused(self, name: str) -> float:
         """The share of the honest that a way refuses without a person."""
-        return float(self.honest @ self.ways[name].refuses / max(float(self.honest.sum()), 1e-9))
+        return self._refused(self.ways[name])
+
+    def _refused(self, one: Way) -> float:
+        return float(self.honest @ one.refuses / max(float(self.honest.sum()), 1e-9))
 
     def best(self, most: float = 1.0) -> str:
         """The cheapest plain way among those that refuse at most so many of the honest."""
@@ -109,21 +124,22 @@ class Compared:
         return min(kept, key=lambda name: float(self.ways[name].cost.sum()))
 
     def rows(self, beside: str) -> pd.DataFrame:
-        """A row for each way: cents a dispute, and those beyond another way's with their 95 % interval."""
+        """A row for each way: cents a dispute, and those beyond another way's with their 95 % interval.
+
+        `unpaid` is the share that the honest do not get of what they are owed, by whomever it is kept from them.
+        """
         base, found = self.ways[beside].cost, []
-        costs = {name: way.cost for name, way in self.ways.items()} | {ORACLE: self.oracle}
-        for name, cost in costs.items():
-            low, high = self._interval(cost - base)
-            row = {"way": name, "cost": cost.mean(), "beyond": (cost - base).mean(), "low": low, "high": high}
-            found.append(
-                row | {"honest_refused": self.refused(name) if name in self.ways else 0.0, "plain": name in self.simple}
-            )
+        for name, one in (*self.ways.items(), (ORACLE, self.oracle)):
+            low, high = self._interval(one.cost - base)
+            row = {"way": name, "cost": one.cost.mean(), "beyond": (one.cost - base).mean(), "low": low, "high": high}
+            shares = {"honest_refused": self._refused(one), "unpaid": one.unpaid.sum() / max(self.due.sum(), 1e-9)}
+            found.append(row | shares | {"plain": name in self.simple})
         return pd.DataFrame(found)
 
     def saved(self, name: str, beside: str) -> tuple[float, float, float]:
         """The share of the gap between a plain way and the oracle that a policy saves, with its 95 % interval; NaN if none."""
         base = self.ways[beside].cost
-        gain, gap = self._sums(base - self.ways[name].cost), self._sums(base - self.oracle)
+        gain, gap = self._sums(base - self.ways[name].cost), self._sums(base - self.oracle.cost)
         gaps = np.array([float(w @ gap) for w in self._draws])
         if not (gap.sum() > 0 and (gaps > 0).all()):
             return float("nan"), float("nan"), float("nan")
@@ -161,7 +177,7 @@ def compared(
     """What policies answered beside plain ways at one set of prices."""
     simple = plain(first, second, worth, prices)
     ways = {name: way(one, worth, prices, policy) for name, (policy, one) in made.items()}
-    return Compared(ways | simple, tuple(simple), oracle(worth), 1 - worth.malicious, buyer)
+    return Compared(ways | simple, tuple(simple), oracle(worth), 1 - worth.malicious, worth.due, buyer)
 
 
 def swept(

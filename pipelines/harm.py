@@ -6,22 +6,24 @@ import pandas as pd
 from features.signal import Float
 from models.curves import wilson
 from models.deciding import Answered, Sight
-from models.refunds import REFUSE, REVIEW
+from models.refunds import REFUSE, REVIEW, Refunds
 from models.slices import slice_name
 from pipelines.report import Section, table
 from pipelines.valuing import Worth
 
-NUMBERS = [f"{name}{end}" for name in ("refused", "reviewed") for end in ("", "_low", "_high")]
+NUMBERS = [*(f"{name}{end}" for name in ("refused", "reviewed") for end in ("", "_low", "_high")), "unpaid"]
 FAULTY = ("seller", "faulty, or his product")
 """The slice of those who were sold something faulty."""
 
 
-def harmed(first: Sight, made: Answered, worth: Worth) -> pd.DataFrame:
+def harmed(first: Sight, made: Answered, worth: Worth, prices: Refunds) -> pd.DataFrame:
     """A row for each slice, and for all: how many honest disputes it has, and the shares refused and reviewed, with intervals.
 
-    Where honesty is no more than probable, each dispute counts as far as it is honest.
+    `unpaid` is the share that they do not get of what they are owed. Where honesty is no more than probable, each dispute
+    counts as far as it is honest.
     """
     honest, refused, reviewed = 1 - worth.malicious, made.last.action == REFUSE, made.last.action == REVIEW
+    due, unpaid = worth.due, worth.unpaid(made.last.action, made.owed, prices)
     groups = {("all", ""): np.ones(len(honest))}
     for one in first.slices:
         groups |= {(one.name, value): (one.place == i) * 1.0 for i, value in enumerate(one.values)}
@@ -33,6 +35,7 @@ def harmed(first: Sight, made: Answered, worth: Worth) -> pd.DataFrame:
             rows.append({"slicing": slicing, "slice": value, "honest": n})
             for name, flag in (("refused", refused), ("reviewed", reviewed)):
                 rows[-1] |= _share(name, float((honest * inside) @ flag), n)
+            rows[-1]["unpaid"] = float(unpaid @ inside) / max(float(due @ inside), 1e-9)
     return pd.DataFrame(rows, columns=None if rows else ["slicing", "slice", "honest", *NUMBERS])
 
 
@@ -49,6 +52,7 @@ def harm_section(name: str, found: pd.DataFrame) -> Section:
     for one, heading in (("refused", "refused without a person"), ("reviewed", "reviewed by a person")):
         numbers: Float = found[[one, f"{one}_low", f"{one}_high"]].to_numpy(np.float64)
         shown[heading] = [f"{p:.2%} [{low:.2%}, {high:.2%}]" for p, low, high in numbers.tolist()]
+    shown["of what they were owed, not paid"] = found["unpaid"].map("{:.2%}".format)
     everyone = found.head(1)[["refused_high", "reviewed_high"]].sum()
     hit = found[(found["refused_low"] > everyone["refused_high"]) | (found["reviewed_low"] > everyone["reviewed_high"])]
     names = "; ".join(map(slice_name, hit["slicing"], hit["slice"])) or "none"

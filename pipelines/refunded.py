@@ -44,6 +44,7 @@ def money_section(told: Compared, rows: pd.DataFrame, names: Sequence[str]) -> S
             "cost of a dispute": (rows["cost"] / 100).map("{:,.2f}".format),
             f"beyond {told.best()}": [_cents(*row) for row in rows[["beyond", "low", "high"]].to_numpy().tolist()],
             "honest refused without a person": rows["honest_refused"].map("{:.2%}".format),
+            "of what the honest were owed, not paid": rows["unpaid"].map("{:.2%}".format),
         }
     )
     best, fair = told.best(), told.best(FAIR)
@@ -53,6 +54,8 @@ def money_section(told: Compared, rows: pd.DataFrame, names: Sequence[str]) -> S
         "claim that is refused counts in full; what a person does not grant him counts as far as it was owed. The oracle knows "
         "who is malicious, pays the honest, and has their dearest claims reviewed if that pays. In brackets 95 % intervals of "
         "the difference, over resamples of buyers.",
+        "What the honest were owed and did not get counts by whomever it was kept from them: a rule, a person, or a partial "
+        "refund.",
         f"The cheapest plain way is: {best}. Of those that refuse at most {FAIR:.1%} of the honest it is: {fair}.",
         *(f"{name} {'; '.join(saved(told, name, other) for other in dict.fromkeys((best, fair)))}." for name in names),
         *(unsure(name, fair) for name in names if told.beyond(name, fair)[2] >= 0),

@@ -59,7 +59,7 @@ def refunds(
     sweep = swept(first, second, prices, buyer, partial(_priced, worths))
     rows = told.rows(told.best())
     queue = queued(first, second, made[policy.name], worth, prices, policy.review, buyer)
-    harm = harmed(first, made[policy.name], worth)
+    harm = harmed(first, made[policy.name], worth, prices)
     log = by_log(facts, model, asks, read, policy.logged)
     _written(out, facts, model, read, walks, made)
     tables = {"ways": rows, "saved": _saved(told, rules), "sweep": sweep, "queue": queue, "harm": harm}

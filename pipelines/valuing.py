@@ -21,7 +21,8 @@ class Worth:
     A refusal keeps from an honest buyer all that he claims, so nobody who knows that he is honest gains by refusing him; a
     person rules on the merits, and what he keeps from him counts as far as it was owed. `oracle` (n, 2) is what it costs one
     who knows who is malicious, and pays the honest, or has people review what they claim. `faulty` is how surely seller or
-    product were at fault. Where costs are no more than expected they are those (n, actions), in which the row of a partial
+    product were at fault. Of each claim `owed` is the share that was owed, and `withheld` as much of it as a person does not
+    grant. Where costs are no more than expected they are those (n, actions), in which the row of a partial
     refund is that of what is not paid.
     """
 
@@ -33,7 +34,25 @@ class Worth:
     claimed: Float
     owed: Float
     faulty: Float
+    withheld: Float
     expected: Float | None = None
+
+    @property
+    def due(self) -> Float:
+        """The cents (n,) that are owed to honest buyers."""
+        return (1 - self.malicious) * self.owed * self.claimed
+
+    def unpaid(self, action: Int, owed: Float, policy: Refunds) -> Float:
+        """The cents (n,) of those that each action leaves unpaid, be it by a person or without one.
+
+        `owed` is the share that a partial refund pays; where costs are expected the rest is owed where the weight errs.
+        """
+        paid = np.nan_to_num(owed)
+        rest = np.maximum(self.owed - paid, 0) if self.expected is None else policy.weight_error * (1 - paid)
+        none = np.zeros(len(action))
+        ways = {FULL: none, PARTIAL: rest, RETURN: none, ASK: self.withheld, REVIEW: self.withheld, REFUSE: self.owed}
+        share = np.choose(action, [ways[one] for one in range(len(ways))])
+        return np.asarray((1 - self.malicious) * self.claimed * share, np.float64)
 
     def costs(self, action: Int, owed: Float, policy: Refunds) -> Float:
         """What each action costs (n,), the work and the waiting with it; `owed` is the share that a partial refund pays.
@@ -75,12 +94,12 @@ def true_worth(ledger: Ledger, asks: Askings, policy: Refunds, *, repeat: float 
     fees = FEE * (charged * 1.0 + (fought & lost)) + HANDLING * fought
     refused = np.where(malicious, cost_refused, fees + claimed + policy.wrongful)
     share = _granted(ledger, asks, malicious, policy)
-    unpaid = np.where(malicious, 1 - share, np.maximum(owed - share, 0))
-    judged = share * paid + unpaid * refused
+    withheld = np.maximum(owed - share, 0)
+    judged = share * paid + np.where(malicious, 1 - share, withheld) * refused
     faulty = told["side"].isin(("seller", "product")).to_numpy(np.bool_).astype(np.float64)
     reviewed = policy.review + policy.wait * policy.review_days + judged
     oracle = np.stack([np.where(malicious, np.minimum(paid, refused), way) for way in (paid, reviewed)], axis=1)
-    return Worth(malicious.astype(np.float64), paid, refused, judged, oracle, claimed, owed, faulty)
+    return Worth(malicious.astype(np.float64), paid, refused, judged, oracle, claimed, owed, faulty, withheld)
 
 
 def expected_worth(ledger: Ledger, asks: Askings, malicious: Float, policy: Refunds, faulty: Float) -> Worth:
@@ -93,7 +112,8 @@ def expected_worth(ledger: Ledger, asks: Askings, malicious: Float, policy: Refu
     oracle = np.stack([(1 - malicious) * (honest @ of[way]) + suspect for way in (FULL, REVIEW)], axis=1)
     costs = terms @ of.T
     paid, refused, judged = (costs[:, action] for action in (FULL, REFUSE, REVIEW))
-    return Worth(malicious, paid, refused, judged, oracle, claimed, np.ones(len(claimed)), faulty, costs)
+    owed, withheld = (np.full(len(claimed), share) for share in (1.0, policy.withheld * policy.wrongly))
+    return Worth(malicious, paid, refused, judged, oracle, claimed, owed, faulty, withheld, costs)
 
 
 def _granted(ledger: Ledger, asks: Askings, malicious: Flag, policy: Refunds) -> Float:

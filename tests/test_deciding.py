@@ -20,7 +20,7 @@ from features.kernel import DAY, HOUR
 from models import fit, load
 from models.automation import Automation, limit
 from models.deciding import QUESTION, Sight, answered, sights
-from models.officers import granted
+from models.officers import Officers, granted
 from models.policy import opened as policy_at
 from models.questions import answers
 from models.queue import Review
@@ -189,9 +189,11 @@ def test_a_policy_that_is_not_surely_cheaper_than_a_fair_plain_way_is_told_so(do
     ],
 )
 def test_where_there_is_no_gap_to_the_oracle_it_is_said_in_words(oracle: float, says: str, saves: str) -> None:
-    none = np.zeros(10, np.bool_)
-    ways = {"mine": Way(np.full(10, 800.0), none), "refuse all": Way(np.full(10, 1_000.0), none)}
-    told = Compared(ways, ("refuse all",), np.full(10, oracle), np.ones(10), np.arange(10))
+    ways = {
+        name: Way(np.full(10, cost), np.zeros(10, np.bool_), np.zeros(10))
+        for name, cost in (("mine", 800.0), ("refuse all", 1_000.0), ("oracle", oracle))
+    }
+    told = Compared(ways, ("refuse all",), ways.pop("oracle"), np.ones(10), np.ones(10), np.arange(10))
     assert fact(told, "mine") == ("mine: of the gap from refuse all to the oracle", says)
     assert saved(told, "mine", "refuse all").startswith(saves)
 
@@ -327,6 +329,24 @@ def test_a_model_that_has_shown_no_skill_is_not_asked(shop: tuple[Path, Path], t
     assert "The model has not shown that it knows more than how common malice is" in page
 
 
+def test_what_officers_were_measured_to_grant_is_in_records_that_are_replayed_to_the_bit(
+    shop: tuple[Path, Path], done: Path, tmp_path: Path
+) -> None:
+    model, officers = load(shop[1] / QUESTION), Officers(500, (0.9, 0.8, 1.0), (0.01, 0.0, 0.02))
+    replace(model, card=dict(model.card) | {"officers": officers.to_json()}).save(tmp_path / "models" / QUESTION)
+    refunds(shop[0], tmp_path / "models", ["default"], tmp_path / "out", start=0, stop=LAST, said=quiet)
+    path = tmp_path / "out" / "records.default.jsonl"
+    records, before = lines(path), lines(done / "records.default.jsonl")
+    version = policy_at("default").informed({"officers": officers.to_json()}).version
+    assert {one["policy"]["version"] for one in records} == {version} != {one["policy"]["version"] for one in before}
+    kinds = [[one["action"] for one in some] for some in (records, before)]
+    assert kinds[0].count("review") > kinds[1].count("review")  # people who err less are asked more
+    found = replay(path, shop[0], tmp_path / "models", policy=None, said=quiet)
+    assert (found["replayed"], found["policy"]) == ("the same to the bit", f"default ({version})")
+    case = {"ask_id": records[0]["case"]["dispute_id"], "at": records[0]["at"]}
+    assert Scorer.open(shop[0], tmp_path / "models").decide(case)["hash"] == records[0]["hash"]
+
+
 def test_the_scorer_decides_as_the_job_does_to_the_bit(shop: tuple[Path, Path], done: Path) -> None:
     scorer = Scorer.open(*shop, policy="strict")
     records = lines(done / "records.strict.jsonl")
@@ -412,9 +432,11 @@ def test_without_a_truth_costs_are_those_that_the_policy_expects(walk: tuple[Led
     policy = Refunds()
     found = expected_worth(ledger, asks, first.malicious, policy, np.zeros(len(asks)))
     made = first.decided(policy, askable=False)
-    for action in (FULL, REVIEW, REFUSE):
-        costs = found.costs(np.full(len(asks), action), np.full(len(asks), np.nan), policy)
-        assert costs == pytest.approx(made.costs[:, action])
+    for action, share in ((FULL, 0.0), (REVIEW, policy.withheld * policy.wrongly), (REFUSE, 1.0)):
+        everyone, none = np.full(len(asks), action), np.full(len(asks), np.nan)
+        assert found.costs(everyone, none, policy) == pytest.approx(made.costs[:, action])
+        unpaid = share * (1 - first.malicious) * first.claims.claimed
+        assert found.unpaid(everyone, none, policy) == pytest.approx(unpaid)
     assert (found.oracle[:, 0] <= np.minimum(found.paid, found.refused) + 1e-6).all()
 
 
@@ -431,11 +453,38 @@ def test_policies_stand_beside_plain_ways_and_the_oracle(walk: tuple[Ledger, Ask
     assert rows.loc["refuse all", "honest_refused"] == 1
     assert told.refused(told.best(0.005)) <= 0.005
     share, low, high = told.saved("default", "refund all")
-    gap = worth.paid.mean() + waited - oracle(worth).mean()
-    assert oracle(worth).mean() <= worth.oracle[:, 0].mean()
+    gap = worth.paid.mean() + waited - oracle(worth).cost.mean()
+    assert oracle(worth).cost.mean() <= worth.oracle[:, 0].mean()
     assert share == pytest.approx((worth.paid.mean() + waited - rows.loc["default", "cost"]) / gap)
     assert low < share < high
     assert share > 0  # the model was told who is malicious
+
+
+def test_what_the_honest_were_owed_and_did_not_get_is_told_of_each_way(
+    walk: tuple[Ledger, Askings, Sight, Sight], done: Path
+) -> None:
+    ledger, asks, first, _ = walk
+    truth = pd.read_parquet(Path(ledger.name) / "truth" / "disputes.parquet").set_index("dispute_id")
+    decided = pd.read_parquet(done / "decisions.parquet")
+    share = pd.Series(granted(ledger, asks), list(first.claims.ids))[decided["dispute_id"].unique()]
+    person = share.fillna(share[~truth["malicious"].loc[share.index]].mean()).to_dict()
+    due, kept, hidden = 0.0, {"review all": 0.0, "default": 0.0}, truth.to_dict("index")
+    for one in decided[decided["policy"] == "default"].to_dict("records"):
+        told, ruled, claimed = hidden[one["dispute_id"]], person[one["dispute_id"]], one["claimed"]
+        if not told["malicious"]:
+            paid = {"review": ruled, "refuse": 0.0}.get(one["action"], one["amount"] / max(claimed, 1))
+            due += told["owed_share"] * claimed
+            kept["review all"] += max(told["owed_share"] - ruled, 0) * claimed
+            kept["default"] += max(told["owed_share"] - paid, 0) * claimed
+    found = json.loads((done / "refunds.json").read_text(encoding="utf-8"))
+    ways = {one["way"]: one["unpaid"] for one in found["ways"]}
+    assert {name: ways[name] for name in kept} == pytest.approx({name: k / due for name, k in kept.items()})
+    assert (ways["refund all"], ways["refuse all"]) == (0.0, pytest.approx(1.0))
+    assert 0 <= ways[ORACLE] < ways["review all"]
+    assert ways["review all"] > 0.02
+    assert found["harm"][0]["unpaid"] == pytest.approx(ways["default"])
+    page = (done / "report.html").read_text(encoding="utf-8")
+    assert "of what the honest were owed, not paid" in page
 
 
 def test_a_policy_is_charged_the_time_that_it_waits_itself(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:
@@ -519,13 +568,15 @@ def test_the_honest_of_each_slice_who_are_refused_and_reviewed_are_counted(
     ledger, asks, first, second = walk
     hasty = Refunds(refuse_at=0.5, automatic_below=0.05)
     worth, made = true_worth(ledger, asks, hasty), answered(first, second, hasty)
-    rows = harmed(first, made, worth).to_dict("records")
+    rows = harmed(first, made, worth, hasty).to_dict("records")
     found = {(row["slicing"], row["slice"]): row for row in rows}
     told = pd.read_parquet(Path(ledger.name) / "truth" / "disputes.parquet").set_index("dispute_id")
     told = told.loc[list(first.claims.ids)].assign(
         refused=made.last.action == REFUSE, reviewed=made.last.action == REVIEW
     )
     honest = told[~told["malicious"]]
+    cents = worth.unpaid(made.last.action, made.owed, hasty), worth.due
+    unpaid, due = (pd.Series(one, list(first.claims.ids)) for one in cents)
     for name, some in (
         (("all", ""), honest),
         (FAULTY, honest[honest["side"].isin(["seller", "product"])]),
@@ -534,6 +585,7 @@ def test_the_honest_of_each_slice_who_are_refused_and_reviewed_are_counted(
         row = found[name]
         assert row["honest"] == len(some) > 10
         assert [row["refused"], row["reviewed"]] == pytest.approx(some[["refused", "reviewed"]].mean().tolist())
+        assert row["unpaid"] == pytest.approx(unpaid[some.index].sum() / due[some.index].sum())
         assert row["reviewed_low"] - 1e-9 < row["reviewed"] < row["reviewed_high"] + 1e-9
     assert found["all", ""]["reviewed"] > 0.1
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from features import RedressError
+from models.officers import Officers
 from models.policy import SECTIONS, SHIPPED, Policy, opened, policy
 from models.refunds import Refunds
 from pipelines.documents import default_policy
@@ -90,3 +91,12 @@ def test_a_policy_says_what_it_does_not_take_over() -> None:
     mine = policy(told(review=900), "p")
     assert isinstance(mine, Policy)
     assert mine.refunds == Refunds(review=900)
+
+
+def test_what_training_measured_of_officers_makes_another_version_of_a_policy() -> None:
+    officers = Officers(100, (0.7, 0.6, 0.8), (0.1, 0.05, 0.15))
+    found = DEFAULT.informed({"officers": officers.to_json()})
+    assert (found.name, found.refunds.caught, found.refunds.withheld) == (DEFAULT.name, 0.7, 0.1)
+    assert found.version != DEFAULT.version
+    assert found.version == policy(told(caught=0.7, withheld=0.1), "p").version
+    assert DEFAULT.informed({}).version == DEFAULT.version

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from features import RedressError
 from features.tables import REASONS
+from models.officers import Officers
 from models.refunds import ACTIONS, WHY, Case, Cases, Refunds, Scores, decide, decide_many
 from models.signs import CONFIRMED
 from models.tiers import STEPS
@@ -234,3 +235,28 @@ def test_parts_and_confirmed_signals_are_shown() -> None:
     assert found.parts == {"order_part": 0.1, "product_part": 0.2, "buyer_part": 2.0}
     assert found.confirmed == ("upheld_report",)
     assert set(found.confirmed) <= CONFIRMED.keys()
+
+
+@pytest.mark.parametrize(
+    ("policy", "rulings", "caught", "withheld", "becomes"),
+    [
+        (Refunds(), 100, 0.7, 0.1, (0.7, 0.1)),
+        (Refunds(), 99, 0.7, 0.1, (0.6, 0.2)),  # too few of them ruled
+        (Refunds(measured_from=99), 99, 0.7, 0.1, (0.7, 0.1)),
+        (Refunds(), 100, 0.3, 0.4, (0.3, 0.3)),  # no more is withheld from the honest than from the malicious
+        (Refunds(measured=()), 100, 0.7, 0.1, (0.6, 0.2)),
+        (Refunds(measured=("caught",)), 100, 0.7, 0.1, (0.7, 0.2)),
+        (Refunds(measured=("caught",)), 100, 0.1, 0.1, (0.1, 0.1)),
+        (Refunds(measured=("withheld",)), 100, 0.7, 0.1, (0.6, 0.1)),
+        (Refunds(measured=("withheld",)), 100, 0.9, 0.8, (0.6, 0.6)),
+    ],
+)
+def test_a_policy_goes_by_what_training_measured_of_officers(
+    policy: Refunds, rulings: int, caught: float, withheld: float, becomes: tuple[float, float]
+) -> None:
+    found = policy.informed(Officers(rulings, (caught, 0.0, 1.0), (withheld, 0.0, 1.0)))
+    assert found == replace(policy, caught=becomes[0], withheld=becomes[1])
+
+
+def test_a_policy_stays_as_it_is_where_training_measured_no_officers() -> None:
+    assert POLICY.informed(None) is POLICY
