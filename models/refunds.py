@@ -73,7 +73,7 @@ class Refunds:
     after: float = number(
         24.0, "hours", "how long after a dispute was opened it is answered; buyers attach pictures by then"
     )
-    refuse_at: float = number(0.85, "share", "probability of malice from which a refusal has its first key")
+    refuse_at: float = number(0.9, "share", "probability of malice from which a refusal has its first key")
     automatic_below: float = number(0.5, "share", "probability of malice below which money is paid without a person")
     automatic_most: int = number(50_000, "cents", "largest claim that is paid without a person")
     explores: float = number(

@@ -128,8 +128,8 @@ def test_nobody_is_refused_without_both_keys_and_nothing_dear_or_suspect_is_paid
         (replace(PLAIN, claimed=2_000), Scores(0.5), "review", "suspect", 0),  # at 33.95 dearer than paying 25.00
         (PLAIN, Scores(0.95), "review", "unconfirmed", 0),
         (SURE, Scores(0.95), "refuse", "cheapest", 0),
-        (SURE, Scores(0.85), "refuse", "cheapest", 0),
-        (SURE, Scores(0.84), "review", "unsure", 0),
+        (SURE, Scores(0.9), "refuse", "cheapest", 0),
+        (SURE, Scores(0.89), "review", "unsure", 0),
         (PLAIN, Scores(nan), "review", "unscored", 0),
         (PLAIN, Scores(0.02, abstain=True), "review", "thin", 0),
         (replace(PLAIN, reason="billing"), Scores(0.02), "review", "out_of_scope", 0),
