@@ -362,15 +362,15 @@ def test_what_the_honest_were_owed_and_did_not_get_is_told_of_each_way(
     truth = pd.read_parquet(Path(ledger.name) / "truth" / "disputes.parquet").set_index("dispute_id")
     decided = pd.read_parquet(done / "decisions.parquet")
     share = pd.Series(granted(ledger, asks), list(first.claims.ids))[decided["dispute_id"].unique()]
-    person = share.fillna(share[~truth["malicious"].loc[share.index]].mean())
-    due, kept = 0.0, {"review all": 0.0, "default": 0.0}
-    for one in decided[decided["policy"] == "default"].itertuples():
-        told = truth.loc[one.dispute_id]
+    person = share.fillna(share[~truth["malicious"].loc[share.index]].mean()).to_dict()
+    due, kept, hidden = 0.0, {"review all": 0.0, "default": 0.0}, truth.to_dict("index")
+    for one in decided[decided["policy"] == "default"].to_dict("records"):
+        told, ruled, claimed = hidden[one["dispute_id"]], person[one["dispute_id"]], one["claimed"]
         if not told["malicious"]:
-            paid = {"review": person[one.dispute_id], "refuse": 0.0}.get(one.action, one.amount / max(one.claimed, 1))
-            due += told["owed_share"] * one.claimed
-            kept["review all"] += max(told["owed_share"] - person[one.dispute_id], 0) * one.claimed
-            kept["default"] += max(told["owed_share"] - paid, 0) * one.claimed
+            paid = {"review": ruled, "refuse": 0.0}.get(one["action"], one["amount"] / max(claimed, 1))
+            due += told["owed_share"] * claimed
+            kept["review all"] += max(told["owed_share"] - ruled, 0) * claimed
+            kept["default"] += max(told["owed_share"] - paid, 0) * claimed
     found = json.loads((done / "refunds.json").read_text(encoding="utf-8"))
     ways = {one["way"]: one["unpaid"] for one in found["ways"]}
     assert {name: ways[name] for name in kept} == pytest.approx({name: k / due for name, k in kept.items()})

@@ -13,7 +13,8 @@ from features.kernel import DAY
 from features.signal import Float
 from models.officers import WIDE, Officers, granted, measured
 
-CASES = {  # cents claimed, rulings (day, outcome, cents granted), day and action of the platform's own system, share granted
+Ruled = tuple[int | None, list[tuple[int, str, int | None]], tuple[int, str] | None, float]
+CASES: dict[str, Ruled] = {  # cents claimed, rulings, what the platform's own system decided, the share granted
     "in full": (1_000, [(20, "refund_full", 1_000)], None, 1.0),
     "in part": (1_000, [(20, "refund_partial", 250)], None, 0.25),
     "refused": (1_000, [(20, "refused", 0)], None, 0.0),
