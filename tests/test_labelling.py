@@ -13,9 +13,9 @@ from features.kernel import DAY
 from features.signal import Float
 from models.labels import Labels
 from models.sources import SAYING, Votes, votes
-from pipelines.labelling import Softened, rested, rival, ruled
+from pipelines.labelling import Softened, rested, rival, ruled, taught
 from pipelines.labelling import softened as soft_labels
-from pipelines.learning import Cases, cases
+from pipelines.learning import Cases, Learnt, cases
 from pipelines.marketplace import world
 from pipelines.simulate import simulate
 
@@ -98,3 +98,16 @@ def test_what_came_after_a_moment_moves_no_soft_label_of_it() -> None:
     assert found.answer.tolist() == early.answer.tolist()
     np.testing.assert_array_equal(found.labels.view, early.labels.view)
     assert found.labels.audits == early.labels.audits
+
+
+def test_what_officers_ruled_after_a_moment_is_not_measured_at_it() -> None:
+    whole = disputes(2**52)
+    moment, many = int(np.median(whole.asks.at)), np.arange(1_000)
+    enough = Learnt(pd.DataFrame(index=many), (many % 2).astype(np.int8), np.ones(1_000))
+    found, early = (
+        taught(work.known_by(moment), enough, moment, 0, naive=False, span=(0, moment)).officers
+        for work in (whole, disputes(moment))
+    )
+    assert found == early
+    assert early is not None
+    assert early.rulings > 50

@@ -66,6 +66,8 @@ def test_what_each_answer_leaves_unpaid_of_what_the_honest_are_owed() -> None:
     mixed = np.array([REVIEW, REFUSE, PARTIAL, REFUSE])
     assert FOUR.unpaid(mixed, np.array([nan, nan, 0.75, nan]), PRICES).tolist() == [200, 1_000, 1_000, 0]
     assert FOUR.unpaid(all_of(PARTIAL), np.full(4, nan), PRICES).tolist() == FOUR.due.tolist()
+    most = FOUR.unpaid(all_of(PARTIAL), np.full(4, 0.75), PRICES).tolist()
+    assert most == [250, 0, 1_000, 0]  # the second is paid more than he is owed, which makes up for nobody else
 
 
 def test_who_is_honest_with_some_probability_counts_so_far() -> None:
