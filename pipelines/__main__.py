@@ -423,7 +423,7 @@ def _add_appeal(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("buyer", metavar="BUYER_ID")
     verb.add_argument("--ledger", type=Path, required=True, metavar="L")
     ruled = verb.add_mutually_exclusive_group(required=True)
-    ruled.add_argument("--granted", action="store_true", help="the buyer's rules are the standard again")
+    ruled.add_argument("--granted", action="store_true", help="a person granted it: the tier appealed against is over")
     ruled.add_argument("--refused", action="store_true", help="his tier stays, and nothing is put into the ledger")
     verb.add_argument("--at", type=time, required=True, metavar="T", help="when the person ruled")
     verb.add_argument(
