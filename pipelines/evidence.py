@@ -32,6 +32,8 @@ from pipelines.securing import of_order
 
 CLOSED: Final = {"chargeback": "chargeback_rulings", "dispute": "rulings"}
 """The table that says that a case of each kind is over."""
+ENOUGH: Final = 1_000
+"""Contested chargebacks from which chances are learnt so well that the best of many sets is not mostly luck; a round number."""
 BLIND: Final = "the model depends on none of the items that can be had"
 """What is said of a model to which evidence is nothing."""
 
@@ -113,9 +115,20 @@ def of_chargeback(case: Case, models: Path, deadline: int, policy: Policy, said:
     told = _asked(model, frame, able)
     plan = _searched(told, able, amount, _states(rules, held, barred), said)
     blind = () if told.reads.any() or not able else (f"{BLIND}: what they change is not known",)
-    notes = (*early(model, case.t, said), *blind, *filed)
+    notes = (*early(model, case.t, said), *blind, *_few(model), *filed)
     programmes = _programmes(case, policy.evidence)
     return Advice(case.case_id, case.kind, case.t, deadline, plan, barred, "winning", programmes, notes)
+
+
+def _few(model: Model) -> tuple[str, ...]:
+    """A note where a model learnt from so few cases that the best of many sets is likely to look better than it is."""
+    rows = int(str(model.card.get("rows", 0)))
+    if rows >= ENOUGH:
+        return ()
+    return (
+        f"the chances are learnt from {rows:,} contested chargebacks alone; of many sets the one that looks best "
+        "then likely gains less than is told",
+    )
 
 
 def of_dispute(case: Case, models: Path, deadline: int, policy: Policy, said: Said) -> Advice:

@@ -19,7 +19,7 @@ from features.background import first_at, is_word
 from features.evidence import RULES
 from features.kernel import DAY, HOUR
 from features.supposed import needed
-from models import Model, fit
+from models import Model, fit, load
 from models.answering import answer as answered
 from models.deadlines import shown
 from models.linear import Linear
@@ -515,6 +515,18 @@ def test_a_model_of_a_later_date_is_noted(place: Place, run: Run) -> None:
     assert any(
         note.startswith(f"asked about before {UNTIL}, until when chargeback_win was trained") for note in told["notes"]
     )
+
+
+@pytest.mark.parametrize(("rows", "noted"), [(999, True), (1_000, False)])
+def test_chances_learnt_from_few_cases_are_noted(
+    rows: int, noted: bool, place: Place, run: Run, tmp_path: Path
+) -> None:
+    case, t, _ = delivered(place.facts)
+    model = load(place.models / "chargeback_win")
+    replace(model, card=dict(model.card) | {"rows": rows}).save(tmp_path / "chargeback_win")
+    told = closing(run(case, "--as-of", moment(t), "--json", models=tmp_path))
+    says = f"the chances are learnt from {rows:,} contested chargebacks alone"
+    assert any(note.startswith(says) for note in told["notes"]) is noted
 
 
 def test_a_wrong_case_ends_with_1_and_one_sentence(place: Place, run: Run, tmp_path: Path) -> None:
