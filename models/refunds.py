@@ -24,7 +24,7 @@ from numba import njit
 from features import RedressError
 from features.kernel import Flag, Int
 from features.signal import Float
-from features.tables import REASONS
+from features.tables import EVIDENCE, REASONS
 from models.officers import Officers
 from models.sections import bounded, number, words
 from models.signs import CONFIRMED
@@ -300,13 +300,16 @@ def coefficients(policy: Refunds) -> Float:
 
 
 _WHY: Final = tuple(WHY)
+_KINDS: Final = frozenset(EVIDENCE)
 _FREE: Final = np.outer(np.arange(len(ACTIONS)) != FULL, [1.0, 0.0, 0.0, 0.0])
 """Coefficients by which to pay in full costs nothing, and any other answer something."""
 
 
 def _checked(case: Case, scores: Scores) -> None:
     """Raises RedressError for what cannot be decided about."""
-    if not case.order_id:
+    if not case.dispute_id.strip():
+        raise RedressError("case.dispute_id: want the dispute that is decided about, got none; name it")
+    if not case.order_id.strip():
         raise RedressError(f"case.order_id: want the order of dispute {case.dispute_id}, got none; name it")
     if case.reason not in REASONS:
         raise RedressError(f"case.reason: want one of {', '.join(REASONS)}, got {case.reason}; name one of them")
@@ -317,6 +320,9 @@ def _checked(case: Case, scores: Scores) -> None:
     if not CONFIRMED.keys() >= set(case.confirmed):
         strange = next(name for name in case.confirmed if name not in CONFIRMED)
         raise RedressError(f"case.confirmed: want any of {', '.join(CONFIRMED)}, got {strange}; leave it out")
+    if not set(case.lacking) <= _KINDS:
+        strange = next(kind for kind in case.lacking if kind not in _KINDS)
+        raise RedressError(f"case.lacking: want any of {', '.join(EVIDENCE)}, got {strange}; leave it out")
     for name, came in (("case.owed", case.owed), ("scores.malicious", scores.malicious)):
         if not isinstance(came, float | int | np.floating) or (not 0 <= came <= 1 and not isnan(came)):
             raise RedressError(f"{name}: want a share from 0 to 1, or NaN where it is not known, got {came}; mend it")

@@ -167,6 +167,12 @@ def test_a_dispute_is_answered(case: Case, score: Scores, action: str, why: str,
     ("case", "score", "says"),
     [
         (replace(PLAIN, order_id=""), Scores(0.1), "case.order_id: want the order of dispute d, got none"),
+        (
+            replace(PLAIN, dispute_id=" "),
+            Scores(0.1),
+            "case.dispute_id: want the dispute that is decided about, got none",
+        ),
+        (replace(PLAIN, lacking=("rumour",)), Scores(0.1), "case.lacking: want any of unit_weight_photo, "),
         (replace(PLAIN, reason="weather"), Scores(0.1), "case.reason: want one of not_received, "),
         (replace(PLAIN, claimed=-1), Scores(0.1), "case.claimed: want whole cents of at least 0, got -1"),
         (replace(PLAIN, confirmed=("rumour",)), Scores(0.1), "case.confirmed: want any of earlier_finding, "),
