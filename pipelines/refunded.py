@@ -44,7 +44,7 @@ def money_section(told: Compared, rows: pd.DataFrame, names: Sequence[str]) -> S
             "cost of a dispute": (rows["cost"] / 100).map("{:,.2f}".format),
             f"beyond {told.best()}": [_cents(*row) for row in rows[["beyond", "low", "high"]].to_numpy().tolist()],
             "honest refused without a person": rows["honest_refused"].map("{:.2%}".format),
-            "of what the honest were owed, not paid": rows["unpaid"].map("{:.2%}".format),
+            "owed to the honest, not paid": rows["unpaid"].map("{:.2%}".format),
         }
     )
     best, fair = told.best(), told.best(FAIR)

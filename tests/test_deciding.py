@@ -484,7 +484,7 @@ def test_what_the_honest_were_owed_and_did_not_get_is_told_of_each_way(
     assert ways["review all"] > 0.02
     assert found["harm"][0]["unpaid"] == pytest.approx(ways["default"])
     page = (done / "report.html").read_text(encoding="utf-8")
-    assert "of what the honest were owed, not paid" in page
+    assert "owed to the honest, not paid" in page
 
 
 def test_a_policy_is_charged_the_time_that_it_waits_itself(walk: tuple[Ledger, Askings, Sight, Sight]) -> None:

@@ -23,9 +23,10 @@ def ways(found: pd.DataFrame, policies: Sequence[str], oracle: str) -> str:
         axes.set_yticks(y, rows["way"], fontsize=9, color=INK)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel("cost of a dispute; lines: 95 % interval of the difference")
+        axes.set_xlabel("cost of a dispute; lines: 95 % interval of the difference", loc="right")
         first = next(name for name in rows["way"] if name in policies)
         place = int(rows.index[rows["way"] == first][0])
         plain = [name for name in rows["way"][:place] if name not in policies and name != oracle]
-        said = f"{first} is the cheapest way" if not plain else f"{len(plain)} plain ways cost less than {first}"
+        cheaper = f"{plain[0]} costs" if len(plain) == 1 else f"{len(plain)} plain ways cost"
+        said = f"{cheaper} less than {first}" if plain else f"{first} is the cheapest way"
         return as_svg(figure, said)
