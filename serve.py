@@ -78,6 +78,11 @@ class Scorer:
         return cls(Ledger.open(ledger), read, policy_at(policy))
 
     @cached_property
+    def _informed(self) -> Policy:
+        """The policy with what training measured."""
+        return self.policy.informed(self.models[QUESTION].card)
+
+    @cached_property
     def fingerprint(self) -> str:
         """The ledger's fingerprint, which records name."""
         return self.ledger.fingerprint()
@@ -104,13 +109,15 @@ class Scorer:
         the same of the same dispute and time. Raises RedressError that names the field when one is missing or wrong, or the
         ledger does not know the dispute, its order or its claim.
         """
-        _, ask_id, at = _asked({"question": QUESTION} | dict(case))
+        question, ask_id, at = _asked({"question": QUESTION} | _named(case))
+        if question != QUESTION:
+            raise RedressError(f"case.question: want {QUESTION} or none, got {question[:40]}; leave it out")
         asked = case.get("evidence_asked", False)
         if not isinstance(asked, bool):
             raise RedressError(f"case.evidence_asked: want true or false, got {str(asked)[:40]}; say which")
         model, asks = self._asking(QUESTION, ask_id, at)
         sight = seen(self.ledger, model, asks, with_reasons=True)
-        policy = self.policy.informed(model.card)
+        policy = self._informed
         grounds = Grounds(self.fingerprint, {QUESTION: model.version}, policy.name, policy.version)
         return MappingProxyType(one_record(sight, 0, policy, grounds, askable=not asked))
 
@@ -138,7 +145,15 @@ class Scorer:
         return model, asks
 
 
+def _named(case: object) -> dict[str, object]:
+    """The fields of a case by name; RedressError for one that has none."""
+    if not isinstance(case, Mapping):
+        raise RedressError(f"case: want its fields by name, got {type(case).__name__}; give a dict")
+    return dict(case)
+
+
 def _asked(case: Mapping[str, object]) -> tuple[str, str, pd.Timestamp]:
+    case = _named(case)
     lost = [field for field in ("question", "ask_id", "at") if field not in case]
     if lost:
         raise RedressError(f"case: want question, ask_id and at, got no {lost[0]}; add it")
