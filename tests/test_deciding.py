@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from told import told_the_truth
 
 from features import Ledger, RedressError, signals
 from features.asking import Askings, askings
@@ -53,16 +54,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A small marketplace with its truth, and a model that has been told who is malicious in it."""
     ledger, models = tmp_path_factory.mktemp("ledger") / "shop", tmp_path_factory.mktemp("models")
     simulate_ledger(world("enriched", orders=3_000, days=300), ledger, seed=5, said=quiet)
-    frame = signals(Ledger.open(ledger), QUESTION)
-    told = pd.read_parquet(ledger / "truth" / "disputes.parquet").set_index("dispute_id").loc[frame["ask_id"]]
-    model = fit(frame, told["malicious"].to_numpy(np.int8), rounds=60)
-    card = dict(model.card) | {
-        "question": QUESTION,
-        "horizon_days": 120.0,
-        "trained_until": "2000-01-01T00:00:00+00:00",
-        "skill": {"askings": 100, "gain": 0.1},
-    }
-    replace(model, card=card).save(models / QUESTION)
+    told_the_truth(ledger, models)
     return ledger, models
 
 
@@ -368,13 +360,17 @@ def test_the_scorer_decides_as_the_job_does_to_the_bit(shop: tuple[Path, Path], 
     [
         ({"at": "2024-06-01T00:00:00Z"}, "want question, ask_id and at, got no ask_id"),
         ({"ask_id": "nobody", "at": "2024-06-01T00:00:00Z"}, "nobody"),
+        (
+            {"ask_id": "d00000003", "at": "2024-06-01T00:00:00Z", "question": "chargeback_risk"},
+            "case.question: want malicious",
+        ),
+        ([("ask_id", "d00000003")], "case: want its fields by name, got list; give a dict"),
+        (None, "case: want its fields by name, got NoneType; give a dict"),
         ({"ask_id": "d00000003", "at": "2024-06-01"}, "case.at: want an ISO 8601 time with its zone"),
         ({"ask_id": "d00000003", "at": "2024-06-01T00:00:00Z", "evidence_asked": "no"}, "want true or false, got no"),
     ],
 )
-def test_a_case_that_cannot_be_decided_is_refused_with_the_field(
-    shop: tuple[Path, Path], case: dict[str, object], says: str
-) -> None:
+def test_a_case_that_cannot_be_decided_is_refused_with_the_field(shop: tuple[Path, Path], case: Any, says: str) -> None:
     with pytest.raises(RedressError, match=says):
         Scorer.open(*shop).decide(case)
 

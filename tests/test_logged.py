@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.random import Generator, default_rng
+from told import told_the_truth
 
-from features import Ledger, signals
+from features import Ledger
 from features.asking import askings
 from features.background import is_word
 from features.kernel import DAY
-from models import fit, load
+from models import load
 from models.deciding import QUESTION
 from models.observed import ANSWERS, Logged, logged, observed
 from models.offpolicy import Overlap, crossfitted
@@ -227,16 +228,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A small marketplace, and a model that has been told who is malicious in it."""
     ledger, models = tmp_path_factory.mktemp("ledger") / "shop", tmp_path_factory.mktemp("models")
     simulate_ledger(world("enriched", orders=3_000, days=300), ledger, seed=5, said=quiet)
-    frame = signals(Ledger.open(ledger), QUESTION)
-    told = pd.read_parquet(ledger / "truth" / "disputes.parquet").set_index("dispute_id").loc[frame["ask_id"]]
-    model = fit(frame, told["malicious"].to_numpy(np.int8), rounds=30)
-    card = dict(model.card) | {
-        "question": QUESTION,
-        "horizon_days": 120.0,
-        "trained_until": "2000-01-01T00:00:00+00:00",
-        "skill": {"askings": 100, "gain": 0.1},
-    }
-    replace(model, card=card).save(models / QUESTION)
+    told_the_truth(ledger, models, rounds=30)
     return ledger, models
 
 

@@ -8,18 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from told import told_the_truth
 
-from features import Ledger, RedressError, signals
+from features import Ledger, RedressError
 from features.asking import askings
 from features.kernel import DAY, HOUR
 from features.tables import TABLES
-from models import fit, load
+from models import load
 from models.deciding import QUESTION, later
 from models.policy import opened as policy_at
 from models.tiers import STEPS, Adjustment, standing, told
@@ -55,12 +55,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     ledger, models = tmp_path_factory.mktemp("ledger") / "shop", tmp_path_factory.mktemp("models")
     simulate_ledger(world("enriched", orders=4_000, days=400, orders_per_buyer=20.0, **BAD), ledger, seed=5, said=quiet)
     (ledger / "tiers.parquet").unlink()
-    frame = signals(Ledger.open(ledger), QUESTION)
-    truth = pd.read_parquet(ledger / "truth" / "disputes.parquet").set_index("dispute_id").loc[frame["ask_id"]]
-    model = fit(frame, truth["malicious"].to_numpy(np.int8), rounds=60)
-    card = {"question": QUESTION, "horizon_days": 120.0, "trained_until": "2000-01-01T00:00:00+00:00"}
-    card |= {"skill": {"askings": 100, "gain": 0.1}}
-    replace(model, card=dict(model.card) | card).save(models / QUESTION)
+    told_the_truth(ledger, models)
     (models / "eager.toml").write_text(EAGER)
     return ledger, models, models / "eager.toml"
 
