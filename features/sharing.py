@@ -9,6 +9,7 @@ import numpy as np
 from features.background import NOT_YET, Background, first_at
 from features.kernel import Code, Int, first_meetings, group, positions
 from features.standing import findings
+from features.stream import Stream
 
 PLACEHOLDER: Final = 200
 """An id that links more buyers than this is nobody's: a placeholder, and its signals are unknown from then on."""
@@ -66,14 +67,17 @@ def _marked(flips: Callable[[Background], Flips]) -> Callable[[Background, Meeti
 
 def _found_malicious(bg: Background) -> Flips:
     """When each buyer began and ceased to have a dispute that stands found malicious."""
-    found = findings(bg)
-    step = found.sums["malicious_ever"]
-    buyer = bg.codes("buyer_id")[found.order]
+    return turns(bg, findings(bg), "malicious_ever")
+
+
+def turns(bg: Background, facts: Stream, column: str) -> Flips:
+    """When each buyer began and ceased to have a fact that stands, by a column that adds when one is known, and subtracts."""
+    buyer, step = bg.codes("buyer_id")[facts.order], facts.sums[column]
     rows = np.flatnonzero((buyer >= 0) & (step != 0))
-    return flips(buyer[rows], found.at[rows], step[rows])
+    return _flips(buyer[rows], facts.at[rows], step[rows])
 
 
-def flips(buyer: Code, at: Int, step: Int) -> Flips:
+def _flips(buyer: Code, at: Int, step: Int) -> Flips:
     """Where each buyer's running sum leaves zero and comes back to it, moment by moment."""
     sort = np.lexsort((at, buyer))
     buyer, at, running = buyer[sort], at[sort], np.cumsum(step[sort])
@@ -84,8 +88,8 @@ def flips(buyer: Code, at: Int, step: Int) -> Flips:
     others = np.repeat(np.append(0, running)[starts], np.diff(np.append(starts, buyer.size)))
     stands = running > others
     before = np.append(False, stands[:-1])[: stands.size] & ~first
-    turns = np.flatnonzero(stands != before)
-    return buyer[turns], at[turns], np.where(stands[turns], 1, -1)
+    turned = np.flatnonzero(stands != before)
+    return buyer[turned], at[turned], np.where(stands[turned], 1, -1)
 
 
 def _charged_back(bg: Background) -> Flips:

@@ -10,6 +10,7 @@ from features.codes import CODES
 from features.kernel import HOUR
 from models.deadlines import shown
 from models.stakes import Answering, Case, break_even, due, lacking, worth
+from models.telling import money
 
 QUESTION: Final = "chargeback_win"
 """The question whose probability an answer goes by."""
@@ -173,10 +174,6 @@ def _probability(scores: Mapping[str, float | None]) -> float:
     return float(p)
 
 
-def _money(cents: float) -> str:
-    return f"{cents / 100:,.2f}"
-
-
 def _reasons(case: Case, branch: Branch, found: Answer, marginal: float) -> list[str]:
     """Why, in sentences; amounts are whole currency."""
     said = [f"{branch.name[0].upper()}{branch.name[1:]}. {branch.says}"]
@@ -189,16 +186,16 @@ def _reasons(case: Case, branch: Branch, found: Answer, marginal: float) -> list
             "Every set of evidence that this reason asks for lacks a part, and a defence is final: none is filed."
         )
     elif found.what_would_change is not None:
-        here = "" if found.action == "review" else f", and is worth {_money(found.values['contest'])} here"
+        here = "" if found.action == "review" else f", and is worth {money(found.values['contest'])} here"
         said.append(f"Contesting pays from a win probability above {found.what_would_change:.1%}{here}.")
     elif "contest" in branch.tries and case.amount is not None:
         said.append("Contesting costs more than even a sure win brings.")
     if case.amount is not None:
         better = "more than" if found.settle_first > found.worth else "no more than"
-        told = f"{_money(found.settle_first)}, {better} the {_money(found.worth)} without one"
+        told = f"{money(found.settle_first)}, {better} the {money(found.worth)} without one"
         said.append(f"To seek a settlement first is worth {told}.")
     if marginal > 0:
-        said.append(f"One more case in this month's count costs {_money(marginal)} in a programme of the network.")
+        said.append(f"One more case in this month's count costs {money(marginal)} in a programme of the network.")
     return said
 
 

@@ -17,7 +17,7 @@ from features import Ledger
 from features.background import Background, first_at
 from features.build import HORIZON
 from features.kernel import DAY, Int, group
-from features.sharing import flips
+from features.sharing import turns
 from features.standing import findings, upheld_reports
 from features.stream import Stream
 from models.tiers import Adjustment, Rules, Standing, adjusted, overturned, recovered, standing, told
@@ -149,13 +149,13 @@ def conducts(ledger: Ledger, answered: Mapping[str, Sequence[Answered]]) -> Iter
     orders, changes = ledger.facts["orders"], told(ledger)
     buyers = orders.codes("buyer_id")
     names = buyers.values.to_pylist()
-    turns, disputed = _turns(ledger), _disputed(ledger)
+    turned, disputed = _turns(ledger), _disputed(ledger)
     order, first = group(buyers.codes, len(names))
     place = {name: code for code, name in enumerate(names)}
     for name in sorted(answered.keys() | changes.keys()):
         code = place.get(name, -1)
         rows = order[first[code] : first[code + 1]] if code >= 0 else order[:0]
-        mine = turns.get(code, [])
+        mine = turned.get(code, [])
         paid = orders.at[rows].tolist(), disputed[rows].tolist()
         yield Conduct(name, changes.get(name, ()), answered.get(name, ()), mine, *paid)
 
@@ -165,10 +165,7 @@ def _turns(ledger: Ledger) -> dict[int, list[Turn]]:
     bg, found = Background(ledger, HORIZON, "disputes"), dict[int, list[Turn]]()
     for key, (needs, stream, column) in TAKEN_BACK.items():
         if ledger.facts.keys() >= set(needs):
-            facts = stream(bg)
-            buyer, step = bg.codes("buyer_id")[facts.order], facts.sums[column]
-            rows = np.flatnonzero((buyer >= 0) & (step != 0))
-            whose, at, turn = flips(buyer[rows], facts.at[rows], step[rows])
+            whose, at, turn = turns(bg, stream(bg), column)
             for i in range(len(at)):
                 found.setdefault(int(whose[i]), []).append(Turn(int(at[i]), key, bool(turn[i] > 0)))
     return {code: sorted(each, key=lambda one: one.at) for code, each in found.items()}

@@ -81,9 +81,13 @@ class _Following:
     followed: int
     order: Int
 
+    def counts(self, order: Int, at: Int) -> Flag:
+        """Which facts (n,) of each order count."""
+        return np.asarray((at >= self.since[order]) & (at - self.followed < self.since[order]), np.bool_)
+
     def total(self, order: Int, at: Int, values: Floats) -> Floats:
         """The sum (n,) of facts of each order that count."""
-        counts = (at >= self.since[order]) & (at - self.followed < self.since[order])
+        counts = self.counts(order, at)
         sums = np.bincount(order[counts], values[counts], len(self.since)).astype(np.float64)
         return np.asarray(sums[self.order], np.float64)
 
@@ -131,7 +135,7 @@ def _work(ledger: Ledger, after: _Following, prices: Refunds) -> Floats:
     words = [str(word) for word in action.values.to_pylist()]
     price = np.array([*(float(getattr(prices, WORK[word])) if word in WORK else 0.0 for word in words), 0.0])
     last = np.full(len(after.since), -1, np.int64)
-    counts = (facts.at >= after.since[order]) & (facts.at - after.followed < after.since[order])
+    counts = after.counts(order, facts.at)
     last[order[counts]] = np.flatnonzero(counts)  # of several NumPy keeps the last
     asked = np.append(is_word(action, "request_evidence"), False)[last[after.order]]
     return np.asarray(after.total(order, facts.at, price[action.codes]) + prices.review * asked, np.float64)

@@ -13,7 +13,7 @@ from models.obtaining import Obtaining
 from models.reasons import HELD
 from models.refunds import ACTIONS, ASK, REFUSE, REVIEW, WHY, Case, Decision
 from models.signs import CONFIRMED, TOLD
-from models.telling import IN_FAVOUR, SUPPLY
+from models.telling import IN_FAVOUR, SUPPLY, listed, money
 from models.tiers import SAYS
 
 VOICES: Final = ("reviewer", "seller", "buyer")
@@ -113,11 +113,11 @@ def _filled(decision: Decision, case: Case) -> Words:
     """The words of an answer with money, bearer and items in their places."""
     says, bearer = ANSWERS[decision.action], decision.borne_by
     places = {
-        "paid": _money(decision.amount),
-        "claimed": _money(case.claimed),
+        "paid": money(decision.amount),
+        "claimed": money(case.claimed),
         "bearer": bearer,
         "whom": "you" if bearer == "seller" else f"the {bearer}",
-        "items": _listed([ITEMS[kind] for kind in case.lacking]),
+        "items": listed([ITEMS[kind] for kind in case.lacking]),
         "supply": SUPPLY["malicious_dispute"],
     }
     return Words(*(getattr(says, voice).format(**places) for voice in VOICES))
@@ -144,16 +144,3 @@ def _buyer(words: Words, decision: Decision, case: Case, held: Sequence[str]) ->
         yield from (TOLD[key] for key in held)
     if decision.action in (ACTIONS[ASK], ACTIONS[REVIEW]) and decision.why in BESIDES:
         yield BESIDES[decision.why].format(rules=SAYS[case.tier])
-
-
-def _listed(words: Sequence[str]) -> str:
-    """Words as a sentence lists them.
-
-    >>> _listed(["a photo"]), _listed(["a photo", "a film", "the receipt"])
-    ('a photo', 'a photo, a film and the receipt')
-    """
-    return " and ".join(", ".join(some) for some in (words[:-1], words[-1:]) if some)
-
-
-def _money(cents: int) -> str:
-    return f"{cents / 100:,.2f}"

@@ -21,6 +21,24 @@ TOLD: Final = ("reason_codes", "reasons", "reasons_seller", "reasons_buyer")
 PARTIES: Final = ("seller", "buyer")
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them.
+
+    >>> listed(["a photo"]), listed(["a photo", "a film", "the receipt"])
+    ('a photo', 'a photo, a film and the receipt')
+    """
+    return " and ".join(", ".join(some) for some in (words[:-1], words[-1:]) if some)
+
+
+def money(cents: float) -> str:
+    """Cents in whole currency, a dash where unknown.
+
+    >>> money(-1_250), money(-0.4), money(float("nan"))
+    ('-12.50', '0.00', '–')
+    """
+    return "–" if isnan(cents) else f"{round(cents) / 100:,.2f}"
+
+
 @dataclass(frozen=True)
 class Hearing:
     """How a party hears the reasons of a question: the sign of log-odds against it, and one sentence for all, if so."""

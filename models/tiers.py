@@ -257,23 +257,7 @@ def standings(ledger: Ledger, buyers: Int, at: Int) -> Int:
 
     A tier that is none of ours is taken for the strictest, and one that has expired for the standard.
     """
-    found = np.zeros(len(buyers), np.int64)
-    if "tiers" not in ledger.facts:
-        return found
-    facts, names = ledger.facts["tiers"], ledger.facts["orders"].codes("buyer_id").values.to_pylist()
-    place = {name: code for code, name in enumerate(names)}
-    whose = facts.codes("buyer_id")
-    code = np.array([*(place.get(name, -2) for name in whose.values.to_pylist()), -2])[whose.codes]
-    tier = facts.codes("tier")
-    strict = len(STEPS) - 1
-    step = np.array([*(STEPS.index(t) if t in STEPS else strict for t in tier.values.to_pylist()), strict])[tier.codes]
-    expires, known = facts.numbers("expires_at")
-    order = np.lexsort((facts.at, code))
-    code, when = code[order], facts.at[order]
-    for i, (buyer, t) in enumerate(zip(buyers.tolist(), at.tolist(), strict=True)):
-        lo, hi = np.searchsorted(code, [buyer, buyer + 1])
-        last = lo + int(np.searchsorted(when[lo:hi], t)) - 1
-        if buyer >= 0 and last >= lo:
-            row = order[last]
-            found[i] = 0 if known[row] and expires[row] <= t else step[row]
-    return found
+    names, changes = ledger.facts["orders"].codes("buyer_id").values.to_pylist(), told(ledger)
+    some = [changes.get(names[buyer], []) if buyer >= 0 else [] for buyer in buyers.tolist()]
+    tiers = [standing(each, t).tier for each, t in zip(some, at.tolist(), strict=True)]
+    return np.array([STEPS.index(tier) for tier in tiers], np.int64)

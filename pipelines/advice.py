@@ -1,6 +1,6 @@
 """Advice on evidence: what a plan says of a case, and what to do about it in a sentence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isnan
 from typing import Final
@@ -10,6 +10,7 @@ from models.answering import Answer
 from models.deadlines import shown
 from models.evidence import Plan
 from models.obtaining import Item
+from models.telling import listed, money
 
 CAUTION: Final = "association, not effect"
 """What a difference of probabilities that a model tells is: it was learnt from what was brought, and not by bringing it."""
@@ -132,24 +133,6 @@ class Advice:
         """The earlier orders that a defence names where a programme applies."""
         there = [one for one in self.programmes if len(one.qualifying) >= one.wanted]
         return "".join(f" {one.name} applies: name {listed(one.qualifying[: one.wanted])}." for one in there[:1])
-
-
-def money(cents: float) -> str:
-    """Cents in whole currency, a dash where unknown.
-
-    >>> money(-1_250), money(-0.4), money(float("nan"))
-    ('-12.50', '0.00', '–')
-    """
-    return "–" if isnan(cents) else f"{round(cents) / 100:,.2f}"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Words as a sentence lists them.
-
-    >>> listed(["a", "b", "c"])
-    'a, b and c'
-    """
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _lower(sentence: str) -> str:

@@ -20,7 +20,7 @@ from models.slices import complaints, reliability, slice_name, sliced
 from pipelines import plots
 from pipelines.learning import Cases
 from pipelines.opening import Said
-from pipelines.report import Section, table
+from pipelines.report import Section, bracketed, table
 
 SHOWN: Final = 24
 """Months of asking that a report shows at most, the latest."""
@@ -231,5 +231,4 @@ def _percent(share: float) -> str:
 
 def _whole(*cents: float) -> str:
     """Cents in whole currency, the second and third in brackets."""
-    first, *between = (f"{one / 100:,.0f}".replace("-", "\N{MINUS SIGN}") for one in cents)
-    return f"{first} [{', '.join(between)}]" if between else first
+    return bracketed(",.0f", *(one / 100 for one in cents))

@@ -94,14 +94,9 @@ def _open_until(case: Case, policy: Policy, zone: str) -> int:
 
 def _ended(case: Case) -> int | None:
     """When a case was decided, None where it was not before the moment asked."""
-    name = CLOSED[case.kind]
-    if name not in case.ledger.facts:
-        return None
-    facts = case.ledger.facts[name]
-    met = (facts.points[case.table] == case.row) & (facts.at < case.t)
-    if case.kind == "chargeback":
-        met &= is_ending(facts.codes("outcome"))
-    return int(facts.at[met][0]) if met.any() else None
+    ends = (lambda facts: is_ending(facts.codes("outcome"))) if case.kind == "chargeback" else None
+    at = case.moments(CLOSED[case.kind], ends)
+    return int(at[0]) if at.size else None
 
 
 def of_chargeback(case: Case, models: Path, deadline: int, policy: Policy, said: Said) -> Advice:
@@ -240,22 +235,13 @@ def _programmes(case: Case, obtaining: Obtaining) -> tuple[Programme, ...]:
 
 def _filed(case: Case) -> tuple[str, ...]:
     """A note where the bank asks again after a defence; RedressError where it has yet to rule on one, which is final."""
-    told = [_latest(case, "representments"), _latest(case, "chargeback_rulings", "pre_arbitration")]
-    if told[0] is None:
+    filed = case.moments("representments")
+    again = case.moments("chargeback_rulings", lambda facts: is_word(facts.codes("outcome"), "pre_arbitration"))
+    if not filed.size:
         return ()
-    if told[1] is None or told[1] < told[0]:
+    if not again.size or again[-1] < filed[-1]:
         raise RedressError(
-            f"{case.case_id}: want one that was not defended yet, got a defence filed {moment(told[0])}; "
+            f"{case.case_id}: want one that was not defended yet, got a defence filed {moment(int(filed[-1]))}; "
             "wait for the ruling, a defence is final"
         )
-    return (f"a defence was filed {moment(told[0])}, and the bank asks again since {moment(told[1])}",)
-
-
-def _latest(case: Case, table: str, outcome: str = "") -> int | None:
-    """When the latest row of a table about a chargeback was known, of an outcome if one is named; None for none."""
-    if table not in case.ledger.facts:
-        return None
-    facts = case.ledger.facts[table]
-    met = (facts.points["chargebacks"] == case.row) & (facts.at < case.t)
-    met &= is_word(facts.codes("outcome"), outcome) if outcome else True
-    return int(facts.at[met].max()) if met.any() else None
+    return (f"a defence was filed {moment(int(filed[-1]))}, and the bank asks again since {moment(int(again[-1]))}",)

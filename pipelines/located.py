@@ -1,9 +1,11 @@
 """The case that is asked about: found by its id, with the order it concerns, and the models there are for it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +14,8 @@ from features import Ledger, RedressError
 from features.asking import Askings, named_askings
 from features.background import order_rows
 from features.build import gathered
+from features.kernel import Flag, Int
+from features.ledger import Facts
 from features.supposed import needed
 from features.tables import CASES
 from models import Model
@@ -60,6 +64,14 @@ class Case:
         """An amount of its row, NaN where it is not known."""
         values, known = self.ledger.facts[self.table].numbers(column)
         return float(values[self.row]) if known[self.row] else nan
+
+    def moments(self, table: str, which: Callable[[Facts], Flag] | None = None) -> Int:
+        """When rows of a table about it, those marked if any are, became known before the moment asked, in order."""
+        if table not in self.ledger.facts:
+            return np.zeros(0, np.int64)
+        facts = self.ledger.facts[table]
+        met = (facts.points[self.table] == self.row) & (facts.at < self.t)
+        return np.asarray(facts.at[met if which is None else met & which(facts)], np.int64)
 
     def asks(self, question: str) -> Askings:
         """The asking of a question about it."""

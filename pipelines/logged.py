@@ -20,7 +20,7 @@ from models.offpolicy import Estimate, Log, Overlap, crossfitted, own, supported
 from models.policy import Policy
 from models.records import Record
 from models.refunds import Refunds
-from pipelines.report import Section, table
+from pipelines.report import Section, bracketed, table
 
 BY: Final = {
     "as logged": "as it was answered",
@@ -230,5 +230,4 @@ def entries(rows: Iterable[dict[str, object]]) -> pd.DataFrame:
 
 
 def _money(*cents: float) -> str:
-    first, low, high = (f"{round(one / 100, 2) + 0.0:,.2f}".replace("-", "\N{MINUS SIGN}") for one in cents)
-    return f"{first} [{low}, {high}]"
+    return bracketed(",.2f", *(one / 100 for one in cents))

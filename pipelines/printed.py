@@ -7,7 +7,8 @@ from math import isnan
 from models.answering import Answer
 from models.deadlines import shown
 from models.evidence import Line, Plan, SetState
-from pipelines.advice import CAUTION, FAIR, Advice, Programme, listed, money
+from models.telling import listed, money
+from pipelines.advice import CAUTION, FAIR, Advice, Programme
 from pipelines.opening import moment
 
 

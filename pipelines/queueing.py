@@ -12,7 +12,7 @@ from features.signal import Float
 from models.deciding import Answered, Sight
 from models.queue import RULES, Review, Rule, scheduled
 from models.refunds import RETURN, REVIEW, Refunds
-from pipelines.report import Section, table
+from pipelines.report import Section, bracketed, table
 from pipelines.valuing import Worth
 
 SHARES: Final = (1.0, 0.5, 0.25)
@@ -141,5 +141,4 @@ def _people(review: Review) -> str:
 
 
 def _cents(*cents: float) -> str:
-    first, low, high = (f"{one / 100:+,.0f}".replace("-", "\N{MINUS SIGN}") for one in cents)
-    return f"{first} [{low}, {high}]"
+    return bracketed("+,.0f", *(one / 100 for one in cents))

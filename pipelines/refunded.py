@@ -11,7 +11,7 @@ from models.policy import Policy
 from models.refunds import ACTIONS, WHY
 from pipelines import plots
 from pipelines.comparing import FAIR, ORACLE, Compared
-from pipelines.report import Section, table
+from pipelines.report import Section, bracketed, table
 
 BY_MODEL: Final = (
     "By the model: disputes whose first answer would be another, were all as probably malicious as the mean of them."
@@ -29,7 +29,7 @@ def fact(told: Compared, name: str) -> tuple[str, str]:
     """What a policy saves, and whom it refuses, as a key number."""
     beside = told.best(FAIR)
     share, low, high = told.saved(name, beside)
-    kept = "nothing to save" if np.isnan(share) else f"{_percent(share)} [{_percent(low)}, {_percent(high)}] saved"
+    kept = "nothing to save" if np.isnan(share) else f"{bracketed('.0%', share, low, high)} saved"
     return (
         f"{name}: of the gap from {beside} to the oracle",
         f"{kept}, {told.refused(name):.2%} of the honest refused",
@@ -74,8 +74,7 @@ def saved(told: Compared, name: str, beside: str) -> str:
     share, low, high = told.saved(name, beside)
     if np.isnan(share):
         return f"is held against {beside}, which the oracle does not better"
-    numbers = f"{_percent(share)} [{_percent(low)}, {_percent(high)}]"
-    return f"saves {numbers} of the gap between {beside} and the oracle"
+    return f"saves {bracketed('.0%', share, low, high)} of the gap between {beside} and the oracle"
 
 
 def actions_section(
@@ -159,10 +158,5 @@ def sweep_section(policy: Policy, sweep: pd.DataFrame) -> Section:
     return Section("If prices were different", says, table(shown))
 
 
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("-", "\N{MINUS SIGN}")
-
-
 def _cents(*cents: float) -> str:
-    first, low, high = (f"{one / 100:+,.2f}".replace("-", "\N{MINUS SIGN}") for one in cents)
-    return f"{first} [{low}, {high}]"
+    return bracketed("+,.2f", *(one / 100 for one in cents))

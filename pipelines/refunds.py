@@ -23,11 +23,11 @@ from pipelines.automating import automatic, automation_section, promised
 from pipelines.comparing import FAIR, ORACLE, PLAIN, Compared, compared, swept
 from pipelines.harm import harm_section, harmed
 from pipelines.logged import Told, by_log, entries, entry, logged_section
-from pipelines.opening import Said, moment, opened
+from pipelines.opening import Said, moment
 from pipelines.queueing import queue_section, queued
 from pipelines.refunded import acted, actions_section, differences_section, fact, money_section, saved, sweep_section
 from pipelines.report import Page, write_plots, write_report
-from pipelines.score import able, model_at
+from pipelines.score import prepared
 from pipelines.signals import written
 from pipelines.valuing import Worth, expected_worth, has_truth, true_worth
 
@@ -41,7 +41,7 @@ def refunds(
     answered, `refunds.json` with all numbers, and a report.
     """
     drafts = _policies(policies)
-    model, facts = _opened(models, ledger, start, said)
+    model, facts = prepared(models, QUESTION, ledger, start, said)
     read = [one.informed(model.card) for one in drafts]
     names, policy = [one.name for one in read], read[0]
     prices, asks = policy.refunds, _in_scope(facts, read, start, stop, said)
@@ -93,16 +93,6 @@ def _policies(named: Sequence[str]) -> list[Policy]:
     if clash:
         raise RedressError(f"--policy: want names that no plain way has, got {clash}; rename it")
     return read
-
-
-def _opened(models: Path, ledger: Path, start: int, said: Said) -> tuple[Model, Ledger]:
-    """The model and the ledger; says where the model may know the answers of what it is asked about."""
-    model, facts = model_at(str(models), QUESTION, ""), opened(ledger, said)
-    able(model, facts, QUESTION)
-    until = str(model.card["trained_until"])
-    if moment(start) < until:
-        said(f"warning: the model was trained until {until}; of older disputes it may know the answers")
-    return model, facts
 
 
 def _in_scope(ledger: Ledger, policies: Sequence[Policy], start: int, stop: int, said: Said) -> Askings:

@@ -85,8 +85,9 @@ def _again(told: Sequence[Record], ledger: Ledger, model: Model, policy: Policy,
     found = []
     for one in told:
         i = place[about(one)]
-        ways = [one_record(sight, i, policy, grounds, askable=sight is first) for sight in (first, second)]
-        asked = ways[0]["action"] == "request_evidence"
-        faults = [replayed(one, way) for way in (ways if asked else ways[:1])]
+        ways = [one_record(first, i, policy, grounds, askable=True)]
+        if ways[0]["action"] == "request_evidence":
+            ways.append(one_record(second, i, policy, grounds, askable=False))
+        faults = [replayed(one, way) for way in ways]
         found += [f"{one['decision_id']}: {fault}" for fault in min(faults, key=len)]
     return found

@@ -226,6 +226,17 @@ def printed(metric: Metric, value: float) -> str:
     return format(value, f"z{metric.format}").replace("-", "\N{MINUS SIGN}").replace("%", f"{NBSP}%")
 
 
+def bracketed(style: str, *numbers: float) -> str:
+    """A number as people read it, and further ones, the ends of its interval, in brackets.
+
+    >>> bracketed("+,.2f", 1.5, -0.001, 2.0), bracketed(".0%", -0.5)
+    ('+1.50 [+0.00, +2.00]', '−50%')
+    """
+    first, *ends = (format(one, f"z{style}" if style[0] != "+" else f"+z{style[1:]}") for one in numbers)
+    told = f"{first} [{', '.join(ends)}]" if ends else first
+    return told.replace("-", "\N{MINUS SIGN}")
+
+
 def _ranged(metric: Metric, row: dict[str, float]) -> str:
     """The metric's label, and its interval, if it has one, on a line of its own."""
     between = "" if np.isnan(row["low"]) else f"\n{printed(metric, row['low'])} to {printed(metric, row['high'])}"

@@ -70,6 +70,16 @@ def score(
     return closing | {"left out, answered before asking": len(asked) - len(which), "model": model, "written": str(out)}
 
 
+def prepared(models: Path, question: str, ledger: Path, start: int, said: Said) -> tuple[Model, Ledger]:
+    """The model of a question and the ledger to ask it about; says where it may know the answers from a moment on."""
+    model, facts = model_at(str(models), question, ""), opened(ledger, said)
+    able(model, facts, question)
+    until = str(model.card["trained_until"])
+    if moment(start) < until:
+        said(f"warning: the model was trained until {until}; of older disputes it may know the answers")
+    return model, facts
+
+
 def able(model: Model, ledger: Ledger, question: str) -> None:
     """Raises RedressError when the ledger cannot give a signal that the model was trained on."""
     declared = {signal.name: signal for signal in dictionary(question)}

@@ -71,10 +71,10 @@ def of_order(case: Case, models: Path, policy: Policy, said: Said) -> Advice:
 
 def _still_open(case: Case, risk: Model, policy: Policy) -> Askings:
     """The asking about an order whose shipment and whose chargebacks are still to come; RedressError for another."""
-    cancelled = _first(case, "cancellations")
-    if cancelled is not None:
+    cancelled = case.moments("cancellations")
+    if cancelled.size:
         raise RedressError(
-            f"{case.case_id}: want an order that is to be shipped, got one cancelled {moment(cancelled)}; "
+            f"{case.case_id}: want an order that is to be shipped, got one cancelled {moment(int(cancelled[0]))}; "
             "give an earlier --as-of, or ask about another"
         )
     shipped = first_shipped(case.ledger, case.order, case.t)
@@ -97,15 +97,6 @@ def _still_open(case: Case, risk: Model, policy: Policy) -> Askings:
             f"{moment(case.t)}; give an earlier --as-of"
         )
     return asks
-
-
-def _first(case: Case, table: str) -> int | None:
-    """When the first row of a table about the order was known, None where there was none before the moment asked."""
-    if table not in case.ledger.facts:
-        return None
-    facts = case.ledger.facts[table]
-    at = facts.at[(facts.points["orders"] == case.order) & (facts.at < case.t)]
-    return int(at[0]) if at.size else None
 
 
 def _late(case: Case) -> list[str]:

@@ -22,9 +22,9 @@ from models.policy import Policy
 from models.policy import opened as policy_at
 from models.signs import CONFIRMED
 from models.tiers import OVERTURNED, RECOVERED, STEPS, Adjustment, standing
-from pipelines.opening import Said, moment, opened
+from pipelines.opening import Said, moment
 from pipelines.report import Page, Section, table, write_report
-from pipelines.score import able, model_at
+from pipelines.score import prepared
 from pipelines.signals import written
 from pipelines.valuing import has_truth, true_worth
 
@@ -68,15 +68,9 @@ def tiers(
     what each buyer is told and until when he may appeal, and a report.
     """
     chosen = policy_at(policy)
-    model = model_at(str(models), QUESTION, "")
-    facts = opened(ledger, said)
-    able(model, facts, QUESTION)
+    model, facts = prepared(models, QUESTION, ledger, start, said)
     end = _end(facts, start, stop, said)
     asks = _askings(facts, start - round(chosen.refunds.after * HOUR), end, said)
-    if moment(start) < str(model.card["trained_until"]):
-        said(
-            f"warning: the model was trained until {model.card['trained_until']}; of older disputes it may know the answers"
-        )
     said(f"walking through {len(asks):,} disputes by {chosen.name}")
     sight = later(facts, model, asks, chosen.refunds.after) if len(asks) else None
     walk = walk_of(facts, asks, sight, chosen, start, end)
