@@ -34,7 +34,7 @@ lock: $(READY) ## pin what pyproject.toml asks for; UPGRADE=--upgrade takes newe
 	@$(PIP) install uv
 	@cp requirements.lock .venv/lock.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate $(UPGRADE) \
-		--extra dev --extra effects --extra notebooks --extra serve --output-file .venv/lock.txt pyproject.toml
+		--extra dev --extra effects --extra notebooks --extra postgres --extra serve --output-file .venv/lock.txt pyproject.toml
 	@{ head -n 1 requirements.lock; cat .venv/lock.txt; } > .venv/lock.new
 	@mv .venv/lock.new requirements.lock
 
