@@ -59,7 +59,7 @@ class Histories:
             for one in signal.operands:
                 if not one.of_case and one.text not in self._unknown:
                     edge = set() if one.measure in ("first", "last") else {signal.at(one)}
-                    found.setdefault(_bare(one), set()).update(edge)
+                    found.setdefault(bare(one), set()).update(edge)
         return found
 
     def _wanted(self, used: Mapping[Operand, set[str]]) -> list[tuple[str, tuple[str, ...], list[Operand]]]:
@@ -90,7 +90,7 @@ class Histories:
         at, sort = (stream.at, None) if self.members is None else self.members.entered(stream)
         groups = len(bg.facts(bg.asked)) if self.members is None else self.members.groups
         wanted = wanted if windows else []
-        summed = [self._measure(bg, stream, codes, one, groups) for one in wanted]
+        summed = [measured(bg, stream, codes, groups, one) for one in wanted]
         order, of = stream.order, self._cases(stream)
         if sort is not None:
             codes, order, summed = codes[sort], order[sort], [values[sort] for values in summed]
@@ -134,14 +134,6 @@ class Histories:
         own = stream.own.get(self._columns[0]) if len(self._columns) == 1 else None
         return self.members.codes[stream.order] if own is None else own
 
-    def _measure(self, bg: Background, stream: Stream, codes: Code, one: Operand, groups: int) -> Int:
-        partners = _partners(bg, one)
-        if partners is None:
-            return stream.measure(one, bg.facts("orders"))
-        return first_meetings(
-            codes, groups, np.append(partners.codes, np.int32(-1))[stream.order], len(partners.values)
-        )
-
     def _heirs(self, one: Operand, codes: Code, order: Int) -> Int | None:
         """For a measure of first meetings, the fact that would be the first in each one's stead."""
         partners = _partners(self._bg, one)
@@ -173,6 +165,14 @@ class Histories:
         return found | {(text, w): found[other, w] for text, other in same for w in EDGES if (other, w) in found}
 
 
+def measured(bg: Background, stream: Stream, codes: Code, groups: int, one: Operand) -> Int:
+    """What an operand sums of a stream whose facts are of the entities `codes` (n,): a column, or who was met first."""
+    partners = _partners(bg, one)
+    if partners is None:
+        return stream.measure(one, bg.facts("orders"))
+    return first_meetings(codes, groups, np.append(partners.codes, np.int32(-1))[stream.order], len(partners.values))
+
+
 def _partners(bg: Background, one: Operand) -> Codes | None:
     """The column of orders whose first meetings an operand counts, if it does."""
     kind, _, partner = one.measure.partition("_")
@@ -200,7 +200,7 @@ def _counted(one: Operand, stream: Stream | None) -> Operand | None:
     return operand(one.text.replace(one.measure, "count", 1)) if whole and "count" not in stream.sums else None
 
 
-def _bare(one: Operand) -> Operand:
+def bare(one: Operand) -> Operand:
     """An operand without the window it names."""
     return operand(one.text.partition("@")[0])
 
@@ -213,7 +213,7 @@ def computed(signal: Signal, given: Mapping[str, Float], found: Found) -> NDArra
 
 def _summed(signal: Signal, one: Operand, found: Found) -> Float:
     """An operand over a history as float64, NaN where the ledger lacks what it may be without."""
-    key = (_bare(one).text, _window(signal, one))
+    key = (bare(one).text, _window(signal, one))
     if one.optional and key not in found:
         return np.full(next(iter(found.values())).shape, np.nan)
     return found[key].astype(np.float64)
