@@ -22,13 +22,13 @@ DOORS = {
     "fastapi": {"serve.py"},
     "jinja2": {"pipelines/report.py"},
     "lightgbm": {"models/trees.py"},
-    "lmdb": {"features/store.py"},
+    "lmdb": {"features/embedded.py"},
     "matplotlib": {
         f"pipelines/plots/{name}.py"
         for name in ("decisions", "drawing", "evaluation", "marketplace", "reliability", "signals")
     },
     "mlflow": {"models/registry.py"},
-    "psycopg": {"features/store.py"},
+    "psycopg": {"features/postgres.py"},
     "pyspark": {"features/spark.py"},
 }
 TRUTHFUL = {f"pipelines/{name}.py" for name in ("achievable", "backtest", "simulate", "valuing")}
