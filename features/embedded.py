@@ -17,7 +17,7 @@ from typing import Final, Self
 import lmdb
 
 from features.errors import RedressError
-from features.keys import FORKED, TOGETHER, Entry, portions
+from features.keys import FORKED, TOGETHER, Entry, end, portions
 
 ROOM: Final = 1 << 40
 """Bytes of address space that a store may grow to; the file is only as large as what was written."""
@@ -127,7 +127,9 @@ class _View:
         found: list[Entry | None] = []
         for prefix, edge in edges:
             entry = item() if (back() if seek(edge) else last()) else None
-            found.append(entry if entry and entry[0].startswith(prefix) else None)
+            if entry and not entry[0].startswith(prefix):  # nothing of it, unless the edge is beyond all that begin so
+                entry = self.below([(prefix, end(prefix))])[0] if entry[0] > prefix else None
+            found.append(entry)
         return found
 
     def span(self, lo: bytes, hi: bytes) -> Iterator[Entry]:

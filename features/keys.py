@@ -6,7 +6,6 @@ machines (`features.postgres`). Keys have 1 to 511 bytes and are ordered byte by
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
@@ -71,17 +70,27 @@ def opened(where: str | Path, *, create: bool = False, durable: bool = True) -> 
     """
     if str(where).startswith(("postgresql://", "postgres://")):
         try:
-            import_module("psycopg")
+            from features.postgres import Postgres
         except ImportError:
             raise RedressError(
                 "a store in PostgreSQL: want psycopg, which is not installed; pip install 'redress[postgres]'"
             ) from None
-        from features.postgres import Postgres
-
         return Postgres(str(where), create=create, durable=durable)
     from features.embedded import Embedded
 
     return Embedded(Path(where), create=create, durable=durable)
+
+
+def end(prefix: bytes) -> bytes:
+    """What is above all keys that begin with a prefix and not above any other that is above them.
+
+    >>> end(b"ab"), end(b"a" + bytes([255]))
+    (b'ac', b'b')
+    >>> end(bytes([255])) > bytes([255]) * LONGEST
+    True
+    """
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1]) if stem else b"\xff" * (LONGEST + 1)
 
 
 def portions(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
