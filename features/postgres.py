@@ -83,10 +83,12 @@ class Postgres:
                 line.execute(CREATE)
             there = line.execute(EXISTS).fetchone()
         except psycopg.Error as error:
+            line.close()
             raise self.told(error) from error
-        self.ended(line)
         if there != (True,):
+            line.close()
             raise RedressError(f"{self.where}: want a store, got no table redress_keys; load a ledger into it")
+        self.ended(line)
 
     def reading(self) -> "_View":
         """What stands from the first call to the end of the `with`."""

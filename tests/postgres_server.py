@@ -5,9 +5,10 @@ import pwd
 import shutil
 import socket
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -26,15 +27,18 @@ def programs() -> Path | None:
 
 @dataclass(frozen=True)
 class Server:
-    """A server in a directory; `url` names its one database."""
+    """A server in a directory, at a port of this machine."""
 
     programs: Path
     home: Path
     port: int
+    names: Iterator[int] = field(default_factory=count)
 
-    @property
-    def url(self) -> str:
-        return f"postgresql://redress:secret@127.0.0.1:{self.port}/postgres"
+    def empty(self) -> str:
+        """The address of a database of its own, with nothing in it."""
+        name = f"test_{next(self.names)}"
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "redress", name)
+        return f"postgresql://redress:secret@127.0.0.1:{self.port}/{name}"
 
     def start(self) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c shared_buffers=16MB"
