@@ -50,7 +50,7 @@ class Keys(Protocol):
     """An open door. Threads may share it; processes open their own, each after its fork."""
 
     def reading(self) -> AbstractContextManager[Snapshot]:
-        """What stands from here to the end of the `with`."""
+        """What stands at the first call at the latest, to the end of the `with`."""
 
     def writing(self) -> AbstractContextManager[Batch]:
         """One writer at a time, on all machines: commits at the end of the `with`, or leaves nothing on an exception."""
