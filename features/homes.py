@@ -83,6 +83,32 @@ def case_tables(kind: str | None) -> tuple[str, ...]:
     return tuple(CASES.values()) if kind is None else (CASES[kind],)
 
 
+def homed(facts: Iterable[Fact]) -> dict[bytes, list[Fact]]:
+    """Good facts of a ledger by home, those that others point to before these."""
+    found: dict[bytes, list[Fact]] = {}
+    lives: dict[tuple[str, str], bytes] = {}
+    for one in facts:
+        where = _living(one, lives)
+        found.setdefault(where, []).append(one)
+        key = one.text(TABLES[one.table].key[0])
+        if one.table in NAMED and key is not None:
+            lives[one.table, key] = where
+    return found
+
+
+def _living(one: Fact, lives: Mapping[tuple[str, str], bytes]) -> bytes:
+    if one.table in OF_THEMSELVES:
+        kind, column = OF_THEMSELVES[one.table]
+        return home(kind, str(one[column]))
+    for column, target in TABLES[one.table].references:
+        name = one.text(column)
+        if name is not None:
+            kinds = case_tables(one.text("case_kind")) if target == "case_kind" else (target,)
+            met = [lives[table, name] for table in kinds if (table, name) in lives]
+            return met[0] if met else home("order", name)
+    return home("seller", one.text("seller_id") or "")
+
+
 def packed(facts: Iterable[Fact]) -> bytes:
     """Facts as bytes, in the order of arrival."""
     rows = [[PLACES[one.table], one.arrival, one.submitted, *one.values] for one in facts]
