@@ -16,7 +16,20 @@ import numpy as np
 from numba import njit
 
 from features.kernel import NEVER, Code, Flag, Int
-from features.varints import SPARE, Bytes, add_list, put, put_list, set_word, take_list, taken, word
+from features.varints import (
+    GROUP,
+    SPARE,
+    ZEROS,
+    Bytes,
+    add_list,
+    put,
+    put_list,
+    set_word,
+    take_list,
+    taken,
+    unfolded,
+    word,
+)
 
 ROWS: Final = 128
 """Rows in a page; fewer cost bytes for states, more cost time for rows that are run through."""
@@ -121,8 +134,10 @@ class Unpacked(NamedTuple):
 def _clear(start: Int, state: Int) -> None:
     """Makes a state that of a history without rows."""
     columns, streams = start[-1], start.size - 1
-    state[:] = 0
-    state[columns : columns + 2 * streams] = NEVER
+    for c in range(state.size):
+        state[c] = 0
+    for c in range(columns, columns + 2 * streams):
+        state[c] = NEVER
 
 
 @njit(cache=True, nogil=True)
@@ -471,6 +486,13 @@ def _start(buffer: Bytes, offset: int) -> np.int64:
 
 
 @njit(cache=True, nogil=True)
+def _copy(totals: Int, count: int, out: Int, o: int) -> None:
+    """Copies the first totals to a place; a loop, for slices as short as these cost more than what is in them."""
+    for c in range(count):
+        out[o + c] = totals[c]
+
+
+@njit(cache=True, nogil=True)
 def _run(
     start: Int,
     rings: Int,
@@ -487,10 +509,11 @@ def _run(
     """Runs through the pages lo:hi of a history up to the last of the moments, in time order, and leaves the state before it.
 
     Totals before each of the others go where `slots` says. Of a page, rows after the last moment that is asked are passed
-    over if the next page has a state; rings are kept from the last page that has one.
+    over if the next page has a state; rings are kept from the last page that has one. A row is taken in here, though `_meet`
+    and `add_list` would do the same: arrays handed on to them would be counted for each row, which takes five times as long.
     """
     _clear(start, state)
-    columns, m, end, t, full = start[-1], 0, moments.size - 1, moments[-1], lo
+    columns, streams, m, end, t, full = start[-1], start.size - 1, 0, moments.size - 1, moments[-1], lo
     for i in range(lo, hi):
         if buffer[offsets[i]] == SEALED and _start(buffer, offsets[i]) < t:
             full = i
@@ -498,7 +521,7 @@ def _run(
         page = np.uint64(offsets[i])
         at = np.int64(word(buffer, page + np.uint64(2)))
         while m < end and moments[m] <= at:
-            out[slots[m] : slots[m] + columns] = state[:columns]
+            _copy(state, columns, out, slots[m])
             m += 1
         if t <= at:
             break
@@ -515,15 +538,51 @@ def _run(
             at += np.int64(passed)
             if moments[m] <= at:
                 while m < end and moments[m] <= at:
-                    out[slots[m] : slots[m] + columns] = state[:columns]
+                    _copy(state, columns, out, slots[m])
                     m += 1
                 if moments[m] <= at or moments[m] > ahead:
                     break
-            s = buffer[p]
-            _meet(start, rings, state, at, s, kept)
-            p = add_list(buffer, p + ONE, state, start[s], start[s + 1])
+            s = np.uint64(buffer[p])
+            p += ONE
+            begin, stop, first, last = start[s], start[s + ONE], columns + np.int64(s), columns + streams + np.int64(s)
+            if kept and rings[s] >= 0:
+                size, old = stop - begin, state[rings[s]]
+                new = old + 1 if old < LATEST - 1 else 0
+                was, to = rings[s] + 1 + old * size if state[last] == at else begin, rings[s] + 1 + new * size
+                state[rings[s]] = new
+                for k in range(size):
+                    state[to + k] = state[was + k]
+            if state[first] == NEVER:
+                state[first] = at
+            state[last] = at
+            c, behind = np.uint64(begin), np.uint64(stop)
+            while c < behind:
+                some = np.uint64(buffer[p])
+                p += ONE
+                if some:
+                    more = np.uint64(buffer[p])
+                    p += ONE
+                    some ^= more
+                    while some:
+                        state[c + ZEROS[some]] += 1
+                        some &= some - ONE
+                    while more:
+                        value, p = taken(buffer, p)
+                        state[c + ZEROS[more]] += unfolded(value)
+                        more &= more - ONE
+                c += np.uint64(GROUP)
     for j in range(m, end):
-        out[slots[j] : slots[j] + columns] = state[:columns]
+        _copy(state, columns, out, slots[j])
+
+
+@njit(cache=True, nogil=True)
+def _last(start: Int, rings: Int, state: Int, k: int, out: Int, o: int) -> None:
+    """What the last k rows of each stream that keeps a ring add up to, with those of the same moment as their first."""
+    for s in range(start.size - 1):
+        lo, size, ring = start[s], start[s + 1] - start[s], rings[s]
+        place = (state[ring] + 1 - k) % LATEST if ring >= 0 else 0
+        for c in range(size):
+            out[o + lo + c] = state[lo + c] - state[ring + 1 + place * size + c] if ring >= 0 else 0
 
 
 @njit(cache=True, nogil=True)
@@ -532,16 +591,16 @@ def _finish(start: Int, rings: Int, state: Int, edges: Int, out: Int) -> None:
     columns, streams = start[-1], start.size - 1
     for w in range(edges.size):
         o = w * columns
-        if edges[w] >= 0:
+        if edges[w] > 0:
             for c in range(columns):
-                out[o + c] = state[c] - (out[o + c] if edges[w] else 0)
+                out[o + c] = state[c] - out[o + c]
+        elif edges[w] == 0:
+            _copy(state, columns, out, o)
         else:
-            for s in range(streams):
-                size = start[s + 1] - start[s]
-                back = rings[s] + 1 + (state[rings[s]] + 1 + edges[w]) % LATEST * size
-                for k in range(size):
-                    out[o + start[s] + k] = state[start[s] + k] - state[back + k] if rings[s] >= 0 else 0
-    out[edges.size * columns :] = state[columns : columns + 2 * streams]
+            _last(start, rings, state, -edges[w], out, o)
+    o = edges.size * columns
+    for c in range(2 * streams):
+        out[o + c] = state[columns + c]
 
 
 @njit(cache=True, nogil=True)

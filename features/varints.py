@@ -19,7 +19,7 @@ SPARE: Final = 16
 GROUP: Final = 8
 """Values of a list whose zeros and ones share two bytes."""
 _0, _1, _7, _8 = (np.uint64(n) for n in (0, 1, 7, 8))
-_ZEROS: Final = np.array([8, *((n & -n).bit_length() - 1 for n in range(1, 256))], np.uint64)
+ZEROS: Final = np.array([8, *((n & -n).bit_length() - 1 for n in range(1, 256))], np.uint64)
 """How many zeros a byte has at its low end."""
 _MASK: Final = np.array([2 ** (7 * (n + 1)) - 1 for n in range(8)], np.uint64)
 """The bits of a number whose first byte has n followers."""
@@ -68,7 +68,7 @@ def put(out: Bytes, p: np.uint64, value: np.uint64) -> np.uint64:
 @njit(cache=True, nogil=True)
 def taken(buffer: Bytes, p: np.uint64) -> tuple[np.uint64, np.uint64]:
     """The number from place p on, and where it ends."""
-    more = _ZEROS[buffer[p]]
+    more = ZEROS[buffer[p]]
     if more == _8:
         return word(buffer, p + _1), p + _8 + _1
     return (word(buffer, p) >> (more + _1)) & _MASK[more], p + more + _1
@@ -122,25 +122,28 @@ def put_list(out: Bytes, p: np.uint64, values: Int, lo: int, hi: int) -> np.uint
 @njit(cache=True, nogil=True)
 def add_list(buffer: Bytes, p: np.uint64, totals: Int, lo: int, hi: int) -> np.uint64:
     """Adds the list from place p on to totals[lo:hi]; where it ends."""
-    for c in range(np.uint64(lo), np.uint64(hi), np.uint64(GROUP)):
-        some = buffer[p]
+    c, end = np.uint64(lo), np.uint64(hi)
+    while c < end:
+        some = np.uint64(buffer[p])
         p += _1
         if some:
-            more = buffer[p]
+            more = np.uint64(buffer[p])
             p += _1
             some ^= more
             while some:
-                totals[c + _ZEROS[some]] += 1
-                some &= np.uint8(some - np.uint8(1))
+                totals[c + ZEROS[some]] += 1
+                some &= some - _1
             while more:
                 value, p = taken(buffer, p)
-                totals[c + _ZEROS[more]] += unfolded(value)
-                more &= np.uint8(more - np.uint8(1))
+                totals[c + ZEROS[more]] += unfolded(value)
+                more &= more - _1
+        c += _8
     return p
 
 
 @njit(cache=True, nogil=True)
 def take_list(buffer: Bytes, p: np.uint64, values: Int, lo: int, hi: int) -> np.uint64:
     """Reads the list from place p on into values[lo:hi]; where it ends."""
-    values[lo:hi] = 0
+    for c in range(lo, hi):
+        values[c] = 0
     return add_list(buffer, p, values, lo, hi)

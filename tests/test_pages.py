@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import naive
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_kernel import LARGEST, wrapped
@@ -237,3 +238,61 @@ def test_a_history_written_in_any_order_is_the_history_packed_at_once(some: list
         new = [row for row in rows if row[0] == moment]
         pages = changed(LAYOUTS[0], [page.data for page in pages], rows_of(new), NO_ROWS, -1)
     assert pages == pages_of(LAYOUTS[0], rows, -1)
+
+
+ONE_STREAM = Layout(np.array([0, 3]), np.array([True]))
+
+
+def row(at: int, *some: int) -> Rows:
+    return Rows(np.array([at]), np.zeros(1, np.uint8), np.array(some))
+
+
+@pytest.mark.parametrize("amount", [0, 1, -1, 127, 128, -(2**55), 2**55, 2**62, LARGEST, -LARGEST - 1])
+def test_the_largest_integers_come_back_as_they_were(amount: int) -> None:
+    rows = [(-LARGEST, 0, (amount, 1, 0)), (0, 0, (0, amount, amount)), (LARGEST, 0, (amount, amount, amount))]
+    pages = pages_of(LAYOUTS[1], rows, LARGEST)
+    assert listed(LAYOUTS[1], [page.data for page in pages]) == rows
+    many = rows[:1] * (ROWS + 1) + rows[2:]
+    state = unpacked(LAYOUTS[1], pages_of(LAYOUTS[1], many, LARGEST)[1].data).state
+    assert state[:5].tolist() == [wrapped(ROWS * amount), ROWS, 0, -LARGEST, -LARGEST]
+
+
+def test_one_equal_row_goes_for_each_that_is_removed_and_it_must_be_there() -> None:
+    twice = changed(ONE_STREAM, [], Rows(*map(np.concatenate, zip(*[row(5, 1, 2, 3)] * 2, strict=True))), NO_ROWS, 0)
+    once = changed(ONE_STREAM, [twice[0].data], NO_ROWS, row(5, 1, 2, 3), 0)
+    assert once == changed(ONE_STREAM, [], row(5, 1, 2, 3), NO_ROWS, 0)
+    assert changed(ONE_STREAM, [once[0].data], NO_ROWS, row(5, 1, 2, 3), 0) == []
+    for absent in (row(5, 1, 2, 4), row(6, 1, 2, 3)):
+        with pytest.raises(AssertionError, match="1 of 1 rows to remove are not in these pages"):
+            changed(ONE_STREAM, [once[0].data], NO_ROWS, absent, 0)
+
+
+@pytest.mark.parametrize(
+    ("t", "last_1", "last_3", "ever", "times"),
+    [
+        (10, 0, 0, 0, (NEVER, NEVER)),  # t is strict
+        (11, 1, 1, 1, (10, 10)),
+        (21, 6, 7, 7, (10, 20)),  # the two of 20 came together
+        (31, 8, 14, 15, (10, 30)),  # the third last is the first of 20
+        (41, 16, 30, 31, (10, 40)),  # the third last is the second of 20, which brings the first
+    ],
+)
+def test_the_last_rows_bring_those_of_their_moment(
+    t: int, last_1: int, last_3: int, ever: int, times: tuple[int, int]
+) -> None:
+    rows = [(at, 0, (value, 0, 0)) for at, value in ((10, 1), (20, 2), (20, 4), (30, 8), (40, 16))]
+    [found] = read([1], [[page.data for page in pages_of(LAYOUTS[1], rows, 0)]], t, [-1, -3, 0])
+    assert [window[0] for window in found.windows] == [last_1, last_3, ever]
+    assert (found.first[0], found.last[0]) == times
+
+
+def test_a_page_that_is_left_keeps_its_place_among_those_of_its_moment() -> None:
+    """One row too many in the first page; the next page begins with the moment that the first one ends with."""
+    rows = [(at, 0, (1, 0, 0)) for at in [*range(ROWS - 2), *[500] * (ROWS + 2)]]
+    first, second = pages_of(LAYOUTS[1], rows, 0)
+    assert (second.start, second.number) == (500, 0)
+    early = (7, 0, (2, 0, 0))
+    pages = [*changed(LAYOUTS[1], [first.data], rows_of([early]), NO_ROWS, 0), second]
+    chained(LAYOUTS[1], pages, 0)
+    assert [page.start for page in pages] == [0, ROWS - 3, 500]
+    assert listed(LAYOUTS[1], [page.data for page in pages]) == naive.rewritten(rows, [early], [])
