@@ -37,7 +37,8 @@ ADDED: Final[Mapping[str, tuple[str, ...]]] = {
     "orders": ("agreements", "spoilt"),
 }
 """The streams to which what is asked about adds facts itself, or its order does."""
-_SHARING: Final = ("sharers.count", "malicious_sharers.count", "charged_sharers.count")
+_SHARING: Final = ("sharers.count", "sharers.last", "malicious_sharers.count", "charged_sharers.count")
+_MOMENTS: Final = ("first", "last")
 _LATEST: Final = "matured_orders"
 
 
@@ -45,7 +46,7 @@ _LATEST: Final = "matured_orders"
 class Layout:
     """What the rows of one kind of history hold: its streams, and of each the operands that are summed.
 
-    `asked` is the table whose rows are asked about where that matters.
+    `asked` is the table whose rows are asked about where that matters; of `timed` streams the first or last moment is asked.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Layout:
     streams: tuple[str, ...]
     measures: tuple[tuple[Operand, ...], ...]
     asked: str = "orders"
+    timed: frozenset[str] = frozenset()
 
     @cached_property
     def start(self) -> Int:
@@ -89,9 +91,12 @@ class Entries:
 
 
 def _gathered(operands: Mapping[str, set[str]], entity: Entity, *, name: str = "", asked: str = "orders") -> Layout:
+    """The layout of operands by stream, those of a first or last moment among them."""
     streams = tuple(sorted(operands))
-    measures = tuple(tuple(operand(text) for text in sorted(operands[stream])) for stream in streams)
-    return Layout(name or entity.name, entity, streams, measures, asked)
+    found = [[operand(text) for text in sorted(operands[stream])] for stream in streams]
+    measures = tuple(tuple(one for one in some if one.measure not in _MOMENTS) for some in found)
+    timed = {one.source for some in found for one in some if one.measure in _MOMENTS}
+    return Layout(name or entity.name, entity, streams, measures, asked, frozenset(timed))
 
 
 @cache
@@ -102,10 +107,13 @@ def layouts() -> Mapping[str, Layout]:
         for one in signal.operands:
             if not one.of_case and signal.entity is not None:
                 of = used.setdefault(signal.entity, {}).setdefault(one.source, set())
-                of |= set() if one.measure in ("first", "last") else {bare(one).text.removeprefix("?")}
+                of.add(bare(one).text.removeprefix("?"))
     exhibits = used.pop(OF_CASE)
     found = [_gathered(of, entity) for entity, of in used.items()]
-    found += [_gathered({text.partition(".")[0]: {text} for text in _SHARING}, CONTENT)]
+    of = {
+        text.partition(".")[0]: {one for one in _SHARING if one.startswith(text.partition(".")[0])} for text in _SHARING
+    }
+    found += [_gathered(of, CONTENT)]
     found += [_gathered({"orders": {"orders.met_buyer"}}, LOGIN)]
     for asked, streams in ADDED.items():
         of = {name: set[str]().union(*(some.get(name, ()) for some in used.values())) for name in streams}
@@ -113,6 +121,9 @@ def layouts() -> Mapping[str, Layout]:
         if asked != "orders":
             found += [_gathered(exhibits, OF_CASE, name=f"case_{asked}", asked=asked)]
     return {layout.name: layout for layout in found}
+
+
+_NOBODY: Final = pa.array([], pa.large_string())
 
 
 @dataclass(frozen=True)
@@ -149,12 +160,14 @@ class Emitter:
         declared, measures = STREAMS[layout.streams[s]], layout.measures[s]
         if isinstance(declared, Shared):
             at, codes, step = declared.make(who.bg, who.met)
-            return _kept(_Piece(s, who.names, codes, at, _stacked([step] * len(measures), at.size)))
+            return _kept(layout, _Piece(s, who.names, codes, at, _stacked([step] * len(measures), at.size)))
         stream = self._stream(layout.asked, layout.streams[s])
+        if not stream.at.size:
+            return _Piece(s, _NOBODY, stream.at, stream.at, np.zeros((0, len(measures)), np.int64))
         named, at = who.of(stream, declared)
         meeting, groups = who.meeting(stream, named.codes)
         sums = [measured(who.bg, stream, meeting, groups, one) for one in measures]
-        return _kept(_Piece(s, named.values, named.codes.astype(np.int64), at, _stacked(sums, at.size)))
+        return _kept(layout, _Piece(s, named.values, named.codes.astype(np.int64), at, _stacked(sums, at.size)))
 
 
 class _Whose:
@@ -234,9 +247,12 @@ def _stacked(sums: Sequence[Int], rows: int) -> Int:
     return np.stack(sums, axis=1) if sums else np.zeros((rows, 0), np.int64)
 
 
-def _kept(piece: _Piece) -> _Piece:
-    """A piece without the rows of nobody, and those that never enter."""
-    rows = np.flatnonzero((piece.codes >= 0) & (piece.at < NOT_YET))
+def _kept(layout: Layout, piece: _Piece) -> _Piece:
+    """A piece without the rows of nobody, those that never enter, and those that add nothing."""
+    kept = (piece.codes >= 0) & (piece.at < NOT_YET)
+    if layout.streams[piece.stream] not in layout.timed | {_LATEST}:
+        kept &= piece.sums.any(axis=1)
+    rows = np.flatnonzero(kept)
     return _Piece(piece.stream, piece.names, piece.codes[rows], piece.at[rows], piece.sums[rows])
 
 

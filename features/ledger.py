@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from features.columns import ARROW, Codes, Source, encode, numbers
+from features.columns import ARROW, Codes, Held, Source, encode, numbers
 from features.errors import LedgerError
 from features.kernel import Flag, Int
 from features.rows import Bad, Parent, judge_keys, judge_references, judge_values
@@ -153,7 +154,10 @@ class Ledger:
         made = cls.__new__(cls)
         made._begin("ledger")
         for table in TABLES.values():
-            made._trust(table, tables.get(table.name, empty(table)))
+            if table.name in tables:
+                made._trust(table, tables[table.name])
+            else:
+                made._add(*_nothing(table))
         return made
 
     def whole(self) -> "Ledger":
@@ -165,7 +169,7 @@ class Ledger:
             if table.name in self.facts:
                 made.sources[table.name], made.facts[table.name] = self.sources[table.name], self.facts[table.name]
             else:
-                made._trust(table, empty(table))
+                made._add(*_nothing(table))
         return made
 
     @property
@@ -217,7 +221,7 @@ class Ledger:
         ]
 
     def _trust(self, table: Table, rows: pa.Table) -> None:
-        source = Source(table, [ds.InMemoryDataset(rows)])
+        source = Held(table, rows)
         at = numbers(source.column("at"))[0]
         points = judge_references(source, at, self._parents, Bad(at.size))
         self._add(Facts(source, np.arange(at.size), at, points), source)
@@ -229,6 +233,10 @@ class Ledger:
             self._parents[name] = facts.strings(source.table.key[0]), facts.at
 
 
-def empty(table: Table) -> pa.Table:
+@cache
+def _nothing(table: Table) -> tuple[Facts, Source]:
     """A table without rows that has all its columns."""
-    return pa.schema([(column.name, ARROW[column.kind]) for column in table.columns]).empty_table()
+    source = Held(table, pa.schema([(column.name, ARROW[column.kind]) for column in table.columns]).empty_table())
+    none = np.zeros(0, np.int64)
+    targets = [target for _, of in table.references for target in (CASES.values() if of == "case_kind" else [of])]
+    return Facts(source, none, none, dict.fromkeys(targets, none)), source

@@ -126,7 +126,7 @@ def _others(
             first = shown(content, str(one["party"]))
             for where in _two(snapshot, first):
                 wanted[where] = ("evidence", content)
-    for seller in {name for name in _reporters(homes, came)}:
+    for seller in _reporters(homes, came):
         first = listed(REPORTED, seller)
         for key, _ in snapshot.span(first, end(first)):
             wanted.setdefault(home("order", "")[:2] + key[-16:], ("reports", None))

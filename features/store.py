@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from features.build import HORIZON
 from features.entries import Emitter, layouts
 from features.errors import RedressError
+from features.evidence import OF_CASE
 from features.homes import COLUMNS, Fact, digest, facts_of, homed, ledger, packed, tables, unpacked
 from features.indices import REQUESTS, guilt, indexed, of_seller
 from features.keys import Batch, Entry, Keys, Snapshot, end, opened
@@ -21,6 +22,8 @@ from features.receiving import Submitted, submitted
 from features.shelves import changes, filled, put
 
 FORMAT: Final = 1
+SETTLING: Final = 2
+"""Microseconds after which what a history says of a moment is final: evidence is dated one back when it is filed."""
 _META: Final = b"m"
 _MESSAGE_ID: Final = COLUMNS["messages"]["message_id"]
 _HOMES: Final = b"f"
@@ -108,8 +111,9 @@ class Store:
             for facts, elsewhere in ((around.old, around.before), (around.new, around.after))
         )
         for name, layout in layouts().items():
-            changed = changes(before.entries(layout), after.entries(layout), meta.watermark)
-            put(batch, name, changed, came.watermark - 1)
+            since = 0 if layout.entity == OF_CASE else meta.watermark - 1
+            changed = changes(before.entries(layout), after.entries(layout), since)
+            put(batch, name, changed, came.watermark - SETTLING)
         batch.put(sorted(_told(came)))
         batch.put(sorted((of_seller(name), json.dumps(of).encode()) for name, of in around.sellers.items()))
         batch.put([(_META, replace(meta, watermark=came.watermark, arrivals=came.arrivals).packed())])
@@ -124,7 +128,7 @@ class Store:
                 )
             emitter, last = Emitter(found.whole(), meta.horizon), found.last_at
             for layout in layouts().values():
-                batch.put(filled(emitter.entries(layout), last - 1))
+                batch.put(filled(emitter.entries(layout), last - SETTLING))
             facts = list(facts_of(found))
             batch.put(sorted(_kept(facts)))
             batch.put([(_META, replace(meta, watermark=last, arrivals=len(facts)).packed())])
