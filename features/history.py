@@ -213,11 +213,12 @@ def computed(signal: Signal, given: Mapping[str, Float], found: Found) -> NDArra
 
 def _summed(signal: Signal, one: Operand, found: Found) -> Float:
     """An operand over a history as float64, NaN where the ledger lacks what it may be without."""
-    key = (bare(one).text, _window(signal, one))
+    key = (bare(one).text, window(signal, one))
     if one.optional and key not in found:
         return np.full(next(iter(found.values())).shape, np.nan)
     return found[key].astype(np.float64)
 
 
-def _window(signal: Signal, one: Operand) -> str:
+def window(signal: Signal, one: Operand) -> str:
+    """The window that an operand of a signal is summed over."""
     return "ever" if one.measure in ("first", "last") else signal.at(one)

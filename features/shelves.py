@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from features.entries import Entries, layouts
 from features.homes import digest
 from features.kernel import Int
-from features.keys import Batch, Entry, end
-from features.pages import NO_ROWS, UNSEALED, Page, Rows, changed, packed
+from features.keys import Batch, Entry, Snapshot, end
+from features.pages import FIRST, NO_ROWS, UNSEALED, Page, Rows, changed, packed
 from features.pages import Layout as Shape
 
 SHELVES: Final = {name: b"h" + bytes([place]) for place, name in enumerate(sorted(layouts()))}
@@ -257,3 +257,30 @@ def _within(shape: Shape, change: Change, one: _Region) -> Change:
         return rows if which.size == rows.at.size else _taken(shape.start, rows, which)
 
     return Change(some(change.added), some(change.removed))
+
+
+def pages(snapshot: Snapshot, whose: Sequence[bytes | None], t: int, lengths: Sequence[int]) -> tuple[Int, list[bytes]]:
+    """The pages that windows [t - length, t) of histories are read from, and whose each is as a position in `whose`.
+
+    A history without a name has none. Two round trips find them, and more where a history was not touched for long.
+    """
+    there = [(h, one) for h, one in enumerate(whose) if one is not None]
+    edge, edges = moment(t), [moment(t - length) for length in lengths]
+    last = snapshot.below([(one, one + edge) for _, one in there])
+    found = [dict([page]) if page is not None else {} for page in last]
+    more = [(i, (one, one + before)) for i, (_, one) in enumerate(there) if _goes_on(last[i]) for before in edges]
+    more += [(i, (there[i][1], page[0])) for i, page in enumerate(last) if page is not None and page[1][0] == UNSEALED]
+    while more:
+        met = zip(more, snapshot.below([asked for _, asked in more]), strict=True)
+        more = []
+        for (i, (one, _)), page in met:
+            if page is not None and page[0] not in found[i]:
+                found[i][page[0]] = page[1]
+                more += [(i, (one, page[0]))] if page[1][0] == UNSEALED else []
+    history = np.repeat([h for h, _ in there], [len(some) for some in found]).astype(np.int64)
+    return history, [some[key] for some in found for key in sorted(some)]
+
+
+def _goes_on(page: Entry | None) -> bool:
+    """Whether there are pages before one."""
+    return page is not None and page[1][0] != FIRST
