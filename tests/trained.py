@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from features import Ledger, signals
 from features.asking import ASKED, askings
@@ -26,11 +27,15 @@ class Trained:
 
 
 @cache
+def happened() -> dict[str, pa.Table]:
+    """The tables of a small world with many chargebacks."""
+    return tables(happen(world("chargeback_rich", orders=1_500, days=300, misunderstanding_rate=0.4), seed=5))
+
+
+@cache
 def marketplace() -> Ledger:
-    """A small world with many chargebacks."""
-    return Ledger.of(
-        tables(happen(world("chargeback_rich", orders=1_500, days=300, misunderstanding_rate=0.4), seed=5))
-    )
+    """The ledger of that world."""
+    return Ledger.of(happened())
 
 
 @cache
