@@ -22,22 +22,25 @@ if TYPE_CHECKING:
 def app() -> "ASGIApp":
     """The service that the environment describes: REDRESS_STORE, REDRESS_MODELS, REDRESS_POLICY, REDRESS_TOKENS, limits.
 
-    REDRESS_OPEN=1 in place of REDRESS_TOKENS opens it to its own machine. Raises RedressError for what is missing or wrong.
+    REDRESS_OPEN=1 in place of REDRESS_TOKENS opens it to its own machine. Ends with one sentence where it cannot begin.
     """
     from serve.http import application
 
     clock = Clock(lambda: time.time_ns() // 1_000, time.perf_counter)
-    return application(service(os.environ, clock, lines(clock)))
+    try:
+        return application(service(os.environ, clock, lines(clock)))
+    except RedressError as error:
+        raise SystemExit(f"redress: {error}") from None
 
 
 def service(environ: Mapping[str, str], clock: Clock, log: Log) -> Service:
-    """The service that an environment describes."""
+    """The service that an environment describes; RedressError for what is missing or wrong."""
     where, models = (_told(environ, name) for name in ("REDRESS_STORE", "REDRESS_MODELS"))
     policy, kept = environ.get("REDRESS_POLICY") or "default", limits(environ)
     held = _tokens(environ)
     store, scorer = opened(where, models, policy)
     current = Current(scorer, lambda: mark(*files(models, policy)))
-    return made(store, current, held, limits=kept, clock=clock, log=log)
+    return made(store, current, held, limits=kept, clock=clock, log=log, near="://" not in where)
 
 
 def lines(clock: Clock) -> Log:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from traceback import extract_tb
-from typing import Final, NoReturn
+from typing import Final, Literal, NoReturn
 
 from features import RedressError
 from features.requests import facts
@@ -22,10 +22,10 @@ from serve.tokens import Token
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that may be answered: who asks, by which Idempotency-Key, about which id, and what is said."""
+    """A request that may be answered: who asks, by which Idempotency-Key if any, about which id, and what is said."""
 
     token: Token
-    key: str = ""
+    key: str | None = None
     name: str = ""
     body: bytes = b""
 
@@ -91,7 +91,8 @@ def _object(body: bytes, name: str) -> Mapping[str, object]:
 def events(service: Service, asked: Asked) -> Reply:
     """Takes facts; those that were sent before are told and not taken again, messages without a name by the key."""
     told = facts(_object(asked.body, "facts")["facts"], service.limits.facts)
-    request = f"{asked.token.name}/{asked.key}" if checked(asked.key) else ""
+    key = checked(asked.key)
+    request = "" if key is None else f"{asked.token.name}/{key}"
     found = service.store.append(told, arrived=service.clock.now(), request=request)
     service.metrics.appended(taken=found.taken, repeated=found.repeated, late=found.late)
     return said({"taken": found.taken, "repeated": found.repeated, "late": found.late})
@@ -129,9 +130,10 @@ def decide_many(service: Service, asked: Asked) -> Reply:
 
 
 def _once(service: Service, asked: Asked, answer: Callable[[], Reply]) -> Reply:
-    if not checked(asked.key):
+    key = checked(asked.key)
+    if key is None:
         return answer()
-    return service.replies.once((asked.token.name, asked.key), asked.body, service.clock.now(), answer)
+    return service.replies.once((asked.token.name, key), asked.body, service.clock.now(), answer)
 
 
 def _counted(service: Service, record: Record) -> dict[str, object]:
@@ -179,21 +181,24 @@ def metrics(service: Service, asked: Asked) -> Reply:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint: its method, path and answer, the scope that it wants, and whether it waits for nothing."""
+    """An endpoint: its method, path and answer, the scope that it wants, and how long it takes.
+
+    What is "instant" waits for nothing; what is "short" reads and writes a few rows of the store; the rest is "long".
+    """
 
     method: str
     path: str
     answer: Answer
     scope: str = ""
-    quick: bool = False
+    takes: Literal["instant", "short", "long"] = "long"
 
 
 ENDPOINTS: Final = (
     Endpoint("POST", "/v1/events", events, "append"),
-    Endpoint("POST", "/v1/decide", decide, "decide"),
+    Endpoint("POST", "/v1/decide", decide, "decide", "short"),
     Endpoint("POST", "/v1/decide/batch", decide_many, "decide"),
-    Endpoint("GET", "/v1/decisions/{decision_id}", decision, "read"),
-    Endpoint("GET", "/healthz", healthy, quick=True),
+    Endpoint("GET", "/v1/decisions/{decision_id}", decision, "read", "short"),
+    Endpoint("GET", "/healthz", healthy, takes="instant"),
     Endpoint("GET", "/readyz", ready),
     Endpoint("GET", "/metrics", metrics, "read"),
 )

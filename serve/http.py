@@ -81,16 +81,21 @@ class Door:
         body = b"" if endpoint.method == "GET" else await read(headers, receive, service)
         if not isinstance(body, bytes):
             return body
-        key = headers.get(b"idempotency-key", b"").decode("latin-1")
-        asked = Asked(token, key, scope["path_params"].get("decision_id", ""), body)
-        return answered(service, endpoint, asked) if endpoint.quick else await self._run(service, endpoint, asked)
+        key = headers.get(b"idempotency-key")
+        asked = Asked(
+            token, None if key is None else key.decode("latin-1"), scope["path_params"].get("decision_id", ""), body
+        )
+        if endpoint.takes == "instant" or (service.near and endpoint.takes == "short"):
+            return answered(service, endpoint, asked)
+        return await self._run(service, endpoint, asked)
 
 
 class Runner:
-    """Answers in threads, so that a store that waits holds up neither the loop nor the clock.
+    """Answers in threads what takes its time, so that it holds up neither the loop nor the clock.
 
-    A decision takes less than the time a thread is given before another may run, so a few threads cost little; a store on
-    another host, or a disk that takes its time, would otherwise keep even /healthz and every time limit waiting.
+    A case over a store on this machine is answered by the loop itself: it takes less time than a thread is given before
+    another may run, and handing it over made the slowest answers twice as slow. Whatever waits for another host, and what
+    takes many rows, would keep /healthz and every time limit waiting; it is answered here.
     """
 
     def __init__(self, threads: int, waiting: int, milliseconds: int) -> None:

@@ -16,9 +16,9 @@ LOOKS: Final = r"[\x21-\x7e]{1,255}"
 """What a key looks like: up to 255 visible ASCII characters."""
 
 
-def checked(key: str) -> str:
-    """A key as it came, none where none came; RedressError for one that cannot be one."""
-    if key and not fullmatch(LOOKS, key):
+def checked(key: str | None) -> str | None:
+    """A key as it came, or none; RedressError for one that cannot be one."""
+    if key is not None and not fullmatch(LOOKS, key):
         raise RedressError(
             f"Idempotency-Key: want 1 to 255 visible ASCII characters, got {short(key)!r}; choose another"
         )

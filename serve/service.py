@@ -77,7 +77,10 @@ class Clock:
 
 @dataclass(frozen=True)
 class Service:
-    """All that answering needs; `tokens` of None is a service that is open to its own machine and to no other."""
+    """All that answering needs.
+
+    `tokens` of None is a service that is open to its own machine and to no other; a store that is `near` lies on it.
+    """
 
     store: Storing
     scorer: Current[Deciding]
@@ -88,6 +91,7 @@ class Service:
     metrics: Metrics
     replies: Replies
     buckets: Buckets
+    near: bool
 
     def renew(self) -> None:
         """Reads models, policy and tokens anew, and logs what came of it."""
@@ -114,6 +118,7 @@ def made(
     limits: Limits,
     clock: Clock,
     log: Log,
+    near: bool = True,
     absent: Callable[[], Mapping[str, int]] = dict,
 ) -> Service:
     """A service that has answered nothing yet; `absent` counts by signal how often it was absent."""
@@ -127,4 +132,6 @@ def made(
 
     metrics = Metrics(clock.now, trained, absent, failed)
     replies = Replies(limits.keys, limits.key_hours * 3_600_000_000)
-    return Service(store, scorer, tokens, limits, clock, log, metrics, replies, Buckets(limits.rate, limits.burst))
+    return Service(
+        store, scorer, tokens, limits, clock, log, metrics, replies, Buckets(limits.rate, limits.burst), near
+    )

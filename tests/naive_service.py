@@ -126,7 +126,7 @@ def app() -> ASGIApp:
     """The service in a process of its own, where the clock stands at NOW but for latency."""
     kept, models = Path(os.environ["REDRESS_TOKENS"]), Path(os.environ["REDRESS_MODELS"])
     clock = Clock(lambda: NOW, asyncio.get_running_loop().time)
-    return application(serving(stocked(), models, kept, Limits(reload_seconds=1), clock))
+    return application(serving(stocked(), models, kept, Limits(reload_seconds=1, rate=10**9, burst=10**9), clock))
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class Client:
     async def sent(self, method: str, path: str, parts: list[bytes], more: Mapping[str, str]) -> Got:
         """The same within a loop, its body in parts; without any it never comes."""
         headers = {"authorization": f"Bearer {self.token}"} | {k.replace("_", "-"): v for k, v in more.items()}
-        told = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items() if v]
+        told = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()]
         scope: dict[str, object] = {
             "type": "http",
             "asgi": {"version": "3.0"},
