@@ -29,6 +29,7 @@ bench: $(READY) ## measure
 
 docs: $(READY) ## write into docs what is declared in code
 	@$(BIN)/python -m pipelines.documents
+	@$(BIN)/python -m serve.document
 
 lock: $(READY) ## pin what pyproject.toml asks for; UPGRADE=--upgrade takes newer versions
 	@$(PIP) install uv

@@ -1,0 +1,226 @@
+"""The endpoints: from who asks and what he says to the answer, without HTTP's library."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from traceback import extract_tb
+from typing import Final, Literal, NoReturn
+
+from features import RedressError
+from features.requests import facts
+from models.deciding import QUESTION
+from models.records import FIRST
+from serve.cases import case
+from serve.metrics import MEDIA
+from serve.problems import Reply, invalid, problem, said
+from serve.replies import checked
+from serve.service import Record, Service
+from serve.tokens import Token
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that may be answered: who asks, by which Idempotency-Key if any, about which id, and what is said."""
+
+    token: Token
+    key: str | None = None
+    name: str = ""
+    body: bytes = b""
+
+
+Answer = Callable[[Service, Asked], Reply]
+
+
+def parsed(body: bytes) -> object:
+    """What a body says in JSON; RedressError for what is none, by the strict letter of RFC 8259, or cannot be kept.
+
+    >>> parsed(b'{"a": [1, "b"]}')
+    {'a': [1, 'b']}
+    >>> parsed(b"NaN")
+    Traceback (most recent call last):
+    features.errors.RedressError: body: want JSON, got NaN; correct it
+    """
+    try:
+        text = body.decode("utf-8")
+        found: object = json.loads(text, parse_constant=_constant, parse_float=_finite)
+    except RecursionError:
+        raise RedressError("body: want JSON, got some nested too deeply; say it flatter") from None
+    except UnicodeDecodeError:
+        raise RedressError("body: want JSON in UTF-8, got other bytes; encode it") from None
+    except RedressError:
+        raise
+    except ValueError as error:
+        why = f"{error.msg} at {error.pos}" if isinstance(error, json.JSONDecodeError) else "a number too long"
+        raise RedressError(f"body: want JSON, got {why}; correct it") from None
+    if "\\u" in text or "\0" in text:
+        _judge_texts(found)
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise RedressError(f"body: want JSON, got {name}; correct it")
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    if not isfinite(found):
+        raise RedressError("body: want numbers that a float can hold, got a larger one; correct it")
+    return found
+
+
+def _judge_texts(found: object) -> None:
+    """Raises RedressError where a text holds half a character, or one that no database keeps."""
+    text = json.dumps(found, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise RedressError("body: want whole characters, got half of a surrogate pair; correct it") from None
+    if "\\u0000" in text:
+        raise RedressError("body: want texts without the character U+0000, got one; leave it out")
+
+
+def _object(body: bytes, name: str) -> Mapping[str, object]:
+    found = parsed(body)
+    if not isinstance(found, dict) or list(found) != [name]:
+        raise RedressError(f"body: want an object with {name} and nothing else; say it so")
+    return found
+
+
+def events(service: Service, asked: Asked) -> Reply:
+    """Takes facts; those that were sent before are told and not taken again, messages without a name by the key."""
+    told = facts(_object(asked.body, "facts")["facts"], service.limits.facts)
+    key = checked(asked.key)
+    request = "" if key is None else f"{asked.token.name}/{key}"
+    found = service.store.append(told, arrived=service.clock.now(), request=request)
+    service.metrics.appended(taken=found.taken, repeated=found.repeated, late=found.late)
+    return said({"taken": found.taken, "repeated": found.repeated, "late": found.late})
+
+
+def decide(service: Service, asked: Asked) -> Reply:
+    """Decides one case, once for each Idempotency-Key."""
+
+    def answer() -> Reply:
+        one = case(parsed(asked.body), service.limits.facts, service.clock.now())
+        if "facts" in one and "append" not in asked.token.scopes:
+            return problem(
+                "forbidden", "case.facts: want a token with the scope append; use another", field="case.facts"
+            )
+        return said(_counted(service, service.scorer.value.decide(one)))
+
+    return _once(service, asked, answer)
+
+
+def decide_many(service: Service, asked: Asked) -> Reply:
+    """Decides several cases; where one cannot be, none is answered."""
+
+    def answer() -> Reply:
+        some, limits = _object(asked.body, "cases")["cases"], service.limits
+        if not isinstance(some, list) or not 0 < len(some) <= limits.cases:
+            raise RedressError(f"cases: want a list of 1 to {limits.cases} cases, got another; send them in parts")
+        now = service.clock.now()
+        told = [case(one, limits.facts, now, f"cases[{i}]") for i, one in enumerate(some)]
+        if any("facts" in one for one in told) and "append" not in asked.token.scopes:
+            return problem("forbidden", "facts: want a token with the scope append; use another", field="cases")
+        records = service.scorer.value.decide_many(told)
+        return said({"decisions": [_counted(service, one) for one in records]})
+
+    return _once(service, asked, answer)
+
+
+def _once(service: Service, asked: Asked, answer: Callable[[], Reply]) -> Reply:
+    key = checked(asked.key)
+    if key is None:
+        return answer()
+    return service.replies.once((asked.token.name, key), asked.body, service.clock.now(), answer)
+
+
+def _counted(service: Service, record: Record) -> dict[str, object]:
+    """A decision's record as JSON holds it; it is counted."""
+    told = record.get("probabilities")
+    probability = told.get("malicious") if isinstance(told, Mapping) else None
+    service.metrics.decided(QUESTION, str(record["action"]), probability if isinstance(probability, float) else None)
+    return dict(record)
+
+
+def decision(service: Service, asked: Asked) -> Reply:
+    """The record of a decision, by its id."""
+    found = service.store.decision(asked.name)
+    if found is None:
+        return problem(
+            "unknown", "decision_id: want one of a recorded decision, got another; look it up where it was told"
+        )
+    return said(dict(found))
+
+
+def healthy(service: Service, asked: Asked) -> Reply:
+    """Says that the process answers."""
+    return said({"status": "alive"})
+
+
+def ready(service: Service, asked: Asked) -> Reply:
+    """Says that a case would be answered: the store is read, and models, policy and tokens are there."""
+    try:
+        service.store.decision(FIRST)
+    except Exception as error:
+        service.log({"event": "store", "outcome": type(error).__name__})
+        return problem("unready", "store: want it readable, got an error, which the log tells; see to it")
+    failed = [what for what, one in service.read_anew().items() if one.failed]
+    told: dict[str, object] = {"status": "ready", "reload": "failed" if failed else "done"}
+    if failed:
+        told["detail"] = f"{' and '.join(failed)} could not be read anew; those of before go on"
+    scorer = service.scorer.value
+    return said(told | {"models": {name: model.version for name, model in scorer.models.items()}})
+
+
+def metrics(service: Service, asked: Asked) -> Reply:
+    """What Prometheus reads."""
+    return Reply(200, service.metrics.text(), MEDIA)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint: its method, path and answer, the scope that it wants, and how long it takes.
+
+    What is "instant" waits for nothing; what is "short" reads and writes a few rows of the store; the rest is "long".
+    """
+
+    method: str
+    path: str
+    answer: Answer
+    scope: str = ""
+    takes: Literal["instant", "short", "long"] = "long"
+
+
+ENDPOINTS: Final = (
+    Endpoint("POST", "/v1/events", events, "append"),
+    Endpoint("POST", "/v1/decide", decide, "decide", "short"),
+    Endpoint("POST", "/v1/decide/batch", decide_many, "decide"),
+    Endpoint("GET", "/v1/decisions/{decision_id}", decision, "read", "short"),
+    Endpoint("GET", "/healthz", healthy, takes="instant"),
+    Endpoint("GET", "/readyz", ready),
+    Endpoint("GET", "/metrics", metrics, "read"),
+)
+
+
+def answered(service: Service, endpoint: Endpoint, asked: Asked) -> Reply:
+    """An endpoint's answer; what was told wrongly, and what fails, is a problem that says no more than it should."""
+    try:
+        return endpoint.answer(service, asked)
+    except RedressError as error:
+        return (
+            problem("malformed", str(error), field="body")
+            if str(error).startswith("body: want JSON")
+            else invalid(error)
+        )
+    except Exception as error:
+        service.log(
+            {"event": "failure", "route": endpoint.path, "outcome": type(error).__name__, "where": _where(error)}
+        )
+        return problem("failed", "the service failed, which its log tells; try again, or tell whoever runs it")
+
+
+def _where(error: Exception) -> list[str]:
+    """Through which lines of code an error came; what it says may be about somebody, and stays out of logs."""
+    return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in extract_tb(error.__traceback__)][-5:]

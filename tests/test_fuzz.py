@@ -1,0 +1,131 @@
+"""Whatever is sent, the service says what is wrong with it: 10,000 odd bodies, and odd headers."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import pytest
+from naive_service import CASE, Client, hour, world
+
+from features.tables import TABLES
+from serve.http import application
+from serve.limits import Limits
+
+BODIES: Final = 10_000
+PATHS: Final = ("/v1/events", "/v1/decide", "/v1/decide/batch")
+TEXTS: Final = (
+    *("", " ", "o1", "d1", "\0", "\ud800", "\U0010ffff", "é" * 100, "x" * 10_000, "'; --", "../..", "${x}", "\u202e"),
+    *("null", "NaN", "-0", "1e400", hour(50), hour(99), "1970-01-01", "2100-01-01T00:00:00Z", "9999-12-31T23:59:59Z"),
+    *("0001-01-01T00:00:00+23:59", "1970-02-30T00:00:00Z", "1970-01-01T24:00:00Z", "1970-01-03T00:00:00-23:59"),
+)
+NUMBERS: Final = (0, -0.0, -1, 1, 0.5, 1e308, 5e-324, 2**31, 2**63, 2**64, -(2**63), 10**14, 10**14 + 1, 10**400, 1e16)
+RAW: Final = (
+    *(b"", b" ", b"{", b"}", b"[]", b"null", b"\xef\xbb\xbf{}", b"\xff\xfe{\0}\0", b"{}{}", b"{'a': 1}", b'{"a": 01}'),
+    *(b"[" * 5_000, b'{"a":' * 5_000, b"[" * 5_000 + b"]" * 5_000, b'{"cases": ' + b"[" * 900 + b"]" * 900 + b"}"),
+    *(b"1" * 100_000, b'{"at": 1e400}', b'{"at": -Infinity}', b'"\\ud800"', b'{"\\u0000": 1}', b'{"a": 1, "a": 2}'),
+)
+"""Bodies that are no JSON, hardly any, or nested beyond measure."""
+
+
+def odd(draw: random.Random, depth: int = 0) -> object:
+    """Any value."""
+    kind = draw.randrange(8 if depth < 4 else 5)
+    if kind == 0:
+        return draw.choice(TEXTS)
+    if kind == 1:
+        return draw.choice(NUMBERS)
+    if kind == 2:
+        return "".join(chr(draw.randrange(1, 0x2FFF)) for _ in range(draw.randrange(20)))
+    if kind == 3:
+        return draw.choice((None, True, False))
+    if kind == 4:
+        return draw.randrange(-(10**9), 10**12)
+    if kind == 5:
+        return [odd(draw, depth + 1) for _ in range(draw.randrange(4))]
+    return {str(odd(draw, 9)): odd(draw, depth + 1) for _ in range(draw.randrange(4))}
+
+
+def nearly(draw: random.Random, name: str) -> dict[str, object]:
+    """A fact that is nearly one of a table."""
+    plain: dict[str, Callable[[], object]] = {
+        "time": lambda: hour(draw.randrange(45, 100)),
+        "flag": lambda: draw.random() < 0.5,
+        "share": draw.random,
+        **dict.fromkeys(("cents", "grams", "count"), lambda: draw.randrange(10_000)),
+        **dict.fromkeys(("id", "text"), lambda: draw.choice(("o1", "d1", f"x{draw.randrange(10**6)}"))),
+    }
+    told: dict[str, object] = {}
+    for column in TABLES[name].columns:
+        if column.required or draw.random() < 0.3:
+            told[column.name] = draw.choice(column.vocabulary) if column.vocabulary else plain[column.kind]()
+    return told
+
+
+def spoiled(draw: random.Random, told: dict[str, object]) -> dict[str, object]:
+    """The same with something odd in it."""
+    found = dict(told)
+    for _ in range(draw.randrange(1, 3)):
+        found[draw.choice([*found, "strange"])] = odd(draw, 2)
+    return found
+
+
+def body(draw: random.Random, path: str) -> bytes:
+    """A body that is odd from the outside, or in one place within."""
+    if draw.random() < 0.1:
+        return draw.choice(RAW)
+    if draw.random() < 0.1:
+        whole = json.dumps(whole_body(draw, path)).encode()
+        cut = draw.randrange(len(whole))
+        return (
+            whole[:cut]
+            + bytes(draw.randrange(256) for _ in range(draw.randrange(3)))
+            + whole[cut + draw.randrange(3) :]
+        )
+    told = odd(draw) if draw.random() < 0.2 else whole_body(draw, path)
+    return json.dumps(told, ensure_ascii=draw.random() < 0.5).encode("utf-8", "surrogatepass")
+
+
+def whole_body(draw: random.Random, path: str) -> object:
+    """A body of the right shape with something odd in it."""
+    if path == "/v1/events":
+        names = draw.sample(list(TABLES), draw.randrange(1, 4))
+        return {
+            "facts": {name: [spoiled(draw, nearly(draw, name)) for _ in range(draw.randrange(1, 3))] for name in names}
+        }
+    case = spoiled(draw, CASE | {"question": "malicious_dispute", "evidence_asked": False})
+    return case if path == "/v1/decide" else {"cases": [CASE, case]}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    """A client that may ask as often as it likes."""
+    shop = world(tmp_path, Limits(rate=10**9, burst=10**9, milliseconds=60_000))
+    with closing(Client(application(shop.service), shop.texts["all"])) as found:
+        yield found
+
+
+def test_ten_thousand_odd_bodies_are_refused_with_a_problem_and_none_fails(client: Client) -> None:
+    draw, seen = random.Random(0), dict[int, int]()
+    for i in range(BODIES):
+        path = PATHS[i % len(PATHS)]
+        told = body(draw, path)
+        found = client.post(path, told)
+        seen[found.status] = seen.get(found.status, 0) + 1
+        if found.status != 200:  # what was spoiled may still be whole: an optional field that another value may have
+            assert found.problem["status"] in (400, 403, 413, 422), told
+    assert seen[400] > BODIES // 20
+    assert seen[422] > BODIES // 2
+    assert seen[200] < BODIES // 5
+    assert client.get("/readyz").json["status"] == "ready"
+
+
+def test_odd_headers_fail_nothing(client: Client) -> None:
+    draw = random.Random(1)
+    for _ in range(500):
+        name = draw.choice(("authorization", "content_type", "content_length", "idempotency_key", "content_encoding"))
+        value = "".join(chr(draw.randrange(0x20, 0x100)) for _ in range(draw.randrange(40)))
+        found = client.post("/v1/decide", CASE, **{name: draw.choice((value, "9" * 5_000, "-1", "Bearer " + value))})
+        assert found.status == 200 or found.problem["status"] in (401, 413, 415, 422)
