@@ -109,15 +109,14 @@ def layouts() -> Mapping[str, Layout]:
                 of = used.setdefault(signal.entity, {}).setdefault(one.source, set())
                 of.add(bare(one).text.removeprefix("?"))
     exhibits = used.pop(OF_CASE)
-    found = [_gathered(of, entity) for entity, of in used.items()]
-    of = {
-        text.partition(".")[0]: {one for one in _SHARING if one.startswith(text.partition(".")[0])} for text in _SHARING
-    }
-    found += [_gathered(of, CONTENT)]
-    found += [_gathered({"orders": {"orders.met_buyer"}}, LOGIN)]
+    shares: dict[str, set[str]] = {}
+    for text in _SHARING:
+        shares.setdefault(text.partition(".")[0], set()).add(text)
+    found = [_gathered(some, entity) for entity, some in used.items()]
+    found += [_gathered(shares, CONTENT), _gathered({"orders": {"orders.met_buyer"}}, LOGIN)]
     for asked, streams in ADDED.items():
-        of = {name: set[str]().union(*(some.get(name, ()) for some in used.values())) for name in streams}
-        found += [_gathered(of, OWN, name=f"own_{asked}", asked=asked)]
+        own = {name: set[str]().union(*(some.get(name, ()) for some in used.values())) for name in streams}
+        found += [_gathered(own, OWN, name=f"own_{asked}", asked=asked)]
         if asked != "orders":
             found += [_gathered(exhibits, OF_CASE, name=f"case_{asked}", asked=asked)]
     return {layout.name: layout for layout in found}
@@ -160,7 +159,9 @@ class Emitter:
         declared, measures = STREAMS[layout.streams[s]], layout.measures[s]
         if isinstance(declared, Shared):
             at, codes, step = declared.make(who.bg, who.met)
-            return _kept(layout, _Piece(s, who.names, codes, at, _stacked([step] * len(measures), at.size)))
+            return _kept(
+                layout, _Piece(s, who.names, codes.astype(np.int64), at, _stacked([step] * len(measures), at.size))
+            )
         stream = self._stream(layout.asked, layout.streams[s])
         if not stream.at.size:
             return _Piece(s, _NOBODY, stream.at, stream.at, np.zeros((0, len(measures)), np.int64))

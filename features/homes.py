@@ -139,8 +139,15 @@ def tables(facts: Iterable[Fact]) -> dict[str, pa.Table]:
     return {name: _table(name, sorted(some, key=lambda one: (one.at, one.arrival))) for name, some in rows.items()}
 
 
+def whole(facts: Iterable[Fact]) -> dict[str, pa.Table]:
+    """The same, with those that have no rows."""
+    found = tables(facts)
+    return {name: found.get(name, _table(name, ())) for name in NAMES}
+
+
 def _table(name: str, rows: Sequence[Fact]) -> pa.Table:
-    columns = zip(TABLES[name].columns, zip(*(one.values for one in rows), strict=True), strict=True)
+    values = zip(*(one.values for one in rows), strict=True) if rows else ((),) * len(TABLES[name].columns)
+    columns = zip(TABLES[name].columns, values, strict=True)
     return pa.table({column.name: pa.array(values, ARROW[column.kind]) for column, values in columns})
 
 

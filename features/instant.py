@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features import given
+from features import apart, given
 from features.apart import Apart
 from features.asking import asked_table
 from features.credit import Prior
@@ -57,9 +57,10 @@ class Instant:
         known = {one.name: one for one in dictionary(question)}
         there = {i: known[name] for i, name in enumerate(names) if name in known}
         signals = {i: one for i, one in there.items() if not self._lacks.intersection(one.needs)}
-        self._layouts = _layouts(signals.values(), self._asked)
+        own = apart.own(self._asked)
+        self._layouts = [*_layouts(signals.values(), self._asked), *own]
         self._shapes = Layouts([SHAPES[one.name] for one in self._layouts])
-        self._begin = self._shapes.places(len(EDGES)).tolist()
+        self._begin: list[int] = self._shapes.places(len(EDGES)).tolist()
         self._given: dict[str, int] = {}
         self._formulas = self._grouped(signals)
         self._find = [given.giver(text) for text in self._given]
@@ -72,25 +73,26 @@ class Instant:
             for h, layout in enumerate(self._layouts)
             if layout.entity.link
         }
-        self._apart = Apart(self._asked, self._layouts, self._begin)
+        self._apart = Apart(self._asked, self._layouts, self._begin) if own else None
+        self._parties = len(self._layouts) - len(own)
 
     def signals(self, snapshot: Snapshot, case: Case) -> Row:
         """The signals (names,) of a case, NaN where they are unknown."""
-        names = [case.name(layout) for layout in self._layouts]
+        names = [case.name(layout) for layout in self._layouts[: None if case.again else self._parties]]
         whose = [
-            None if name is None else prefix(one.name, name) for one, name in zip(self._layouts, names, strict=True)
+            None if name is None else prefix(one.name, name) for one, name in zip(self._layouts, names, strict=False)
         ]
         history, found = pages(snapshot, whose, case.at, _LENGTHS)
         out = np.empty(self._begin[-1], np.int64)
         totals(self._shapes, *joined(found), history, case.at, _WINDOWS, out)
-        if case.again:
+        if case.again and self._apart is not None:
             self._apart.without(snapshot, case, whose, out)
         crowded = {h for h, place in self._crowd.items() if out[place] > PLACEHOLDER}
         values = self._values(snapshot, case, out)
         row = np.full(len(self.names), np.nan, np.float32)
         for one in self._formulas:
             row[one.signals] = one.call(*values[one.operands])
-        for h, name in enumerate(names):
+        for h, name in enumerate(names[: self._parties]):
             if name is None or h in crowded:
                 row[self._of[h]] = np.nan
         return row

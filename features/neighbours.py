@@ -6,7 +6,7 @@ reports had been judged, when he registered. When a seller's guilt became known 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,7 +31,11 @@ class Neighbours:
     sellers: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
 
 
-def neighbours(snapshot: Snapshot, came: Placed) -> Neighbours:
+Decided = Callable[[Iterable[bytes]], Iterable[tuple[bytes, Fact]]]
+"""The decisions about the orders of homes."""
+
+
+def neighbours(snapshot: Snapshot, came: Placed, decided: Decided) -> Neighbours:
     """What is beside new facts in a store."""
     guilty = [one for where, new in came.new.items() for one in guilt(came.facts(where), new)]
     known = _sellers(snapshot, {seller for _, seller, _ in guilty})
@@ -46,7 +50,8 @@ def neighbours(snapshot: Snapshot, came: Placed) -> Neighbours:
     whole = [where for where in homes if _is_order(where)] + [where for where in came.new if not _is_order(where)]
     sellers = {name for where in whole if (name := _name(where, homes, came, "seller_id")) is not None}
     known |= _sellers(snapshot, sellers - known.keys())
-    others = _others(snapshot, homes, came, sellers)
+    made = [one for _, one in decided([where for where in whole if _is_order(where)])]
+    others = made + _others(snapshot, homes, came, sellers)
     old = [*(one for where in whole for one in homes.get(where, ())), *others]
     new = [*old, *(one for some in came.new.values() for one in some)]
     told = {seller: {column: list(at) for column, at in of.items()} for seller, of in known.items()}

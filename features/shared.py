@@ -12,10 +12,10 @@ from features.homes import Fact, home, unpacked
 from features.indices import OF_INSTRUMENT, listed
 from features.kernel import DAY, Int
 from features.keys import Snapshot, end
-from features.pages import Layouts, joined, totals
+from features.pages import joined, totals
 from features.priors import COMPELLING, MATCHES, OBJECTIONS
 from features.sharing import PLACEHOLDER
-from features.shelves import SHAPES, pages, prefix
+from features.shelves import ALONE, pages, prefix
 
 if TYPE_CHECKING:
     from features.given import Case
@@ -36,7 +36,7 @@ def _total(snapshot: Snapshot, shelf: str, name: str, t: int) -> _Total:
     history, found = pages(snapshot, [prefix(shelf, name)], t, ())
     n, streams = int(layout.start[-1]), len(layout.streams)
     out = np.empty(n + 2 * streams, np.int64)
-    totals(Layouts([SHAPES[shelf]]), *joined(found), history, t, _EVER, out)
+    totals(ALONE[shelf], *joined(found), history, t, _EVER, out)
     return _Total(out[:n], out[n + streams :])
 
 

@@ -13,7 +13,7 @@ from features.entries import Entries, layouts
 from features.homes import digest
 from features.kernel import Int
 from features.keys import Batch, Entry, Snapshot, end
-from features.pages import FIRST, NO_ROWS, UNSEALED, Page, Rows, changed, packed
+from features.pages import FIRST, NO_ROWS, UNSEALED, Layouts, Page, Rows, changed, packed
 from features.pages import Layout as Shape
 
 SHELVES: Final = {name: b"h" + bytes([place]) for place, name in enumerate(sorted(layouts()))}
@@ -21,6 +21,8 @@ SHELVES: Final = {name: b"h" + bytes([place]) for place, name in enumerate(sorte
 _SHELF: Final = {first: name for name, first in SHELVES.items()}
 SHAPES: Final = {name: Shape(layout.start, layout.latest) for name, layout in layouts().items()}
 """How the rows of each kind of history are packed."""
+ALONE: Final = {name: Layouts([shape]) for name, shape in SHAPES.items()}
+"""The same of each kind by itself."""
 _EPOCH: Final = 1 << 63
 """What makes a moment unsigned, so that its bytes are in order."""
 
@@ -73,12 +75,12 @@ def changes(old: Entries, new: Entries, since: int) -> dict[bytes, Change]:
     """What histories gain and lose at moments from `since` on, by the first bytes of their keys."""
     layout, both, place = new.layout, [], dict[str, int]()
     for one, sign in ((old, -1), (new, 1)):
-        rows = np.flatnonzero(one.at >= since)
-        mine = _taken(layout.start, Rows(one.at, one.stream.astype(np.uint8), one.values), rows)
-        codes, which = np.unique(one.codes[rows], return_inverse=True)
-        names = one.names.take(codes).to_pylist()
+        later = np.flatnonzero(one.at >= since)
+        mine = _taken(layout.start, Rows(one.at, one.stream.astype(np.uint8), one.values), later)
+        met, which = np.unique(one.codes[later], return_inverse=True)
+        names = one.names.take(met).to_pylist()
         ours = np.array([place.setdefault(str(name), len(place)) for name in names], np.int64)
-        both.append((ours[which] if rows.size else np.zeros(0, np.int64), np.full(rows.size, sign), mine))
+        both.append((ours[which] if later.size else np.zeros(0, np.int64), np.full(later.size, sign), mine))
     codes = np.concatenate([one[0] for one in both])
     signs = np.concatenate([one[1] for one in both])
     rows = Rows(*(np.concatenate(parts) for parts in zip(*(one[2] for one in both), strict=True)))

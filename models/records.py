@@ -152,6 +152,12 @@ def record(
     return found | {"hash": _hash(found)}
 
 
+def following(record: Mapping[str, object], previous: str) -> Record:
+    """The same record as the one after another in a chain."""
+    rest = {name: value for name, value in record.items() if name != "hash"} | {"previous": previous}
+    return rest | {"hash": _hash(rest)}
+
+
 def would_change(case: Case, scores: Scores, policy: Refunds) -> list[Record]:
     """What would change the usual answer: the nearest probabilities with another action on either side, and a second key.
 
