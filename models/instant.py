@@ -124,7 +124,7 @@ class Instant:
     def _raw(self, own: NDArray[np.float32]) -> list[float]:
         """What the trees of each member add up to."""
         if self.forest is not None:
-            found: list[float] = self.forest.said(own).tolist()
+            found: list[float] = self.forest.said(own[None])[0].tolist()
             return found
         own_of = {name: i for i, name in enumerate(self.columns)}
         rows = (own[None, [own_of[name] for name in one.signals]] for one in self.members)
