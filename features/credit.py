@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
@@ -188,12 +189,23 @@ def bound(probability: float) -> Callable[[_Posterior], Float]:
 def orders_to_restore(rates: _Posterior) -> Float:
     """Orders of today without a mark that would bring the credit to where it began; MOST if more, 0 if it is there."""
     goal = sum(GRAVITY.values()) * (1 + SURE)
-    low, high = np.zeros(rates.orders.shape[1]), np.full(rates.orders.shape[1], float(MOST))
-    while np.any(low < high):
-        middle = np.floor((low + high) / 2)
-        there = rates.weights(middle).sum(axis=0) <= goal
-        low, high = np.where(there, low, np.minimum(middle + 1, high)), np.where(there, middle, high)
-    return high
+    found: Float = _restored(rates.each * rates.marks, rates.orders, rates.known, goal)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _restored(heavy: Float, orders: Float, known: NDArray[np.bool_], goal: float) -> Float:
+    """The fewest more orders (n,) with which all kinds of marks (kinds, n) together weigh no more than the goal."""
+    found = np.empty(orders.shape[1])
+    for i in range(found.size):
+        low, high = 0.0, float(MOST)
+        while low < high:
+            middle, weight = np.floor((low + high) / 2), 0.0
+            for k in range(orders.shape[0]):
+                weight += heavy[k, i] / (orders[k, i] + middle * known[k, i])
+            low, high = (low, middle) if weight <= goal else (min(middle + 1, high), high)
+        found[i] = high
+    return found
 
 
 OF_RATES: Final[Mapping[str, Callable[[_Posterior], Float]]] = {
