@@ -59,26 +59,39 @@ class Case:
         """The order's first shipment, if it was declared before."""
         return next(iter(self.known("shipments")), None)
 
-    def name(self, layout: Layout) -> str | None:
-        """The name of the entity whose history of one kind the case has, None where it is not known."""
-        columns = layout.entity.columns
-        if columns == CASE:
-            return self.order.text("order_id") if layout.asked == "orders" else self.ask_id
-        found = [self._named(*column.split(".")) for column in columns]
-        if None in found:
-            return None
-        words = [str(one) for one in found]
-        return pair(*words) if len(words) == 2 else "".join(words)
+    @cached_property
+    def seller(self) -> Fact | None:
+        """The registration of the order's seller, if it was known before the order."""
+        return next((one for one in self.others["seller"] if one.table == "sellers" and one.at < self.order.at), None)
 
-    def _named(self, table: str, column: str) -> str | None:
-        if table == "orders":
-            return self.order.text(column)
-        if table == "shipments":
-            return None if self.shipped is None else self.shipped.text(column)
-        if table == "listings":
-            return None if self.listing is None else self.listing[0].text(column)
-        row = next((one for one in self.others["seller"] if one.table == "sellers" and one.at < self.order.at), None)
-        return None if row is None else row.text(column)
+
+Namer = Callable[[Case], str | None]
+"""Names the entity whose history of one kind a case has, None where it is not known."""
+
+
+def namer(layout: Layout) -> Namer:
+    """How the entity is named whose history of one kind a case has."""
+    columns = layout.entity.columns
+    if columns == CASE:
+        return (lambda case: case.order.text("order_id")) if layout.asked == "orders" else (lambda case: case.ask_id)
+    found = [_namer(*column.split(".")) for column in columns]
+    if len(found) < 2:
+        return found[0] if found else (lambda case: "")
+    return lambda case: _pair(found[0](case), found[1](case))
+
+
+def _namer(table: str, column: str) -> Namer:
+    if table == "orders":
+        return lambda case: case.order.text(column)
+    if table == "shipments":
+        return lambda case: _word(case.shipped, column)
+    if table == "listings":
+        return lambda case: None if case.listing is None else case.listing[0].text(column)
+    return lambda case: _word(case.seller, column)
+
+
+def _pair(one: str | None, other: str | None) -> str | None:
+    return None if one is None or other is None else pair(one, other)
 
 
 def found(snapshot: Snapshot, question: str, ask_id: str, at: int) -> Case:
