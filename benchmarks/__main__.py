@@ -21,6 +21,7 @@ from benchmarks import (
     learning,
     planner,
     real,
+    serving,
     signals,
     simulate,
     whole,
@@ -70,6 +71,7 @@ BENCHMARKS: Final = {
     "decisions": Benchmark(deciding.decisions, "deciding"),
     "logged": Benchmark(deciding.logged, "deciding"),
     "effects": Benchmark(effects.effects, "winning"),
+    "serving": Benchmark(serving.serving, "serving"),
     "intervals": Benchmark(intervals.intervals, "winning"),
 }
 
