@@ -14,7 +14,7 @@ from naive_service import CASE, HOUR, NOW, Client, Got, World, dispute, hour, or
 from prometheus_client.parser import text_string_to_metric_families
 
 from features import RedressError
-from serve.document import FILE, text
+from serve.document import END, FILE, MARK, PAGE, page, text
 from serve.http import application
 from serve.limits import Limits, limits
 
@@ -392,6 +392,13 @@ def test_the_openapi_document_is_current_or_make_docs_makes_it_so(ask: Client) -
     assert FILE.read_text(encoding="utf-8") == text()
     assert ask.get("/openapi.json").json == json.loads(text())
     assert ask.get("/docs").status == 200
+
+
+def test_the_limits_in_the_page_are_current_or_make_docs_makes_them_so() -> None:
+    told = PAGE.read_text(encoding="utf-8")
+    assert told == page(told)
+    assert "| `REDRESS_CASES` | 256 | most cases in one request |" in told
+    assert page(f"a{MARK}\nold\n{END}\nb").startswith(f"a{MARK}\n| limit |")
 
 
 def test_limits_come_from_the_environment_by_their_names() -> None:
