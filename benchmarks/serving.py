@@ -103,7 +103,7 @@ def server(words: Sequence[str], environ: Mapping[str, str], folder: Path) -> It
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = int(free.getsockname()[1])
     beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # MLflow looks for uvicorn
-    told = os.environ | {"PYTHONPATH": str(ROOT), "PATH": beside} | environ
+    told = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": beside, **environ}
     with (folder / f"{port}.log").open("w") as log:
         process = subprocess.Popen(
             [*words, "--port", str(port)], env=told, cwd=folder, stdout=log, stderr=log, start_new_session=True
