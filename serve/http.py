@@ -142,10 +142,9 @@ async def read(headers: Headers, receive: Receive, service: Service) -> bytes | 
         return problem("media", f"Content-Type: want {JSON}, got another; say it in JSON")
     if headers.get(b"content-encoding", b"identity") != b"identity":
         return problem("media", "Content-Encoding: want identity, got another; send it as it is")
-    large = problem("large", f"body: want at most {limits.body_bytes:,} bytes, got more; send it in parts")
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or int(length[:20]) > limits.body_bytes:
-        return large
+        return _large(limits.body_bytes)
     parts, size = list[bytes](), 0
     try:
         async with asyncio.timeout(limits.body_milliseconds / 1e3):
@@ -156,13 +155,17 @@ async def read(headers: Headers, receive: Receive, service: Service) -> bytes | 
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 if size > limits.body_bytes:
-                    return large
+                    return _large(limits.body_bytes)
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:
         return problem(
             "slow", f"body: want it within {limits.body_milliseconds / 1e3:g} s, got part of it; send it again"
         )
+
+
+def _large(most: int) -> Reply:
+    return problem("large", f"body: want at most {most:,} bytes, got more; send it in parts")
 
 
 def local(scope: Scope) -> bool:

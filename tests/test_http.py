@@ -99,6 +99,15 @@ def test_a_key_is_not_used_up_by_what_was_refused(ask: Client) -> None:
     assert ask.post("/v1/decide", CASE, idempotency_key="k").status == 200
 
 
+def test_a_key_is_not_used_up_by_a_token_that_opened_too_little(ask: Client, shop: World) -> None:
+    facts = {"orders": [order("o2", 50)], "disputes": [dispute("d2", 55, "o2")]}
+    case, header = {"ask_id": "d2", "at": hour(60), "facts": facts}, f"Bearer {shop.texts['decide']}"
+    assert ask.post("/v1/decide", case, idempotency_key="k", authorization=header).status == 403
+    shop.tokens.write_text(shop.tokens.read_text().replace("decide decide ", "decide decide,append "))
+    shop.service.renew_changed()
+    assert ask.post("/v1/decide", case, idempotency_key="k", authorization=header).status == 200
+
+
 REFUSED: list[tuple[str, object, int, str | None]] = [
     ("/v1/events", {"facts": {"orders": [order("o2", 50), order("o3", 50, amount=-5)]}}, 422, "orders[1].amount"),
     ("/v1/events", {"facts": {"orders": [order("o2", 50, amount=1.5)]}}, 422, "orders[0].amount"),
