@@ -9,7 +9,7 @@ from benchmarks.winning import QUESTION, World, world
 from benchmarks.workbench import Workbench, markdown
 from models import Model
 from models.fit import BAGS
-from models.model import WIDE
+from models.odds import WIDE
 from models.questions import QUESTIONS
 from pipelines.learning import Learnt, grown
 

@@ -9,6 +9,7 @@ from numba import njit
 
 from features.columns import Codes
 from features.credit import Prior
+from features.elsewhere import Elsewhere, told
 from features.kernel import Code, Flag, Int, group, windowed
 from features.ledger import Facts, Ledger
 from features.rows import locate
@@ -103,12 +104,16 @@ def first_rows(parent: Int, parents: int) -> Int:
 
 @dataclass(frozen=True)
 class Background:
-    """A ledger, the horizon in microseconds, the table whose rows are asked about, and the prior of a buyer's credit."""
+    """A ledger, the horizon in microseconds, the table whose rows are asked about, and the prior of a buyer's credit.
+
+    What is known `elsewhere` of sellers counts as if the ledger said it.
+    """
 
     ledger: Ledger
     horizon: int
     asked: str
     prior: Prior = field(default_factory=Prior)
+    elsewhere: Elsewhere | None = None
 
     def facts(self, table: str) -> Facts:
         """The facts of a table."""
@@ -192,7 +197,7 @@ class Background:
     @cached_property
     def faked_at(self) -> Int:
         """When each seller (sellers + 1,) was first found to fake transactions."""
-        seller, at = self.upheld("cause", "false_transactions")
+        seller, at = self._with(self.upheld("cause", "false_transactions"), "faking")
         sellers = len(self.facts("orders").codes("seller_id").values)
         return np.append(first_at(seller.astype(np.int64), at, sellers), NOT_YET)
 
@@ -205,8 +210,16 @@ class Background:
             rows = np.flatnonzero(is_word(rulings.codes("fault"), "seller"))
             theirs = self.codes("seller_id")[order_rows(self.ledger, "rulings")[rows]]
             seller, at = np.append(seller, theirs).astype(np.int32), np.append(at, rulings.at[rows])
+        return self._with((seller, at), "guilty")
+
+    def _with(self, known: tuple[Code, Int], column: str) -> tuple[Code, Int]:
+        """Sellers and moments in order of time, with those known elsewhere."""
+        seller, at = known
+        if self.elsewhere is not None:
+            others, when = told(getattr(self.elsewhere, column), self.facts("orders").codes("seller_id").values)
+            seller, at = np.append(seller, others), np.append(at, when)
         sort = np.argsort(at, kind="stable")
-        return seller[sort], at[sort]
+        return seller[sort].astype(np.int32), at[sort]
 
     def guilty_after(self, order: Int, at: Int) -> Int:
         """When the guilt of each order's seller next became known, at a moment or after it; NOT_YET if it never did."""

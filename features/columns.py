@@ -163,6 +163,24 @@ class Source:
         return found.cast(pa.large_string()) if pa.types.is_string_view(found.type) else found
 
 
+class Held(Source):
+    """Rows of one table in memory, whose columns are of the declared types."""
+
+    def __init__(self, table: Table, rows: pa.Table) -> None:
+        self.table, self.parts, self.names, self.rows = table, [], rows.column_names, rows.num_rows
+        self._held = rows
+
+    def typed(self, name: str) -> bool:
+        """Whether the column is there."""
+        return name in self.names
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """A declared column in its declared type."""
+        if name in self.names:
+            return self._held.column(name)
+        return pa.chunked_array([pa.nulls(self.rows, ARROW[_declared(self.table, name).kind])])
+
+
 def _declared(table: Table, name: str) -> Column:
     column = table.column(name)
     if column is None:

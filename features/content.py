@@ -32,7 +32,7 @@ def found(bg: Background, asks: Askings, order: Int, measures: Sequence[str]) ->
     `buyers` is how many had shown it, this one among them, `malicious` and `charged` how many of these had been found so
     or charged back by then, and `days_since_new` the time since the last new one came.
     """
-    items, met = _shown(bg)
+    items, met = shown(bg)
     pair, thing = _of_orders(items, order, asks.at)
     ours = met.crowded_at()[thing] >= asks.at[pair]
     pair, thing = pair[ours], thing[ours]
@@ -53,7 +53,7 @@ def _most_shared(bg: Background, met: Meetings, pair: Int, thing: Code, t: Int, 
     return out
 
 
-def _shown(bg: Background) -> tuple[Meetings, Meetings]:
+def shown(bg: Background) -> tuple[Meetings, Meetings]:
     """What buyers showed in disputes: content by order, and content by buyer."""
     evidence = bg.facts("evidence")
     content = evidence.codes("content_hash").codes

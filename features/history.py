@@ -43,7 +43,7 @@ class Histories:
         self.signals, self.link = signals, entity.link
         self.members = None if entity.columns == CASE else members(bg, entity)
         self._columns, self._bg, self._unknown, self._streams = entity.columns, bg, unknown, streams
-        self._asked, self._rows = self._who(asks), asks.row
+        self._asked, self._rows, self._at = self._who(asks), asks.row, asks.at
         self._again = bool(np.any(asks.at > bg.facts(bg.asked).at[asks.row]))
         used = self._used()
         self._same = {one: same for one in used if (same := _counted(one, streams.get(one.source)))}
@@ -59,7 +59,7 @@ class Histories:
             for one in signal.operands:
                 if not one.of_case and one.text not in self._unknown:
                     edge = set() if one.measure in ("first", "last") else {signal.at(one)}
-                    found.setdefault(_bare(one), set()).update(edge)
+                    found.setdefault(bare(one), set()).update(edge)
         return found
 
     def _wanted(self, used: Mapping[Operand, set[str]]) -> list[tuple[str, tuple[str, ...], list[Operand]]]:
@@ -90,7 +90,7 @@ class Histories:
         at, sort = (stream.at, None) if self.members is None else self.members.entered(stream)
         groups = len(bg.facts(bg.asked)) if self.members is None else self.members.groups
         wanted = wanted if windows else []
-        summed = [self._measure(bg, stream, codes, one, groups) for one in wanted]
+        summed = [measured(bg, stream, codes, groups, one) for one in wanted]
         order, of = stream.order, self._cases(stream)
         if sort is not None:
             codes, order, summed = codes[sort], order[sort], [values[sort] for values in summed]
@@ -99,7 +99,7 @@ class Histories:
             return sweep, None
         case, cases = (of[0] if sort is None else of[0][sort]), of[1]
         heirs = [self._heirs(one, codes, order) for one in wanted]
-        return sweep, Own(at, codes, case, summed, heirs, edges, cases, self._case(stream, self._rows))
+        return sweep, Own(at, codes, case, summed, heirs, edges, cases, self._case(stream, self._rows, self._at))
 
     def _cases(self, stream: Stream) -> tuple[Int, int] | None:
         """The case that each fact belongs to, and how many there are; None where all that is known counts."""
@@ -109,9 +109,11 @@ class Histories:
             return stream.order, self._bg.orders
         return None if stream.case is None else (stream.case, len(self._bg.facts(self._bg.asked)))
 
-    def _case(self, stream: Stream | None, rows: Int) -> Int:
-        """The case of each row of the asked table: itself, or its order."""
-        return self._bg.asked_orders[rows] if stream is not None and stream.of_order else rows
+    def _case(self, stream: Stream | None, rows: Int, t: Int) -> Int:
+        """The case of each row of the asked table: itself, or its order, which is of the case once it is asked about again."""
+        if stream is None or not stream.of_order:
+            return rows
+        return np.where(t > self._bg.facts(self._bg.asked).at[rows], self._bg.asked_orders[rows], -1)
 
     def _who(self, asks: Askings) -> Code:
         """The entity of each asking, -1 where it is not known."""
@@ -134,14 +136,6 @@ class Histories:
         own = stream.own.get(self._columns[0]) if len(self._columns) == 1 else None
         return self.members.codes[stream.order] if own is None else own
 
-    def _measure(self, bg: Background, stream: Stream, codes: Code, one: Operand, groups: int) -> Int:
-        partners = _partners(bg, one)
-        if partners is None:
-            return stream.measure(one, bg.facts("orders"))
-        return first_meetings(
-            codes, groups, np.append(partners.codes, np.int32(-1))[stream.order], len(partners.values)
-        )
-
     def _heirs(self, one: Operand, codes: Code, order: Int) -> Int | None:
         """For a measure of first meetings, the fact that would be the first in each one's stead."""
         partners = _partners(self._bg, one)
@@ -163,14 +157,21 @@ class Histories:
         found: dict[tuple[str, str], Int | Float] = {}
         for name, windows, measures, (sweep, own) in self._sweeps:
             totals = sweep.totals(asked, asks.at)
-            totals = (
-                totals if own is None else own.without(totals, self._case(self._streams.get(name), asks.row), asks.at)
-            )
+            if own is not None:
+                totals = own.without(totals, self._case(self._streams.get(name), asks.row, asks.at), asks.at)
             for w, word in enumerate(windows):
                 found |= {(one.text, word): totals.windows[w, m] for m, one in enumerate(measures)}
             found |= {(f"{name}.first", "ever"): totals.first, (f"{name}.last", "ever"): totals.last}
         same = [(one.text, self._same[one].text) for one in self._same]
         return found | {(text, w): found[other, w] for text, other in same for w in EDGES if (other, w) in found}
+
+
+def measured(bg: Background, stream: Stream, codes: Code, groups: int, one: Operand) -> Int:
+    """What an operand sums of a stream whose facts are of the entities `codes` (n,): a column, or who was met first."""
+    partners = _partners(bg, one)
+    if partners is None:
+        return stream.measure(one, bg.facts("orders"))
+    return first_meetings(codes, groups, np.append(partners.codes, np.int32(-1))[stream.order], len(partners.values))
 
 
 def _partners(bg: Background, one: Operand) -> Codes | None:
@@ -200,7 +201,7 @@ def _counted(one: Operand, stream: Stream | None) -> Operand | None:
     return operand(one.text.replace(one.measure, "count", 1)) if whole and "count" not in stream.sums else None
 
 
-def _bare(one: Operand) -> Operand:
+def bare(one: Operand) -> Operand:
     """An operand without the window it names."""
     return operand(one.text.partition("@")[0])
 
@@ -213,11 +214,12 @@ def computed(signal: Signal, given: Mapping[str, Float], found: Found) -> NDArra
 
 def _summed(signal: Signal, one: Operand, found: Found) -> Float:
     """An operand over a history as float64, NaN where the ledger lacks what it may be without."""
-    key = (_bare(one).text, _window(signal, one))
+    key = (bare(one).text, window(signal, one))
     if one.optional and key not in found:
         return np.full(next(iter(found.values())).shape, np.nan)
     return found[key].astype(np.float64)
 
 
-def _window(signal: Signal, one: Operand) -> str:
+def window(signal: Signal, one: Operand) -> str:
+    """The window that an operand of a signal is summed over."""
     return "ever" if one.measure in ("first", "last") else signal.at(one)

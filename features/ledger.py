@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +12,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from features.columns import Codes, Source, encode, numbers
+from features.columns import ARROW, Codes, Held, Source, encode, numbers
 from features.errors import LedgerError
 from features.kernel import Flag, Int
 from features.rows import Bad, Parent, judge_keys, judge_references, judge_values
-from features.tables import CASES, TABLES
+from features.tables import CASES, TABLES, Table
 
 POINTED: Final = {target for table in TABLES.values() for _, target in table.references} | set(CASES.values())
 """Tables that rows of others point to."""
@@ -75,7 +76,11 @@ class Facts:
 
     def strings(self, column: str) -> pa.Array:
         """An id or word column as strings."""
-        return self._source.column(column).take(pa.array(self._rows)).combine_chunks()
+        return self.column(column).combine_chunks()
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """A column in its declared type."""
+        return self._source.column(name).take(pa.array(self._rows))
 
     def numbers(self, column: str) -> tuple[Int, Flag]:
         """A number, time or flag column as int64, 0 where unknown, and where it is known."""
@@ -99,13 +104,9 @@ class Ledger:
         said: Callable[[str], object] = _quiet,
         seen: Callable[[int], object] = _quiet,
     ) -> None:
-        self.name, self.sources = name, dict[str, Source]()
-        self.facts: dict[str, Facts] = {}
-        self.bad: dict[str, Bad] = {}
-        self.warnings: list[str] = []
+        self._begin(name)
         if "orders" not in tables:
             raise LedgerError(f"{name}: want a table orders, got {', '.join(tables) or 'none'}; import or write one")
-        parents: dict[str, Parent] = {}
         for table in TABLES.values():
             if table.name in tables:
                 said(f"checking {table.name}")
@@ -114,7 +115,14 @@ class Ledger:
                     raise LedgerError(
                         f"{name}: want at least one order, got a table orders without rows; import or write some"
                     )
-                self._take(source, parents, seen)
+                self._take(source, seen)
+
+    def _begin(self, name: str) -> None:
+        self.name, self.sources = name, dict[str, Source]()
+        self.facts: dict[str, Facts] = {}
+        self.bad: dict[str, Bad] = {}
+        self.warnings: list[str] = []
+        self._parents: dict[str, Parent] = {}
 
     @classmethod
     def open(
@@ -139,6 +147,30 @@ class Ledger:
     def of(cls, tables: Mapping[str, pa.Table]) -> "Ledger":
         """Checks a ledger that is in memory."""
         return cls({name: [ds.InMemoryDataset(table)] for name, table in tables.items()})
+
+    @classmethod
+    def trusted(cls, tables: Mapping[str, pa.Table]) -> "Ledger":
+        """A ledger of rows that were checked before, each table's in time order; those that are not there are empty."""
+        made = cls.__new__(cls)
+        made._begin("ledger")
+        for table in TABLES.values():
+            if table.name in tables:
+                made._trust(table, tables[table.name])
+            else:
+                made._add(*_nothing(table))
+        return made
+
+    def whole(self) -> "Ledger":
+        """The same ledger with every table, those that it lacks empty."""
+        made = Ledger.__new__(Ledger)
+        made._begin(self.name)
+        made._parents |= self._parents
+        for table in TABLES.values():
+            if table.name in self.facts:
+                made.sources[table.name], made.facts[table.name] = self.sources[table.name], self.facts[table.name]
+            else:
+                made._add(*_nothing(table))
+        return made
 
     @property
     def last_at(self) -> int:
@@ -172,20 +204,39 @@ class Ledger:
                 pq.write_table(rows.append_column(why, pa.array(reasons, pa.string())), written[name])
         return written
 
-    def _take(self, source: Source, parents: dict[str, Parent], seen: Callable[[int], object]) -> None:
+    def _take(self, source: Source, seen: Callable[[int], object]) -> None:
         name = source.table.name
         at = numbers(source.column("at"))[0]
         bad = Bad(at.size)
         judge_values(source, bad, seen)
-        points = judge_references(source, at, parents, bad)
+        points = judge_references(source, at, self._parents, bad)
         judge_keys(source, at, bad)
         rows = bad.good()
         if np.any(np.diff(at[rows]) < 0):
             rows = rows[np.argsort(at[rows], kind="stable")]
-        facts = Facts(source, rows, at[rows], {target: row[rows] for target, row in points.items()})
-        self.sources[name], self.facts[name], self.bad[name] = source, facts, bad
+        self._add(Facts(source, rows, at[rows], {target: row[rows] for target, row in points.items()}), source)
+        self.bad[name] = bad
         self.warnings += [
             f"{name}.{c} is no column of a ledger; left out" for c in source.names if not source.table.column(c)
         ]
+
+    def _trust(self, table: Table, rows: pa.Table) -> None:
+        source = Held(table, rows)
+        at = numbers(source.column("at"))[0]
+        points = judge_references(source, at, self._parents, Bad(at.size))
+        self._add(Facts(source, np.arange(at.size), at, points), source)
+
+    def _add(self, facts: Facts, source: Source) -> None:
+        name = source.table.name
+        self.sources[name], self.facts[name] = source, facts
         if name in POINTED:
-            parents[name] = facts.strings(source.table.key[0]), facts.at
+            self._parents[name] = facts.strings(source.table.key[0]), facts.at
+
+
+@cache
+def _nothing(table: Table) -> tuple[Facts, Source]:
+    """A table without rows that has all its columns."""
+    source = Held(table, pa.schema([(column.name, ARROW[column.kind]) for column in table.columns]).empty_table())
+    none = np.zeros(0, np.int64)
+    targets = [target for _, of in table.references for target in (CASES.values() if of == "case_kind" else [of])]
+    return Facts(source, none, none, dict.fromkeys(targets, none)), source

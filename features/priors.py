@@ -24,6 +24,8 @@ MATCHES: Final = ("ip", "device", "address", "login")
 _OBJECTED: Final = ("disputes", "chargebacks")
 _UNDONE: Final = ("cancellations",)
 """Tables that say of an order that it is no transaction that nobody disputed, the last where a ledger has it."""
+OBJECTIONS: Final = (*_OBJECTED, *_UNDONE)
+"""All of them."""
 MEASURES: Final = ("earlier", "transactions", "qualifying", *MATCHES)
 """Undisputed earlier transactions of the instrument, those of the right age, those that match enough; and by what match."""
 
@@ -79,7 +81,7 @@ def crowded_at(bg: Background, column: str) -> Int:
 
 def objected_at(bg: Background) -> Int:
     """When each order was first disputed, charged back or cancelled."""
-    there = [name for name in (*_OBJECTED, *_UNDONE) if name in bg.ledger.facts]
+    there = [name for name in OBJECTIONS if name in bg.ledger.facts]
     first = [first_at(order_rows(bg.ledger, name), bg.facts(name).at, bg.orders) for name in there]
     return np.append(np.minimum.reduce(first), NOT_YET)
 

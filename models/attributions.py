@@ -21,7 +21,7 @@ WIDEST: Final = 8
 ABSENT_LEFT: Final = 2
 ABSENT: Final = 4
 """Of LightGBM's decision type: the bit that sends the absent left, and the unit of what that is: 1 what is almost 0, 2 NaN."""
-ALMOST_ZERO: Final = 1e-35
+ALMOST_ZERO: Final = float(np.float32(1e-35))
 TOGETHER: Final = 32
 """Rows that a tree is asked about in turn, while its tables are at hand."""
 
@@ -33,7 +33,8 @@ by the same signal, else 0; of the children, c below 0 is leaf -1 - c."""
 LEAF: Final = np.dtype([*((name, "i4") for name in ("signals", "path", "table")), ("value", "f8")])
 """How many signals are on the path, where these begin and its table does, and what a row that comes there is said."""
 
-_Fields = dict[str, list[float]]
+Fields = dict[str, list[float]]
+"""A tree as its lines in LightGBM's own format tell it, by name."""
 _Path = dict[int, float]
 """Signals in the order of their first splits, each with the share of the rows that its splits let pass."""
 
@@ -61,12 +62,12 @@ class Tables:
 
 
 def tables(trees: str) -> Tables | None:
-    """The tables of trees in LightGBM's own format; None where they do not fit: very deep, linear, averaged."""
-    read = list(_read(trees))
-    if "\naverage_output" in trees or any(any(one["num_cat"] + one["is_linear"]) for one in read):
+    """The tables of trees in LightGBM's own format; None where they do not fit: very deep, or not `plain`."""
+    known = plain(trees)
+    if known is None:
         return None
     splits, leaves, start, base = list[tuple[float, ...]](), list[tuple[_Path, float]](), [0], 0.0
-    for tree in read:
+    for tree in known:
         above, ends = _paths(tree)
         splits += _splits(tree, above, len(splits), len(leaves))
         leaves += zip(ends, tree["leaf_value"], strict=True)
@@ -119,14 +120,21 @@ def lines(passes: Float, value: float) -> Float:
     return found
 
 
-def _read(trees: str) -> Iterator[_Fields]:
+def plain(trees: str) -> list[Fields] | None:
+    """The fields of each tree, as numbers; None where a sum of leaves is not all: they are averaged, linear, or by category."""
+    read = list(_read(trees))
+    odd = "\naverage_output" in trees or any(any(one["num_cat"] + one["is_linear"]) for one in read)
+    return None if odd else read
+
+
+def _read(trees: str) -> Iterator[Fields]:
     """The fields of each tree, as numbers."""
     for block in trees.partition("\nend of trees")[0].split("\nTree=")[1:]:
         fields = (line.split("=", 1) for line in block.splitlines()[1:] if "=" in line)
         yield {name: [float(word) for word in words.split()] for name, words in fields}
 
 
-def _paths(tree: _Fields) -> tuple[list[_Path], list[_Path]]:
+def _paths(tree: Fields) -> tuple[list[_Path], list[_Path]]:
     """The paths to each split and to each leaf."""
     ends: list[_Path] = [{} for _ in tree["leaf_value"]]
     above: list[_Path] = [{} for _ in ends[1:]]
@@ -139,7 +147,7 @@ def _paths(tree: _Fields) -> tuple[list[_Path], list[_Path]]:
     return above, ends
 
 
-def _splits(tree: _Fields, above: list[_Path], splits: int, leaves: int) -> Iterator[tuple[float, ...]]:
+def _splits(tree: Fields, above: list[_Path], splits: int, leaves: int) -> Iterator[tuple[float, ...]]:
     """A tree's splits as SPLIT has them, after so many splits and leaves of others."""
     for node, path in enumerate(above):
         signal = int(tree["split_feature"][node])
@@ -186,7 +194,7 @@ def _add(
 def goes_left(number: float, threshold: float, kind: int) -> bool:
     """Whether LightGBM sends a number left, by the `kind` of a split."""
     absent = kind // ABSENT
-    if np.isnan(number) and absent != 2:
+    if (np.isnan(number) and absent != 2) or abs(number) <= ALMOST_ZERO:
         number = 0.0
     if (absent == 1 and abs(number) <= ALMOST_ZERO) or (absent == 2 and np.isnan(number)):
         return kind & ABSENT_LEFT != 0

@@ -1,6 +1,6 @@
 """Deciding as history went: disputes as they were known when they were answered, what a policy answers, and its records."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,7 +21,7 @@ from models.explain import COLUMNS
 from models.exploring import explored
 from models.policy import Policy
 from models.records import FIRST, Grounds, Record, record
-from models.refunds import ACTIONS, ASK, WHY, Decision, Decisions, Refunds, Scores, decide, decide_many
+from models.refunds import ACTIONS, ASK, WHY, Case, Decision, Decisions, Refunds, Scores, decide, decide_many
 from models.rules import RULES, fired, usable
 from models.skill import instead
 from models.slices import SLICINGS, Sliced, sliced
@@ -82,18 +82,15 @@ class Sight:
 
     def decision(self, i: int, policy: Refunds, *, askable: bool) -> tuple[Decision, float]:
         """What a policy answers to one, and with which probability it would have answered just that."""
-        case, scores = self.claims.case(i, askable=askable), self.scores(i)
-        return explored(case, scores, decide(case, scores, policy), policy)
+        return decided(self.claims.case(i, askable=askable), self.scores(i), policy)
 
     def scores(self, i: int) -> Scores:
         """The scores of one."""
-        abstain = bool(self.abstain[i] or not self.claims.known[i])
+        known = bool(self.claims.known[i])
         if self.prior is not None:
-            return Scores(
-                self.prior, abstain, True, dict.fromkeys(COLUMNS, 0.0) | {COLUMNS[-1]: float(logit(self.prior))}
-            )
+            return unasked(self.prior, known=known)
         parts = {name: float(self.told[name].to_numpy(np.float64)[i]) for name in COLUMNS}
-        return Scores(float(self.malicious[i]), abstain, False, parts)
+        return Scores(float(self.malicious[i]), bool(self.abstain[i]) or not known, False, parts)
 
     def reasons(self, i: int) -> dict[str, list[str]]:
         """Why one is scored as it is, by voice; nothing where reasons were not asked for, or the model is not."""
@@ -101,6 +98,17 @@ class Sight:
             return {}
         names = {voice: name for voice, name in VOICES.items() if name in self.told}
         return {voice: list(map(str, self.told[name].to_numpy(object)[i])) for voice, name in names.items()}
+
+
+def unasked(prior: float, *, known: bool) -> Scores:
+    """The scores of a dispute where the model is not asked: how common malice is; it abstains unless the claim is `known`."""
+    parts = dict.fromkeys(COLUMNS, 0.0) | {COLUMNS[-1]: float(logit(prior))}
+    return Scores(prior, not known, True, parts)
+
+
+def decided(case: Case, scores: Scores, policy: Refunds) -> tuple[Decision, float]:
+    """What a policy answers to a case, and with which probability it would have answered just that."""
+    return explored(case, scores, decide(case, scores, policy), policy)
 
 
 def seen(ledger: Ledger, model: Model, asks: Askings, *, with_reasons: bool = False) -> Sight:
@@ -197,6 +205,19 @@ def one_record(
 ) -> Record:
     """The record of what a policy answers to one dispute."""
     case, scores = sight.claims.case(i, askable=askable), sight.scores(i)
-    decision, propensity = sight.decision(i, policy.refunds, askable=askable)
-    rules, told = policy.refunds, sight.reasons(i)
-    return record(case, scores, decision, rules, grounds, reasons=told, propensity=propensity, previous=previous)
+    return of_case(case, scores, policy, grounds, reasons=sight.reasons(i), previous=previous)
+
+
+def of_case(
+    case: Case,
+    scores: Scores,
+    policy: Policy,
+    grounds: Grounds,
+    *,
+    reasons: Mapping[str, Sequence[str]],
+    previous: str = FIRST,
+) -> Record:
+    """The record of what a policy answers to a case, with the reasons of its scores by voice."""
+    decision, propensity = decided(case, scores, policy.refunds)
+    rules = policy.refunds
+    return record(case, scores, decision, rules, grounds, reasons=reasons, propensity=propensity, previous=previous)

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numba import njit
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from features.kernel import Code
 from features.signal import Float
-from models.terms import Term
+from models.terms import Steps, Term, steps
 
 
 @dataclass(frozen=True)
@@ -22,21 +24,19 @@ class Linear:
     means: tuple[float, ...]
     base: float
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """All signals that its terms are made of."""
+        return tuple(dict.fromkeys(name for term in self.terms for name in term.signals))
+
     def logit(self, frame: pd.DataFrame) -> Float:
         """Log-odds (n,) of yes."""
-        found = np.full(len(frame), self.base)
-        for added in self._added(frame):
-            found += added
-        return found
+        return self._alone(self.signals).logits(self._matrix(frame))[:, 0]
 
     def contributions(self, frame: pd.DataFrame, signals: Sequence[str]) -> Float:
         """What each of `signals` adds (n, signals + 1), last what is the same for all; a term's is shared by what it's of."""
         found = np.zeros((len(frame), len(signals) + 1))
-        found[:, -1] = self.base
-        place = {name: i for i, name in enumerate(signals)}
-        for term, added in zip(self.terms, self._added(frame), strict=True):
-            for name in term.of:
-                found[:, place[name]] += added / len(term.of)
+        self._alone(self.signals, signals).share(self._matrix(frame), found)
         return found
 
     def to_json(self) -> dict[str, object]:
@@ -49,9 +49,76 @@ class Linear:
         terms = [Term(**_tuples(one)) for one in told["terms"]]
         return cls(tuple(terms), tuple(told["weights"]), tuple(told["means"]), told["base"])
 
-    def _added(self, frame: pd.DataFrame) -> list[Float]:
-        parts = zip(self.terms, self.weights, self.means, strict=True)
-        return [weight * (_known(term.of_frame(frame), mean) - mean) for term, weight, mean in parts]
+    def _alone(self, names: Sequence[str], signals: Sequence[str] = ()) -> "Lines":
+        return lines((self,), names, signals)
+
+    def _matrix(self, frame: pd.DataFrame) -> Float:
+        return frame[list(self.signals)].to_numpy(np.float64)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Linear models over the columns of a matrix, ready to be run: the terms of one from `start` on, and its base.
+
+    `shares` are the term, the column of what is shared among, and the number of those, for each that a term is of.
+    """
+
+    steps: Steps
+    weights: Float
+    means: Float
+    start: Code
+    bases: Float
+    shares: Code
+
+    def logits(self, matrix: NDArray[np.float32] | Float) -> Float:
+        """Log-odds of each row by each model (n, models), term by term: a row's are its own to the bit."""
+        found = np.empty((len(matrix), len(self.bases)))
+        _total(self._added(matrix), self.start, self.bases, found)
+        return found
+
+    def share(self, matrix: NDArray[np.float32] | Float, found: Float) -> None:
+        """Adds to `found` (n, signals + 1) what each signal adds to the first model's log-odds, last its base."""
+        found[:, -1] += self.bases[0]
+        _share(self._added(matrix), self.shares, found)
+
+    def _added(self, matrix: NDArray[np.float32] | Float) -> Float:
+        return self.weights * (_known(self.steps.of_matrix(matrix), self.means) - self.means)
+
+
+def lines(models: Sequence[Linear], names: Sequence[str], signals: Sequence[str] = ()) -> Lines:
+    """Models over a matrix whose columns are called `names`; what the first one's terms add is shared by `signals`."""
+    place = {name: i for i, name in enumerate(signals)}
+    terms = [term for model in models for term in model.terms]
+    shares = [
+        (i, place[name], len(term.of)) for i, term in enumerate(models[0].terms if place else ()) for name in term.of
+    ]
+    return Lines(
+        steps(terms, names),
+        np.array([weight for model in models for weight in model.weights]),
+        np.array([mean for model in models for mean in model.means]),
+        np.cumsum([0, *(len(model.terms) for model in models)]).astype(np.int32),
+        np.array([model.base for model in models]),
+        np.array(shares, np.int32).reshape(-1, 3),
+    )
+
+
+@njit(cache=True, nogil=True)
+def _total(added: Float, start: Code, bases: Float, found: Float) -> None:
+    """Bases and what terms add, model by model, into `found` (n, models)."""
+    for row in range(found.shape[0]):
+        for model in range(found.shape[1]):
+            total = bases[model]
+            for term in range(start[model], start[model + 1]):
+                total += added[row, term]
+            found[row, model] = total
+
+
+@njit(cache=True, nogil=True)
+def _share(added: Float, shares: Code, found: Float) -> None:
+    """Adds what terms add to the columns of what they are of."""
+    for row in range(found.shape[0]):
+        for i in range(len(shares)):
+            found[row, shares[i, 1]] += added[row, shares[i, 0]] / shares[i, 2]
 
 
 def _tuples(term: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +126,7 @@ def _tuples(term: Mapping[str, Any]) -> dict[str, Any]:
     return {**term, "of": tuple(term["of"]), "given": given, "without": tuple(term["without"])}
 
 
-def _known(values: Float, mean: float) -> Float:
+def _known(values: Float, mean: float | Float) -> Float:
     """Values with the mean where they are not known, which then adds nothing."""
     return np.where(np.isnan(values), mean, values)
 

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from functools import reduce
+from math import nan
+from operator import add
+from typing import Final, overload
 
 import numpy as np
 import pandas as pd
@@ -62,19 +65,29 @@ def priced(card: Mapping[str, object]) -> dict[str, float]:
     return {name: float(str(card[name])) for name in SHARES} if SHARES.keys() <= card.keys() else {}
 
 
-def fees(at: Int, told: Mapping[str, float]) -> Floats:
-    """The fees that a chargeback of an order of each moment is expected to cost, in cents, by the fees of that day.
+@overload
+def fees(at: int, told: Mapping[str, float]) -> float: ...
+@overload
+def fees(at: Int, told: Mapping[str, float]) -> Floats: ...
+def fees(at: int | Int, told: Mapping[str, float]) -> float | Floats:
+    """The fees that a chargeback of an order of a moment, or of many, is expected to cost, in cents, by those of the day.
 
     >>> days = np.array(["2025-06-16", "2025-06-17"], "M8[us]").astype(np.int64)
-    >>> fees(days, {"win_share": 0.2, "withdrawn_share": 0.0, "contested_share": 0.6}).tolist()
-    [1500.0, 2100.0]
+    >>> told = {"win_share": 0.2, "withdrawn_share": 0.0, "contested_share": 0.6}
+    >>> fees(days, told).tolist(), fees(int(days[1]), told)
+    ([1500.0, 2100.0], np.float64(2100.0))
     """
-    due = [(_instant(fee), fee.cents * (told[fee.share] if fee.share else 1.0)) for fee in FEES]
-    return np.asarray(np.sum([np.where(at >= since, cents, 0.0) for since, cents in due], axis=0))
+    shares = {fee: told[fee.share] if fee.share else 1.0 for fee in FEES}
+    return reduce(
+        add, [np.asarray((at >= since) * (fee.cents * shares[fee]), np.float64) for fee, since in _SINCE.items()]
+    )
 
 
 def _instant(fee: Fee) -> int:
     return round(fee.since.timestamp()) * 1_000_000
+
+
+_SINCE: Final = {fee: _instant(fee) for fee in FEES}
 
 
 def expected_loss(probability: Floats, amount: Floats, at: Int, told: Mapping[str, float]) -> Floats:
@@ -84,8 +97,22 @@ def expected_loss(probability: Floats, amount: Floats, at: Int, told: Mapping[st
     >>> expected_loss(np.array([0.01]), np.array([10_000.0]), np.array([1_700_000_000_000_000]), told).tolist()
     [90.0]
     """
-    lost = 1 - told["win_share"] - told["withdrawn_share"]
-    return np.asarray(probability * (lost * amount + fees(at, told)))
+    return np.asarray(probability * (_lost(told) * amount + fees(at, told)))
+
+
+def loss_of(probability: float, amount: int | None, at: int, told: Mapping[str, float]) -> float:
+    """The same of one order, by its amount in cents; NaN too where nothing is told of how chargebacks end.
+
+    >>> told = {"win_share": 0.2, "withdrawn_share": 0.05, "contested_share": 0.6}
+    >>> loss_of(0.01, 10_000, 1_700_000_000_000_000, told), loss_of(0.01, None, 0, told), loss_of(0.01, 10_000, 0, {})
+    (90.0, nan, nan)
+    """
+    return float(probability * (_lost(told) * amount + fees(at, told))) if told and amount is not None else nan
+
+
+def _lost(told: Mapping[str, float]) -> float:
+    """The share of an amount that a chargeback takes for good."""
+    return 1 - told["win_share"] - told["withdrawn_share"]
 
 
 def amounts(ledger: Ledger, asks: Askings) -> Floats:

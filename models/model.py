@@ -21,12 +21,11 @@ from features.signal import Float
 from models.attributions import Tables, tables
 from models.explain import summed
 from models.linear import Linear
+from models.odds import calibrated, divided, ends, probability, spread
 from models.telling import reasons
 from models.trees import Booster, booster, said
 
 FORMAT: Final = 4
-WIDE: Final = 1.645 * 2**0.5
-"""Standard errors on either side of a 90 % interval: at its best, shrinkage errs as much as chance does, and adds to it."""
 RIVALS: Final = ("fault_probability", "mistake_probability")
 """Names of the two explanations of a no: a seller's or product's fault, and a carrier's or honest mistake."""
 
@@ -41,7 +40,11 @@ class Followed:
 
     def of_frame(self, frame: pd.DataFrame) -> Float:
         """What it adds to the log-odds (n,), 0 where unknown."""
-        return self.pull * np.nan_to_num(frame[self.name].to_numpy(np.float64) - self.mean)
+        return self.of(frame[self.name].to_numpy(np.float64))
+
+    def of(self, values: Float) -> Float:
+        """What values (n,) of the column add to the log-odds, 0 where unknown."""
+        return self.pull * np.where(np.isnan(values), 0.0, values - self.mean)
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class Model:
 
     def predict_proba(self, frame: pd.DataFrame) -> Float:
         """Calibrated probabilities (n, 2) of no and of yes."""
-        yes = _probability(self.logit(frame))
+        yes = probability(self.logit(frame))
         return np.column_stack([1 - yes, yes])
 
     def errors(self, frame: pd.DataFrame) -> Float:
@@ -135,7 +138,7 @@ class Model:
         """How a no divides for each row, columns RIVALS, which with the probability of yes sum to 1; none without a rival."""
         if self.rival is None:
             return pd.DataFrame(index=range(len(frame)))
-        return _divided(_probability(self.logit(frame)), self.rival.predict_proba(frame)[:, 1])
+        return _divided(probability(self.logit(frame)), self.rival.predict_proba(frame)[:, 1])
 
     def contributions(self, frame: pd.DataFrame) -> Float:
         """What each signal adds to the log-odds (n, signals + 1), last what is the same for all; rows sum to `logit`."""
@@ -156,7 +159,7 @@ class Model:
         """
         matrix = self._matrix(frame)
         odds, added = self._odds(frame, matrix), self._added(frame, matrix)
-        yes = _probability(odds)
+        yes = probability(odds)
         found = [pd.DataFrame({"probability": yes})]
         if self.bags:
             found.append(self._doubt(odds, self._errors(frame, matrix)))
@@ -192,28 +195,34 @@ class Model:
             "rival": self.rival and {"trees": self.rival.trees} | self.rival._rest(),
         }
 
+    def attributed(self, matrix: NDArray[np.float32], terms: Float | None, moved: Float) -> Float:
+        """What each signal of a matrix (n, signals) adds (n, signals + 1), with what terms and what it follows add besides."""
+        added = self.slope * self._run(matrix, contributions=True)
+        if terms is not None:
+            added += terms
+        added[:, -1] += self.intercept + moved
+        return added
+
+    def thin(self, errors: Float) -> NDArray[np.bool_]:
+        """Where too little is known, by the standard errors (n,)."""
+        limit = self.card.get("thin_from")
+        return np.zeros(len(errors), np.bool_) if limit is None else errors > float(str(limit))
+
     def _odds(self, frame: pd.DataFrame, matrix: NDArray[np.float32]) -> Float:
-        return self.intercept + self.slope * self._run(matrix) + begun(frame, self.linear, self.follows)
+        return calibrated(self._run(matrix), begun(frame, self.linear, self.follows), self.slope, self.intercept)
 
     def _errors(self, frame: pd.DataFrame, matrix: NDArray[np.float32]) -> Float:
         if len(self.bags) < 2:
             return np.full(len(frame), np.nan)
-        told, none = [bag._odds(frame, matrix) for bag in self.bags], np.zeros(len(frame))
-        mean = sum(told, none) / len(told)  # bag by bag: NumPy's own order of adding depends on how many rows there are
-        return np.sqrt(sum(((one - mean) ** 2 for one in told), none) / (len(told) - 1))
+        return spread([bag._odds(frame, matrix) for bag in self.bags])
 
     def _doubt(self, odds: Float, errors: Float) -> pd.DataFrame:
-        limit = self.card.get("thin_from")
-        low, high = _probability(odds[:, None] + WIDE * errors[:, None] * [-1.0, 1.0]).T
-        thin = np.zeros(len(odds), np.bool_) if limit is None else errors > float(str(limit))
-        return pd.DataFrame({"low": low, "high": high, "abstain": thin})
+        low, high = (probability(end) for end in ends(odds, errors))
+        return pd.DataFrame({"low": low, "high": high, "abstain": self.thin(errors)})
 
     def _added(self, frame: pd.DataFrame, matrix: NDArray[np.float32]) -> Float:
-        added = self.slope * self._run(matrix, contributions=True)
-        if self.linear is not None:
-            added += self.linear.contributions(frame, self.signals)
-        added[:, -1] += self.intercept + begun(frame, None, self.follows)
-        return added
+        terms = None if self.linear is None else self.linear.contributions(frame, self.signals)
+        return self.attributed(matrix, terms, begun(frame, None, self.follows))
 
     def _run(self, matrix: NDArray[np.float32], *, contributions: bool = False) -> Float:
         if not self.trees or not len(matrix):
@@ -235,14 +244,9 @@ class Model:
         return numbers(frame, self.signals)
 
 
-def _probability(odds: Float) -> Float:
-    return np.asarray(1 / (1 + np.exp(-odds)), np.float64)
-
-
 def _divided(yes: Float, first: Float) -> pd.DataFrame:
     """How the rest of a probability divides, columns RIVALS, where `first` is the share of the first."""
-    no = 1 - yes
-    return pd.DataFrame(dict(zip(RIVALS, (no * first, no - no * first), strict=True)))
+    return pd.DataFrame(dict(zip(RIVALS, divided(yes, first), strict=True)))
 
 
 def near(name: str, names: Iterable[object]) -> str:

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
 from itertools import combinations, pairwise
-from math import isnan
+from math import isnan, nan
 from typing import Final
 
 from features import RedressError
 from models.deadlines import moment
 from models.exploring import WHY as EXPLORED
-from models.refunds import ACTIONS, WHY, Case, Decision, Refunds, Scores, decide
+from models.refunds import ACTIONS, WHY, Case, Decision, Refunds, Scores, decide_at
 from models.signs import CONFIRMED
 from models.spoken import VOICES, spoken
 from models.tiers import TIERS
@@ -36,6 +36,8 @@ _TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     **{"integer": int, "number": (int, float)},
 }
 """What is of a type that a schema names; a truth value is no number."""
+_OF_CASE: Final = tuple(one.name for one in fields(Case))
+_SORTED: Final = json.JSONEncoder(sort_keys=True, allow_nan=False)
 
 Record = dict[str, object]
 
@@ -122,21 +124,20 @@ def record(
     `decision_id` is a hash of case, time, probabilities and versions, so the same decision has the same name. `reasons` are
     those of the score, which are told after the decision's own.
     """
-    told = _plain({"case": asdict(case), "malicious": scores.malicious, "parts": dict(scores.parts)})
     found: Record = {
         "format": FORMAT,
         "decision_id": "",
         "at": moment(case.at).isoformat(),
         "case_kind": "dispute",
-        "case": told["case"],
+        "case": {name: _plain(getattr(case, name)) for name in _OF_CASE},
         "inputs": "",
         "ledger": grounds.ledger,
         "models": dict(grounds.models),
         "policy": {"name": grounds.policy, "version": grounds.version},
-        "probabilities": {"malicious": told["malicious"]},
+        "probabilities": {"malicious": _plain(scores.malicious)},
         "abstain": scores.abstain,
         "plain": scores.plain,
-        "parts": told["parts"],
+        "parts": _plain(dict(scores.parts)),
         "action": decision.action,
         "amount": decision.amount,
         "borne_by": decision.borne_by,
@@ -151,6 +152,12 @@ def record(
     return found | {"hash": _hash(found)}
 
 
+def following(record: Mapping[str, object], previous: str) -> Record:
+    """The same record as the one after another in a chain."""
+    rest = {name: value for name, value in record.items() if name != "hash"} | {"previous": previous}
+    return rest | {"hash": _hash(rest)}
+
+
 def would_change(case: Case, scores: Scores, policy: Refunds) -> list[Record]:
     """What would change the usual answer: the nearest probabilities with another action on either side, and a second key.
 
@@ -160,26 +167,28 @@ def would_change(case: Case, scores: Scores, policy: Refunds) -> list[Record]:
     """
     if isnan(scores.malicious):
         return []
-    now, found = decide(case, scores, policy).action, list[Record]()
     confirmed = not policy.second.isdisjoint(case.confirmed)
-    edges = [*_edges(case, policy)]
-    above = [scores.malicious, *(p for p in edges if p > scores.malicious)]
-    below = [scores.malicious, *(p for p in reversed(edges) if p < scores.malicious)]
-    for side in (below, above):
-        for near, far in pairwise(side):
-            other = decide(case, replace(scores, malicious=(near + far) / 2), policy).action
-            if other != now:
-                found.append({"malicious": near, "confirmed": confirmed, "action": other})
-                break
-    held = decide(replace(case, confirmed=(*case.confirmed, *policy.keys[:1])), scores, policy).action
-    if held != now and not confirmed:
-        found.append({"malicious": scores.malicious, "confirmed": True, "action": held})
+    edges, p = _edges(case, policy), scores.malicious
+    sides = [p, *(edge for edge in reversed(edges) if edge < p)], [p, *(edge for edge in edges if edge > p)]
+    steps = [(near, (near + far) / 2) for side in sides for near, far in pairwise(side)]
+    (now, *others), _ = decide_at(case, scores, policy, [p, *(between for _, between in steps)])
+    tries = [(near, action) for (near, _), action in zip(steps, others, strict=True)]
+    turn = len(sides[0]) - 1
+    first = (next(((near, one) for near, one in some if one != now), None) for some in (tries[:turn], tries[turn:]))
+    found: list[Record] = [
+        {"malicious": one[0], "confirmed": confirmed, "action": one[1]} for one in first if one is not None
+    ]
+    if not confirmed:
+        held = replace(case, confirmed=(*case.confirmed, *policy.keys[:1]))
+        (action,), _ = decide_at(held, scores, policy, [p])
+        if action != now:
+            found.append({"malicious": p, "confirmed": True, "action": action})
     return found
 
 
 def _edges(case: Case, policy: Refunds) -> list[float]:
     """Probabilities between which the answer stays: the limits, and where the costs of two actions, straight lines, cross."""
-    sides = [decide(case, Scores(p), policy).costs for p in (0.0, 1.0)]
+    _, sides = decide_at(case, Scores(nan), policy, (0.0, 1.0))
     lines = [(at_0, at_1 - at_0) for at_0, at_1 in zip(*sides, strict=True) if not isnan(at_0)]
     crossed = [(a - c) / (d - b) for (a, b), (c, d) in combinations(lines, 2) if b != d]
     return sorted({0.0, 1.0, policy.refuse_at, policy.automatic_below, *(p for p in crossed if 0 < p < 1)})
@@ -282,22 +291,17 @@ def _amiss(told: object, schema: object, name: str = "") -> Iterator[str]:
             yield from _amiss(told[one], schema.get("properties", {}).get(one, {}), inner[one])
 
 
-def _plain(told: Mapping[str, object]) -> dict[str, object]:
+def _plain(value: object) -> object:
     """The same as JSON holds it: NaN is null, and tuples are lists."""
-    found: dict[str, object] = json.loads(json.dumps(_without_nan(told)))
-    return found
-
-
-def _without_nan(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {name: _without_nan(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(one) for one in value]
-    return None if isinstance(value, float) and isnan(value) else value
+    if isinstance(value, float):
+        return None if isnan(value) else float(value)
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _hash(told: object) -> str:
-    return blake2b(json.dumps(told, sort_keys=True, allow_nan=False).encode(), digest_size=16).hexdigest()
+    return blake2b(_SORTED.encode(told).encode(), digest_size=16).hexdigest()
 
 
 def _short(value: object) -> str:

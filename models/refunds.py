@@ -12,7 +12,7 @@ for is owed to nobody. A score alone refuses nobody: where refusing is cheapest 
 speaks for it but nothing confirms it, a person reviews; below that score it is no choice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from math import isnan, nan
@@ -262,6 +262,22 @@ def decide_many(cases: Cases, policy: Refunds) -> Decisions:
     _all_decided(rows, *policy.table, costs, found)
     action, why, amount = found.astype(np.int64).T
     return Decisions(action, why, amount, costs)
+
+
+def decide_at(
+    case: Case, scores: Scores, policy: Refunds, malicious: Sequence[float]
+) -> tuple[list[str], list[list[float]]]:
+    """The actions that `decide` would answer a case with, were malice so probable instead, and what each would cost.
+
+    >>> case = Case("d1", "o1", 0, "quality", 4_000)
+    >>> decide_at(case, Scores(0.02), Refunds(), [0.02, 0.95])[0]
+    ['refund_full', 'review']
+    """
+    rows = np.empty((len(malicious), len(fields(Cases))))
+    rows[:], rows[:, 0] = _row(case, scores, policy), malicious
+    costs, found = np.empty((len(rows), len(ACTIONS))), np.empty((len(rows), 3))
+    _all_decided(rows, *policy.table, costs, found)
+    return [ACTIONS[int(action)] for action in found[:, 0].tolist()], costs.tolist()
 
 
 def payable(case: Case, scores: Scores, policy: Refunds) -> bool:

@@ -1,17 +1,17 @@
 """Reasons in three voices: the reviewer hears everything, the seller what to supply, the buyer what is fair to say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from math import isnan
 from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.kernel import Int
 from features.signal import Float
-from models.explain import MOST, NONE, SLAB, Weighed, declared, weighed
+from models.explain import MOST, NONE, declared, heaviest, placed
 from models.questions import asked
 from models.reasons import REASONS, Reason
 
@@ -19,6 +19,8 @@ TOLD: Final = ("reason_codes", "reasons", "reasons_seller", "reasons_buyer")
 """Names of the columns of reasons: their codes and the reviewer's lines, one for each, then what seller and buyer are told."""
 
 PARTIES: Final = ("seller", "buyer")
+SLAB: Final = 4096
+"""Rows taken at a time, which bounds memory."""
 
 
 def listed(words: Sequence[str]) -> str:
@@ -105,6 +107,16 @@ def heard(question: str, voice: str, reason: Reason, sign: int) -> str:
     return hearing.instead or told.format(supply=SUPPLY[question])
 
 
+@dataclass(frozen=True)
+class Told:
+    """The reasons of one answer: their codes and a reviewer's lines, one for each, and what seller and buyer are told."""
+
+    codes: tuple[str, ...]
+    reviewer: tuple[str, ...]
+    seller: tuple[str, ...]
+    buyer: tuple[str, ...]
+
+
 def reasons(
     question: str, signals: Sequence[str], frame: pd.DataFrame, contributions: Float, most: int = MOST
 ) -> pd.DataFrame:
@@ -112,45 +124,75 @@ def reasons(
 
     `contributions` (n, signals + 1) are what the signals, columns of the frame, add to the log-odds of the question.
     """
-    told = []
-    for lo in range(0, max(1, len(frame)), SLAB):
-        added, values = contributions[lo : lo + SLAB], frame.iloc[lo : lo + SLAB][list(signals)]
-        found = weighed(signals, added, most)
-        lines = _lines(question, values, added, found)
-        told.append(_told(question, found, lines))
-    return pd.concat(told, ignore_index=True)
+    speech, columns = Speech.of(question, signals), list[list[list[str]]]([[] for _ in TOLD])
+    for lo in range(0, len(frame), SLAB):
+        values = frame.iloc[lo : lo + SLAB][list(signals)].to_numpy(np.float32)
+        for told in speech.told(values, contributions[lo : lo + SLAB], most):
+            for column, words in zip(columns, (told.codes, told.reviewer, told.seller, told.buyer), strict=True):
+                column.append(list(words))
+    return pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in zip(TOLD, columns, strict=True)})
 
 
-def _told(question: str, found: Weighed, lines: list[str]) -> pd.DataFrame:
-    there = found.reason != NONE
-    codes = [REASONS[of].code for of in found.reason[there].tolist()]
-    ours = [_split(words, there.sum(axis=1)) for words in (codes, lines)]
-    told = ours + [_voiced(question, party, found) for party in PARTIES]
-    return pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in zip(TOLD, told, strict=True)})
+@dataclass(frozen=True)
+class Speech:
+    """What can be said of a question's signals, made ready once: the place of each one's reason, and its meaning and unit.
 
+    `ways` are the words for yes and for no, `heard` what each party hears of a reason, by its place in REASONS and sign.
+    """
 
-def _lines(question: str, values: pd.DataFrame, contributions: Float, found: Weighed) -> list[str]:
-    """The reviewer's lines of all rows: what a reason is about, which answer it speaks for, and its signals with values."""
-    about, there = asked(question), found.reason != NONE
-    said = _split(_said(question, values, contributions, found.signal), (found.signal != NONE).sum(axis=2)[there])
-    chosen = zip(found.reason[there].tolist(), found.weight[there].tolist(), said, strict=True)
-    return [
-        f"{REASONS[of].says}: speaks for {about.yes if weight > 0 else about.no}, {weight:+.2f} | {' | '.join(some)}"
-        for of, weight, some in chosen
-    ]
+    group: Int
+    meanings: tuple[tuple[str, str], ...]
+    ways: tuple[str, str]
+    heard: Mapping[str, Mapping[tuple[int, int], str]]
+    against: Mapping[str, int]
 
+    @classmethod
+    def of(cls, question: str, signals: Sequence[str]) -> "Speech":
+        """What can be said of some signals of a question."""
+        about, hearings = asked(question), HEARINGS[question]
+        says = {
+            party: {(of, way): heard(question, party, one, way) for of, one in enumerate(REASONS) for way in (1, -1)}
+            for party in PARTIES
+        }
+        meanings = tuple((one.meaning, one.unit) for one in declared(question, signals))
+        against = {party: hearings[party].against for party in PARTIES}
+        return cls(placed(signals), meanings, (about.yes, about.no), says, against)
 
-def _said(question: str, values: pd.DataFrame, contributions: Float, signal: Int) -> list[str]:
-    """Meaning, value, unit and contribution of each signal that is told."""
-    row, column = np.nonzero(signal != NONE)[0], signal[signal != NONE]
-    words = [(one.meaning, one.unit) for one in declared(question, list(values.columns))]
-    told = zip(
-        column.tolist(),
-        values.to_numpy(np.float32)[row, column].tolist(),
-        contributions[row, column].tolist(),
-        strict=True,
-    )
-    return [f"{words[of][0]} = {_valued(value, words[of][1])} ({added:+.2f})" for of, value, added in told]
+    def told(self, values: NDArray[np.float32], contributions: Float, most: int = MOST) -> Iterator[Told]:
+        """What is told of each row of signals (n, m), by what they add to the log-odds (n, m + 1)."""
+        found = heaviest(contributions, self.group, most)
+        rows = zip(found.reason.tolist(), found.weight.tolist(), found.signal.tolist(), strict=True)
+        for row, (reason, weight, signal) in enumerate(rows):
+            there = [slot for slot in range(2 * most) if reason[slot] != NONE]
+            yield Told(
+                tuple(REASONS[reason[slot]].code for slot in there),
+                tuple(
+                    self._line(reason[slot], weight[slot], signal[slot], values[row], contributions[row])
+                    for slot in there
+                ),
+                *(
+                    self._voiced(party, [(reason[slot], 1 if slot < most else -1) for slot in there])
+                    for party in PARTIES
+                ),
+            )
+
+    def _line(
+        self, reason: int, weight: float, signal: Sequence[int], values: NDArray[np.float32], added: Float
+    ) -> str:
+        """The reviewer's line: what a reason is about, which answer it speaks for, and its signals with values."""
+        said = [self._said(of, float(values[of]), float(added[of])) for of in signal if of != NONE]
+        return f"{REASONS[reason].says}: speaks for {self.ways[weight <= 0]}, {weight:+.2f} | {' | '.join(said)}"
+
+    def _said(self, of: int, value: float, added: float) -> str:
+        """Meaning, value, unit and contribution of a signal that is told."""
+        meaning, unit = self.meanings[of]
+        return f"{meaning} = {_valued(value, unit)} ({added:+.2f})"
+
+    def _voiced(self, party: str, chosen: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+        """What a party is told of reasons and their signs: first what weighs against it, each sentence once."""
+        says, against = self.heard[party], self.against[party]
+        ordered = [one for way in (against, -against) for one in chosen if one[1] == way]
+        return tuple(dict.fromkeys(says[one] for one in ordered))
 
 
 def _valued(value: float, unit: str) -> str:
@@ -168,22 +210,3 @@ def _valued(value: float, unit: str) -> str:
     if unit == "0 or 1":
         return ("no", "yes")[int(value)]
     return f"{value:.6g} {unit if value != 1 else unit.removesuffix('es' if unit.endswith('sses') else 's')}"
-
-
-def _voiced(question: str, party: str, found: Weighed) -> list[list[str]]:
-    """What a party is told of each row: first what weighs against it, each sentence once."""
-    against, most = HEARINGS[question][party].against, found.reason.shape[1] // 2
-    says = {(of, way): heard(question, party, one, way) for of, one in enumerate(REASONS) for way in (1, -1)}
-    ways = [against] * most + [-against] * most
-    rows = (found.reason if against > 0 else np.roll(found.reason, most, axis=1)).tolist()
-    return [list(dict.fromkeys(says[of, way] for of, way in zip(row, ways, strict=True) if of != NONE)) for row in rows]
-
-
-def _split(words: Sequence[str], counts: Int) -> list[list[str]]:
-    """Words in lists of the given lengths.
-
-    >>> _split(["a", "b", "c"], np.array([2, 0, 1]))
-    [['a', 'b'], [], ['c']]
-    """
-    left = iter(words)
-    return [list(islice(left, count)) for count in counts.tolist()]

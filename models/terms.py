@@ -3,15 +3,18 @@
 Each is a small rule, as in rule ensembles (Friedman and Popescu 2008), declared here and not grown from data.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
+from numba import njit
+from numpy.typing import NDArray
 
 from features.codes import CODES
 from features.evidence import RULES
+from features.kernel import Code
 from features.priors import COMPELLING
 from features.signal import Float
 from features.tables import EVIDENCE
@@ -47,18 +50,60 @@ class Term:
         >>> weighed.of_frame(pd.DataFrame(rows, dtype=float)).tolist()
         [1.0, 0.0, 0.0]
         """
-        if self.log:
-            return np.log1p(np.maximum(_column(frame, self.of[0]), 0))
-        holds = np.ones(len(frame), np.bool_)
-        for name, least in (*((name, np.nextafter(0, 1)) for name in self.of), *self.given):
-            holds &= _column(frame, name) >= least
-        for name in self.without:
-            holds &= ~(_column(frame, name) > 0)
-        return holds.astype(np.float64)
+        names = tuple(dict.fromkeys(self.signals))
+        return steps((self,), names).of_matrix(frame[list(names)].to_numpy(np.float64))[:, 0]
+
+    def conditions(self) -> list[tuple[str, float, bool]]:
+        """What must hold for it to be 1: that a signal is at least so much, or with True that it is not above that."""
+        some = [(name, float(np.nextafter(0, 1)), False) for name in self.of]
+        return [
+            *some,
+            *((name, least, False) for name, least in self.given),
+            *((name, 0.0, True) for name in self.without),
+        ]
 
 
-def _column(frame: pd.DataFrame, name: str) -> Float:
-    return frame[name].to_numpy(np.float64)
+CONDITION: Final = np.dtype([("column", "i4"), ("without", "i4"), ("least", "f8")])
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Terms over the columns of a matrix, ready to be run: a term's conditions from `start` on, and the columns of `logs`."""
+
+    start: Code
+    conditions: NDArray[np.void]
+    logs: Mapping[int, int]
+
+    def of_matrix(self, matrix: NDArray[np.float32] | Float) -> Float:
+        """The value of each term in each row (n, terms) of a matrix (n, columns)."""
+        found = np.empty((len(matrix), self.start.size - 1))
+        _step(matrix, self.start, self.conditions, found)
+        for term, column in self.logs.items():
+            found[:, term] = np.log1p(np.maximum(matrix[:, column].astype(np.float64), 0))
+        return found
+
+
+def steps(terms: Sequence[Term], names: Sequence[str]) -> Steps:
+    """Terms over a matrix whose columns are called `names`."""
+    place = {name: i for i, name in enumerate(names)}
+    each = [[] if term.log else term.conditions() for term in terms]
+    rows = [(place[name], without, least) for some in each for name, least, without in some]
+    start = np.cumsum([0, *map(len, each)]).astype(np.int32)
+    logs = {i: place[term.of[0]] for i, term in enumerate(terms) if term.log}
+    return Steps(start, np.array(rows, CONDITION), logs)
+
+
+@njit(cache=True, nogil=True)
+def _step(matrix: NDArray[np.float32] | Float, start: Code, conditions: NDArray[np.void], found: Float) -> None:
+    """1 in `found` (n, terms) where all conditions of a term hold, else 0."""
+    for row in range(found.shape[0]):
+        for term in range(found.shape[1]):
+            holds = True
+            for i in range(start[term], start[term + 1]):
+                one = conditions[i]
+                number = np.float64(matrix[row, one.column])
+                holds = holds and (not number > one.least if one.without else number >= one.least)
+            found[row, term] = holds
 
 
 def crossed(term: Term, names: Sequence[str]) -> tuple[Term, ...]:

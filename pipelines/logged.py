@@ -18,7 +18,6 @@ from models.exploring import chances
 from models.observed import ANSWERS, NEEDS, Logged, logged, observed
 from models.offpolicy import Estimate, Log, Overlap, crossfitted, own, supported, value
 from models.policy import Policy
-from models.records import Record
 from models.refunds import Refunds
 from pipelines.report import Section, bracketed, table
 
@@ -205,22 +204,6 @@ def logged_section(found: Told) -> Section:
         shown[heading] = [_money(*row) for row in numbers.tolist()]
     shown.loc[rows["by"] == "as logged", HEADINGS["cost_beyond"]] = "–"
     return Section("What the log says", found.says, table(shown) if len(rows) else None)
-
-
-def entry(record: Record) -> dict[str, object]:
-    """A decision's record as a row of a ledger's table `decisions`, which tells policies of one name by their version."""
-    case, policy = record["case"], record["policy"]
-    assert isinstance(case, dict)
-    assert isinstance(policy, dict)
-    return {
-        "decision_id": record["decision_id"],
-        "at": case["at"],
-        "case_id": case["dispute_id"],
-        "case_kind": record["case_kind"],
-        "action": record["action"],
-        "policy": f"{policy['name']} {policy['version']}",
-        "propensity": record["propensity"],
-    }
 
 
 def entries(rows: Iterable[dict[str, object]]) -> pd.DataFrame:

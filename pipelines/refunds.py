@@ -11,6 +11,7 @@ import pandas as pd
 from features import Ledger, RedressError
 from features.asking import Askings, askings
 from features.background import order_rows
+from features.decisions import entry
 from features.kernel import Int
 from models import Model
 from models.deciding import QUESTION, Answered, Sight, answered, looked_at, looks, modelled, recorded, sights
@@ -22,7 +23,7 @@ from models.refunds import ACTIONS, WHY, Refunds
 from pipelines.automating import automatic, automation_section, promised
 from pipelines.comparing import FAIR, ORACLE, PLAIN, Compared, compared, swept
 from pipelines.harm import harm_section, harmed
-from pipelines.logged import Told, by_log, entries, entry, logged_section
+from pipelines.logged import Told, by_log, entries, logged_section
 from pipelines.opening import Said, moment
 from pipelines.queueing import queue_section, queued
 from pipelines.refunded import acted, actions_section, differences_section, fact, money_section, saved, sweep_section

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 from features import RedressError
@@ -38,7 +39,8 @@ def service(environ: Mapping[str, str], clock: Clock, log: Log) -> Service:
     where, models = (_told(environ, name) for name in ("REDRESS_STORE", "REDRESS_MODELS"))
     policy, kept = environ.get("REDRESS_POLICY") or "default", limits(environ)
     held = _tokens(environ)
-    store, scorer = opened(where, models, policy)
+    writer = f"{gethostname()}.{os.getpid()}.{clock.now()}"
+    store, scorer = opened(where, models, policy, writer)
     current = Current(scorer, lambda: mark(*files(models, policy)))
     return made(store, current, held, limits=kept, clock=clock, log=log, near="://" not in where)
 

@@ -1,30 +1,23 @@
-"""Scores and decisions for one case at a time: what a platform service calls, over a ledger and models in directories.
+"""Scores and decisions for one case at a time: what a platform service calls, over a store or a ledger's directory.
 
-The store and the HTTP service are not here yet; probabilities, parts and decisions are those of the batch jobs, to the bit.
+Probabilities, parts and decisions are those of the batch jobs, to the bit.
 """
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import nan
 from pathlib import Path
-from types import MappingProxyType
 
-import numpy as np
 import pandas as pd
 
-from features import Ledger, RedressError
-from features.asking import Askings, named_askings
-from features.build import gathered
+from features import RedressError
 from models import Model, load
-from models.deciding import QUESTION, one_record, seen
-from models.explain import COLUMNS
-from models.loss import expected_losses, priced
-from models.model import RIVALS
 from models.policy import Policy
 from models.policy import opened as policy_at
-from models.questions import answered
-from models.records import Grounds
+
+Case = Mapping[str, object]
+Record = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -57,103 +50,91 @@ class Told:
     buyer: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Scorer:
-    """A checked ledger, the models that answer questions about it, by question, and the policy that decisions follow."""
+class Scorer(ABC):
+    """Models that answer questions, by question, and the policy that decisions follow, over all that is known.
 
-    ledger: Ledger
+    A case is a plain dict: `ask_id`, `at`, a time with its zone, and what is asked: a `question`, or the `kind` of the case.
+    """
+
     models: Mapping[str, Model]
     policy: Policy
 
-    @classmethod
-    def open(cls, ledger: str | Path, models: str | Path, policy: str | Path = "default") -> "Scorer":
-        """Reads the ledger, the models in `models`, a directory with a folder for each question, and the policy.
+    @staticmethod
+    def open(where: str | Path, models: str | Path, policy: str | Path = "default") -> "Scorer":
+        """A scorer over the store at a place, or over a ledger's directory, with the models in a directory or at an MLflow URI.
 
-        A policy is a TOML file or the name of a shipped one. Raises RedressError for what cannot be read.
+        A policy is a TOML file or the name of a shipped one. Raises RedressError for what cannot be read, and for a model of
+        another horizon than the store's.
         """
-        folders = sorted(Path(models).glob("*/model.json"))
-        if not folders:
-            raise RedressError(f"{models}: want a folder with model.json for each question, got none; train with --out")
-        read = {path.parent.name: load(path.parent) for path in folders}
-        return cls(Ledger.open(ledger), read, policy_at(policy))
+        from serve.overledger import OverLedger
+        from serve.overstore import OverStore
 
-    @cached_property
-    def _informed(self) -> Policy:
-        """The policy with what training measured."""
-        return self.policy.informed(self.models[QUESTION].card)
+        of_store = "://" in str(where) or (Path(where) / "data.mdb").is_file()
+        return (OverStore if of_store else OverLedger).of(where, read(models), policy_at(policy))
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """The ledger's fingerprint, which records name."""
-        return self.ledger.fingerprint()
+    @abstractmethod
+    def score(self, case: Case) -> Score:
+        """Scores a case; RedressError that names the field when one is missing or wrong."""
 
-    def score(self, case: Mapping[str, object]) -> Score:
-        """Scores a case, a plain dict: `question`, `ask_id`, and `at`, a time with its zone.
+    @abstractmethod
+    def reasons(self, case: Case) -> Told:
+        """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
 
-        Raises RedressError that names the field when one is missing or wrong.
-        """
-        question, ask_id, at = _asked(case)
-        model, asks, frame = self._frame(question, ask_id, at)
-        told = model.scored(frame).iloc[0].to_dict()
-        parts, rivals = ({name: float(told[name]) for name in names if name in told} for names in (COLUMNS, RIVALS))
-        low, high, abstain = float(told.get("low", nan)), float(told.get("high", nan)), bool(told.get("abstain", False))
-        probability, prices = float(told["probability"]), priced(model.card)
-        loss = float(expected_losses(self.ledger, asks, np.array([probability]), prices)[0]) if prices else nan
-        return Score(question, ask_id, at, probability, parts, rivals, low, high, abstain, loss)
-
-    def decide(self, case: Mapping[str, object]) -> Mapping[str, object]:
+    @abstractmethod
+    def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: the record of the decision, which cannot be changed.
 
-        `case` is a plain dict: `ask_id`, the dispute, `at`, a time with its zone, and `evidence_asked`, true once evidence was
-        asked for and waited for. The record is that of docs/decision.schema.json, the first of a chain; `redress refunds` makes
-        the same of the same dispute and time. Raises RedressError that names the field when one is missing or wrong, or the
-        ledger does not know the dispute, its order or its claim.
+        `evidence_asked` is true in a case once evidence was asked for and waited for. The record is that of
+        docs/decision.schema.json; `redress refunds` makes the same of the same dispute and time. Raises RedressError that
+        names the field when one is missing or wrong, or where the dispute, its order or its claim is not known.
         """
-        question, ask_id, at = _asked({"question": QUESTION} | _named(case))
-        if question != QUESTION:
-            raise RedressError(f"case.question: want {QUESTION} or none, got {question[:40]}; leave it out")
-        asked = case.get("evidence_asked", False)
-        if not isinstance(asked, bool):
-            raise RedressError(f"case.evidence_asked: want true or false, got {str(asked)[:40]}; say which")
-        model, asks = self._asking(QUESTION, ask_id, at)
-        sight = seen(self.ledger, model, asks, with_reasons=True)
-        policy = self._informed
-        grounds = Grounds(self.fingerprint, {QUESTION: model.version}, policy.name, policy.version)
-        return MappingProxyType(one_record(sight, 0, policy, grounds, askable=not asked))
 
-    def reasons(self, case: Mapping[str, object]) -> Told:
-        """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
-        model, _, frame = self._frame(*_asked(case))
-        row = model.reasons(frame).iloc[0]
-        return Told(*(tuple(words) for words in row.to_list()))
-
-    def _frame(self, question: str, ask_id: str, at: pd.Timestamp) -> tuple[Model, Askings, pd.DataFrame]:
-        """The model of a question, the asking, and the signals of one case; RedressError when it cannot be scored."""
-        model, asks = self._asking(question, ask_id, at)
-        return model, asks, gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=model.columns)
-
-    def _asking(self, question: str, ask_id: str, at: pd.Timestamp) -> tuple[Model, Askings]:
-        """The model of a question and the asking; RedressError when its answer was known."""
-        if question not in self.models:
-            raise RedressError(f"case.question: want one of {', '.join(self.models)}, got {question[:40]}; train it")
-        model = self.models[question]
-        asks = named_askings(self.ledger, question, pd.DataFrame({"ask_id": [ask_id], "at": pd.DatetimeIndex([at])}))
-        if answered(self.ledger, asks, model.horizon)[0]:
-            raise RedressError(
-                f"case.at: want a time before the answer was known, got {at.isoformat()}; it needs no score"
-            )
-        return model, asks
+    def decide_many(self, cases: Sequence[Case]) -> list[Record]:
+        """The records of several, one after the other."""
+        return [self.decide(case) for case in cases]
 
 
-def _named(case: object) -> dict[str, object]:
+def read(models: str | Path) -> dict[str, Model]:
+    """The models in a directory, a folder for each question; RedressError where there is none."""
+    folders = sorted(Path(models).glob("*/model.json"))
+    if not folders:
+        raise RedressError(f"{models}: want a folder with model.json for each question, got none; train with --out")
+    return {path.parent.name: load(path.parent) for path in folders}
+
+
+def model_of(models: Mapping[str, Model], question: str) -> Model:
+    """The model of a question; RedressError where there is none."""
+    if question not in models:
+        raise RedressError(f"case.question: want one of {', '.join(models)}, got {question[:40]}; train it")
+    return models[question]
+
+
+def too_late(at: pd.Timestamp) -> RedressError:
+    """What is said of a case whose answer is known."""
+    return RedressError(f"case.at: want a time before the answer was known, got {at.isoformat()}; it needs no score")
+
+
+def dispute(case: Case, question: str) -> tuple[str, pd.Timestamp, bool]:
+    """What a case to be decided says: the dispute, the moment, and whether evidence was asked for; RedressError if not."""
+    found, ask_id, at = asked({"question": question} | named(case))
+    if found != question:
+        raise RedressError(f"case.question: want {question} or none, got {found[:40]}; leave it out")
+    told = case.get("evidence_asked", False)
+    if not isinstance(told, bool):
+        raise RedressError(f"case.evidence_asked: want true or false, got {str(told)[:40]}; say which")
+    return ask_id, at, told
+
+
+def named(case: object) -> dict[str, object]:
     """The fields of a case by name; RedressError for one that has none."""
     if not isinstance(case, Mapping):
         raise RedressError(f"case: want its fields by name, got {type(case).__name__}; give a dict")
     return dict(case)
 
 
-def _asked(case: Mapping[str, object]) -> tuple[str, str, pd.Timestamp]:
-    case = _named(case)
+def asked(case: Mapping[str, object]) -> tuple[str, str, pd.Timestamp]:
+    """The question, the row asked about and the moment that a case tells; RedressError for what lacks or is wrong."""
+    case = named(case)
     lost = [field for field in ("question", "ask_id", "at") if field not in case]
     if lost:
         raise RedressError(f"case: want question, ask_id and at, got no {lost[0]}; add it")

@@ -1,11 +1,13 @@
 """What every test shares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
 from hypothesis import settings
+from postgres_server import Server, made, programs
 
 from pipelines.score import score
 
@@ -25,3 +27,15 @@ def job(tmp_path: Path) -> Callable[[str, Path, Path], pd.DataFrame]:
         return pd.read_parquet(out)
 
     return scores
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of this run's own, empty; tests that use it are skipped where PostgreSQL is not installed."""
+    pytest.importorskip("psycopg")
+    if programs() is None:
+        pytest.skip("needs the programs of PostgreSQL: apt-get install postgresql")
+    with TemporaryDirectory(prefix="redress-") as home:  # its parents are open to the user whom the server runs as
+        server = made(Path(home))
+        yield server
+        server.stop("immediate")

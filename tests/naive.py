@@ -254,3 +254,15 @@ def shapley(passes: Sequence[float], value: float) -> list[list[float]]:
                 added[i] += before * left * (leads[i] - passes[i]) / len(orders)
         found.append(added)
     return [found[int(f"{pattern:0{len(passes)}b}"[::-1], 2)] for pattern in range(2 ** len(passes))]
+
+
+Placed = tuple[int, int, tuple[int, ...]]
+"""A row of a history: its moment, its stream, and its values."""
+
+
+def rewritten(rows: Sequence[Placed], added: Sequence[Placed], removed: Sequence[Placed]) -> list[Placed]:
+    """Rows with others put behind those of their moment, and one equal row taken out for each removed."""
+    found = sorted([*rows, *added], key=lambda row: row[0])
+    for row in removed:
+        found.remove(row)
+    return found

@@ -14,13 +14,13 @@ import pandas as pd
 
 from features import Ledger, RedressError
 from features.asking import named_askings
+from features.decisions import entry
 from features.tables import CASES, TABLES, Column, Table
 from models import Model, load
 from models.deciding import QUESTION, one_record, seen
 from models.policy import Policy
 from models.policy import opened as policy_at
 from models.records import Grounds
-from pipelines.logged import entry
 
 Row = dict[str, object]
 Facts = Mapping[str, Sequence[Mapping[str, object]]]

@@ -13,6 +13,7 @@ from benchmarks import (
     effects,
     growth,
     handbook,
+    instant,
     kernel,
     learning,
     made,
@@ -64,7 +65,7 @@ def test_public_data_that_are_missing_are_skipped_with_a_reason(
 
 
 def test_decisions_are_the_same_one_by_one_and_at_once(tmp_path: Path) -> None:
-    assert deciding.decisions(bench(tmp_path)).count("at most") == 2
+    assert deciding.decisions(bench(tmp_path)).count("at most") == 3
 
 
 def test_intervals_from_logs_hold_what_a_policy_would_have_cost(tmp_path: Path) -> None:
@@ -95,6 +96,13 @@ def test_a_way_that_finds_one_value_else_is_told_apart(tmp_path: Path) -> None:
 def test_trees_are_those_of_bare_lightgbm_and_scores_are_too(tmp_path: Path) -> None:
     assert "| bare LightGBM, its trees known before |" in learning.training(bench(tmp_path, 3_000))
     assert "| redress, with parts and reasons |" in learning.scoring(bench(tmp_path, 6_000))
+
+
+@pytest.mark.filterwarnings("ignore::Warning:mlflow")  # of its own code
+def test_one_row_is_what_mlflow_serves(tmp_path: Path) -> None:
+    said = instant.instant(bench(tmp_path, 3_000))
+    assert said.count("| redress, ") == 3
+    assert "| MLflow pyfunc, with parts |" in said
 
 
 def test_the_growth_of_the_kernel_is_an_exponent(tmp_path: Path) -> None:

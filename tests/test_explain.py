@@ -1,26 +1,22 @@
 """Parts and base give the calibrated log-odds back, reasons are the parts' own, and words are those of the row alone."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trained import Trained, every_question, marketplace
 
-from features import Ledger, signals
-from features.asking import ASKED, askings
-from features.kernel import DAY
+from features import Ledger
+from features.asking import ASKED
 from features.signal import Float
 from models import Model, fit
-from models.explain import COLUMNS, GROUPS, LEAST, MOST, NONE, SLAB, grouped, summed, weighed
-from models.questions import QUESTIONS, answers
+from models.explain import COLUMNS, GROUPS, LEAST, MOST, NONE, grouped, summed, weighed
 from models.reasons import REASONS, place
-from models.telling import TOLD, reasons
-from pipelines.marketplace import happen, world
-from pipelines.marketplace.ledger import tables
+from models.telling import SLAB, TOLD, reasons
 
-HORIZON = 30 * DAY
 NAMES = (
     "order_amount",
     "order_quantity",
@@ -34,37 +30,14 @@ NAMES = (
 )
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A model of a question, and a frame that it was partly trained on."""
-
-    model: Model
-    frame: pd.DataFrame
-
-
 @pytest.fixture(scope="module")
 def ledger() -> Ledger:
-    return Ledger.of(
-        tables(happen(world("chargeback_rich", orders=1_500, days=300, misunderstanding_rate=0.4), seed=5))
-    )
+    return marketplace()
 
 
 @pytest.fixture(scope="module")
-def trained(ledger: Ledger) -> dict[str, Trained]:
-    """A model of every question over all signals of one small world, with a calibration that changes something."""
-    return {question: train(ledger, question) for question in ASKED}
-
-
-def train(ledger: Ledger, question: str) -> Trained:
-    asks = askings(ledger, question)
-    answer = answers(ledger, asks, HORIZON).answer
-    frame = signals(ledger, question, horizon=HORIZON)
-    known = answer >= 0
-    quick = {"num_leaves": 8, "min_data_in_leaf": 10, "learning_rate": 0.3}
-    asked = QUESTIONS[question]
-    model = fit(frame[known], answer[known], parameters=quick, monotone=asked.monotone, follows=asked.follows)
-    card = dict(model.card) | {"question": question, "horizon_days": HORIZON / DAY}
-    return Trained(replace(model, slope=0.8, intercept=-0.3, card=card), frame[:500])
+def trained() -> dict[str, Trained]:
+    return every_question()
 
 
 def bare() -> Model:

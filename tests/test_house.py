@@ -22,14 +22,14 @@ DOORS = {
     "fastapi": {"serve/http.py"},
     "jinja2": {"pipelines/report.py"},
     "lightgbm": {"models/trees.py"},
-    "lmdb": {"features/store.py"},
+    "lmdb": {"features/embedded.py"},
     "matplotlib": {
         f"pipelines/plots/{name}.py"
         for name in ("decisions", "drawing", "evaluation", "marketplace", "reliability", "signals")
     },
     "mlflow": {"models/registry.py"},
     "prometheus_client": {"serve/metrics.py"},
-    "psycopg": {"features/store.py"},
+    "psycopg": {"features/postgres.py"},
     "pyspark": {"features/spark.py"},
 }
 TRUTHFUL = {f"pipelines/{name}.py" for name in ("achievable", "backtest", "simulate", "valuing")}
@@ -220,7 +220,7 @@ def test_a_planted_offender_is_caught(law: Law, path: str, source: str, why: str
     ("path", "source"),
     [
         ("features/kernel.py", "import numpy as np\nfrom features.tables import Table\nfrom . import rows"),
-        ("features/store.py", "def load():\n    import lmdb, psycopg"),
+        ("features/embedded.py", "def load():\n    import lmdb"),
         ("models/__init__.py", "from models.fit import fit\nfrom .split import split\n__all__ = ['fit', 'split']"),
         ("models/baselines.py", "import modelserve\nserve = 'import pipelines'"),
         ("pipelines/report.py", "import jinja2\nimport features, models.fit\nfrom pipelines import plots"),

@@ -8,7 +8,7 @@ from features import Ledger
 from features.asking import askings
 from features.kernel import DAY
 from models.denominators import SHARES
-from models.loss import FEES, expected_loss, fees, kept, money, money_error, observed_loss, priced, shares
+from models.loss import FEES, expected_loss, fees, kept, loss_of, money, money_error, observed_loss, priced, shares
 
 TOLD = {"win_share": 0.2, "withdrawn_share": 0.1, "contested_share": 0.5}
 NEW = int(np.datetime64("2025-06-17", "us").astype(np.int64))
@@ -111,3 +111,13 @@ def test_money_is_off_where_resamples_agree_that_it_is(factor: float, off: bool)
     assert found["off"] == off
     assert found["low"] < found["observed"] < found["high"]
     assert found["gap_low"] < found["gap"] < found["gap_high"]
+
+
+def test_one_order_is_priced_as_many_are_to_the_bit() -> None:
+    rng = np.random.default_rng(0)
+    p, cents, at = rng.random(300), rng.integers(0, 10**7, 300), NEW + rng.integers(-5, 5, 300) * DAY
+    many = expected_loss(p, cents.astype(np.float64), at, TOLD).tolist()
+    each = zip(p.tolist(), cents.tolist(), at.tolist(), strict=True)
+    assert [loss_of(*one, TOLD) for one in each] == many
+    assert np.isnan(loss_of(0.1, None, NEW, TOLD))
+    assert np.isnan(loss_of(0.1, 1, NEW, {}))

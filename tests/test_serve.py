@@ -18,6 +18,7 @@ from models.questions import answers
 from pipelines.marketplace import world
 from pipelines.simulate import simulate, write_ledger
 from serve import Scorer
+from serve.overledger import OverLedger
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +37,15 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return ledger, models
 
 
-def test_one_case_scores_as_the_batch_does_to_the_bit(places: tuple[Path, Path]) -> None:
+def over(places: tuple[Path, Path]) -> OverLedger:
+    """A scorer over a ledger's directory."""
     scorer = Scorer.open(*places)
+    assert isinstance(scorer, OverLedger)
+    return scorer
+
+
+def test_one_case_scores_as_the_batch_does_to_the_bit(places: tuple[Path, Path]) -> None:
+    scorer = over(places)
     frame = signals(scorer.ledger, "chargeback_risk", horizon=30 * DAY)
     batch = scorer.models["chargeback_risk"].scored(frame)
     for i in np.random.default_rng(0).integers(0, len(frame), 10):
@@ -54,7 +62,7 @@ def test_the_batch_job_writes_what_stands_beside_a_probability(
     places: tuple[Path, Path], job: Callable[[str, Path, Path], pd.DataFrame]
 ) -> None:
     ledger, models = places
-    scorer = Scorer.open(*places)
+    scorer = over(places)
     found = job("chargeback_risk", ledger, models)
     frame = signals(scorer.ledger, "chargeback_risk", horizon=30 * DAY)
     columns = ["probability", "low", "high", "abstain", *RIVALS, *COLUMNS]
@@ -75,7 +83,7 @@ def test_one_order_is_priced_as_the_batch_prices_it(
 
 
 def test_one_case_is_told_what_the_batch_tells(places: tuple[Path, Path]) -> None:
-    scorer = Scorer.open(*places)
+    scorer = over(places)
     model = scorer.models["chargeback_risk"]
     frame = signals(scorer.ledger, "chargeback_risk", horizon=30 * DAY)
     batch = model.reasons(frame)
@@ -88,7 +96,7 @@ def test_one_case_is_told_what_the_batch_tells(places: tuple[Path, Path]) -> Non
 
 
 def test_a_later_asking_knows_more(places: tuple[Path, Path]) -> None:
-    scorer = Scorer.open(*places)
+    scorer = over(places)
     orders = scorer.ledger.facts["orders"]
     case = {"question": "chargeback_risk", "ask_id": orders.strings("order_id")[0].as_py()}
     first = int(orders.at[0])
@@ -97,7 +105,7 @@ def test_a_later_asking_knows_more(places: tuple[Path, Path]) -> None:
 
 
 def test_a_case_whose_answer_is_known_is_not_scored(places: tuple[Path, Path]) -> None:
-    scorer = Scorer.open(*places)
+    scorer = over(places)
     orders = scorer.ledger.facts["orders"]
     case = {"question": "chargeback_risk", "ask_id": orders.strings("order_id")[0].as_py()}
     after = pd.to_datetime(int(orders.at[0]) + 31 * DAY, unit="us", utc=True)

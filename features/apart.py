@@ -1,0 +1,169 @@
+"""Apart: what a case that is asked about again has added to its parties' histories itself, taken out of what they say.
+
+What it added is a history of its own, whose totals over every window are taken from those of its parties'.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from features.entries import Layout, layouts
+from features.given import Case
+from features.kernel import NEVER, Int
+from features.keys import Snapshot
+from features.own import OF_CASE
+from features.pages import Layouts, joined, totals, unpacked
+from features.shelves import SHAPES, moment, pages, prefix
+from features.signal import EDGES
+
+_MET: Final = "disputes.met_seller"
+"""The only first meeting that what is asked about may be."""
+_LENGTHS: Final = tuple(EDGES.values())
+_COUNTED: Final = tuple(w for w, edge in enumerate(_LENGTHS) if edge >= 0)
+"""The windows that what a case added is in; the last few facts hold none of it."""
+_EVER: Final = _LENGTHS.index(0)
+
+
+def own(asked: str) -> list[Layout]:
+    """The histories of what cases of a table add themselves, and their orders."""
+    return [layouts()[f"own_{of}"] for of in (asked, "orders")] if asked in OF_CASE else []
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in totals the first and last moment of the stream asked about are, of a history of many and of the case's own."""
+
+    history: int
+    stream: int
+    first: int
+    last: int
+
+
+class Apart:
+    """What cases of one table add; the parts of `histories`, the own ones last, begin in totals where `begin` says."""
+
+    def __init__(self, asked: str, histories: Sequence[Layout], begin: Sequence[int]) -> None:
+        self._asked, self._histories, self._begin = asked, histories, begin
+        self._mine = len(histories) - len(own(asked))
+        self._from, self._taken = self._pairs(range(self._mine))
+        some = [h for h in range(self._mine) if asked in histories[h].timed]
+        self._places = [self._place(h, histories[h].streams.index(asked)) for h in some]
+        self._own = self._place(self._mine, histories[self._mine].streams.index(asked))
+        named = {layout.name: h for h, layout in enumerate(histories)}
+        self._carrier, self._pair, self._buyer = (named.get(name) for name in ("carrier", "buyer_seller", "buyer"))
+        held = () if self._carrier is None else (self._carrier,)
+        self._held = [self._pairs(held, (w,)) for w in _COUNTED]
+        self._ever = self._pairs(held, (_EVER,))[1]
+        self._shapes = Layouts([SHAPES[layout.name] for layout in histories])
+        self._alone = self._shapes.places(1).tolist()
+
+    def without(self, snapshot: Snapshot, case: Case, whose: Sequence[bytes | None], out: Int) -> None:
+        """Takes out of totals what a case has added, and sets the first and the last moment to those of the others."""
+        at, shipped = int(out[self._own.first]), case.shipped
+        if at == NEVER:
+            return
+        heir, late = self._heir(snapshot, case, whose, out), None if shipped is None else shipped.at
+        if late is not None and late > at:
+            self._hold(late, case.at, out)
+        out[self._from] -= out[self._taken]
+        if heir is not None:
+            self._inherit(heir, case.at, out)
+        beside: dict[int, list[_Place]] = {}
+        for one in self._places:
+            entered = at if one.history != self._carrier or late is None else max(at, late)
+            if entered in (out[one.first], out[one.last]):
+                beside.setdefault(entered, []).append(one)
+        for entered, some in beside.items():
+            self._others(snapshot, whose, some, entered, case.at, out)
+
+    def _pairs(self, some: Iterable[int], windows: Sequence[int] = _COUNTED) -> tuple[Int, Int]:
+        """Where the totals over windows are of each stream that the case adds to, in some histories and in its own."""
+        found = [
+            (self._total(h, w, self._histories[h], text), self._total(o, w, self._histories[o], text))
+            for o in range(self._mine, len(self._histories))
+            for h in some
+            for stream, measures in zip(self._histories[h].streams, self._histories[h].measures, strict=True)
+            if stream in self._histories[o].streams and not self._histories[h].name.startswith("case_")
+            for text in (one.text for one in measures)
+            for w in windows
+        ]
+        ours, theirs = np.array(found, np.int64).reshape(-1, 2).T
+        return ours, theirs
+
+    def _total(self, h: int, w: int, layout: Layout, text: str) -> int:
+        return self._begin[h] + w * int(layout.start[-1]) + layout.columns[text]
+
+    def _place(self, h: int, s: int) -> _Place:
+        layout = self._histories[h]
+        first = self._begin[h] + len(EDGES) * int(layout.start[-1]) + s
+        return _Place(h, s, first, first + len(layout.streams))
+
+    def _hold(self, late: int, t: int, out: Int) -> None:
+        """Has what was added before the carrier was known leave his windows as if it had been added then."""
+        for w, (_, theirs) in zip(_COUNTED, self._held, strict=True):
+            edge = _LENGTHS[w]
+            if edge and t - edge <= late:
+                ours = self._held[_COUNTED.index(w)][0]
+                out[ours] += out[theirs] - out[self._ever]
+
+    def _heir(self, snapshot: Snapshot, case: Case, whose: Sequence[bytes | None], out: Int) -> int | None:
+        """When the buyer's next dispute with the seller came, where the case was the first: it takes that place."""
+        if self._asked != "disputes" or self._buyer is None or _MET not in self._histories[self._buyer].columns:
+            return None
+        if not out[self._total(self._mine, _EVER, self._histories[self._mine], _MET)]:
+            return None
+        layout = layouts()["buyer_seller"]
+        name = case.name(layout)
+        at = _moments(snapshot, prefix(layout.name, name or ""), layout, self._asked, case.at)
+        return int(at[1]) if at.size > 1 else None
+
+    def _inherit(self, heir: int, t: int, out: Int) -> None:
+        assert self._buyer is not None
+        for w in _COUNTED:
+            edge = _LENGTHS[w]
+            out[self._total(self._buyer, w, self._histories[self._buyer], _MET)] += edge == 0 or heir >= t - edge
+
+    def _others(
+        self, snapshot: Snapshot, whose: Sequence[bytes | None], some: Sequence[_Place], at: int, t: int, out: Int
+    ) -> None:
+        """Sets the first and the last moment of a stream to those that it has without the fact at `at`, if that is alone."""
+        histories = {one.history for one in some}
+        asked = [one if h in histories else None for h, one in enumerate(whose)]
+        then, before = self._read(snapshot, asked, at + 1, 1), self._read(snapshot, asked, at, 0)
+        for one in some:
+            history, layout, begin = whose[one.history], self._histories[one.history], self._alone[one.history]
+            if then[begin + layout.columns[f"{self._asked}.count"]] > 1 or history is None:
+                continue
+            if out[one.last] == at:
+                out[one.last] = before[begin + int(layout.start[-1]) + len(layout.streams) + one.stream]
+            if out[one.first] == at:
+                out[one.first] = _after(snapshot, history, layout, one.stream, at, t)
+
+    def _read(self, snapshot: Snapshot, whose: Sequence[bytes | None], t: int, edge: int) -> Int:
+        """The totals of histories over one window, and the first and last moments before its end."""
+        history, found = pages(snapshot, whose, t, (edge,) if edge else ())
+        out = np.empty(self._alone[-1], np.int64)
+        totals(self._shapes, *joined(found), history, t, np.array([edge], np.int64), out)
+        return out
+
+
+def _moments(snapshot: Snapshot, whose: bytes, layout: Layout, name: str, t: int) -> Int:
+    """When the facts of a stream of a small history came, up to a moment."""
+    found = [unpacked(SHAPES[layout.name], page).rows for _, page in snapshot.span(whose, whose + moment(t))]
+    at = np.concatenate(
+        [np.zeros(0, np.int64), *(rows.at[rows.stream == layout.streams.index(name)] for rows in found)]
+    )
+    return at[at < t]
+
+
+def _after(snapshot: Snapshot, whose: bytes, layout: Layout, s: int, at: int, t: int) -> int:
+    """The first moment of a stream after one, NEVER if none was before `t`."""
+    begin = snapshot.below([(whose, whose + moment(at + 1))])[0]
+    for _, page in snapshot.span(whose if begin is None else begin[0], whose + moment(t)):
+        rows = unpacked(SHAPES[layout.name], page).rows
+        later = rows.at[(rows.stream == s) & (rows.at > at) & (rows.at < t)]
+        if later.size:
+            return int(later[0])
+    return NEVER

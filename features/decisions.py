@@ -1,0 +1,149 @@
+"""Decisions: the records of a store, each found by its id and by its order, chained one to the one before by each writer."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from features.homes import COLUMNS, Fact, Value, home
+from features.keys import Keys, end, opened
+from features.shelves import moment
+
+Record = Mapping[str, object]
+FIRST: Final = "0" * 32
+"""The hash that the first record of a chain names as the one before."""
+_RECORDS, _CHAINS, _TIPS, _ORDERS, _LATEST = b"d", b"e", b"t", b"o", b"w"
+_FOLDER: Final = "decisions"
+
+
+class Decisions:
+    """The records of decisions beside a store, which outlive a killed process as soon as they are kept."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+
+    @classmethod
+    def open(cls, where: str | Path, *, create: bool = False) -> "Decisions":
+        """Those beside the store at a place."""
+        if "://" in str(where):
+            return cls(opened(where, create=create))
+        return cls(opened(Path(where) / _FOLDER, create=create, durable=False))
+
+    def tip(self, writer: str) -> str:
+        """The hash of the last record of a writer."""
+        with self.keys.reading() as snapshot:
+            kept = snapshot.many([_tip(writer)])[0]
+        return FIRST if kept is None else str(json.loads(kept)[0])
+
+    def keep(self, writer: str, record: Record, order: str, following: Callable[[Record, str], Record]) -> Record:
+        """A record about an order as it was first kept; a new one is made `following` the writer's last, if it does not."""
+        decision_id = str(record["decision_id"])
+        key = _RECORDS + decision_id.encode()
+        with self.keys.writing() as batch:
+            kept, tip, latest = batch.many([key, _tip(writer), _LATEST])
+            if kept is not None:
+                return _record(kept)
+            before, number = (FIRST, 0) if tip is None else json.loads(tip)
+            made = record if record["previous"] == before else following(record, before)
+            at = _at(entry(made))
+            written = [
+                (key, json.dumps(made).encode()),
+                (_chain(writer) + number.to_bytes(8, "big"), decision_id.encode()),
+                (_tip(writer), json.dumps([made["hash"], number + 1]).encode()),
+                (_ORDERS + home("order", order) + moment(at) + decision_id.encode(), b""),
+            ]
+            if latest is None or latest < moment(at):
+                written.append((_LATEST, moment(at)))
+            batch.put(written)
+        return made
+
+    def record(self, decision_id: str) -> Record | None:
+        """A record by its id."""
+        with self.keys.reading() as snapshot:
+            kept = snapshot.many([_RECORDS + decision_id.encode()])[0]
+        return None if kept is None else _record(kept)
+
+    def latest(self) -> int:
+        """The latest moment of any decision, in microseconds since 1970; 0 if there is none."""
+        with self.keys.reading() as snapshot:
+            kept = snapshot.many([_LATEST])[0]
+        return 0 if kept is None else int.from_bytes(kept, "big") - (1 << 63)
+
+    def chain(self, writer: str) -> Iterator[Record]:
+        """The records of a writer, in their order."""
+        first = _chain(writer)
+        with self.keys.reading() as snapshot:
+            for _, name in list(snapshot.span(first, end(first))):
+                kept = snapshot.many([_RECORDS + name])[0]
+                assert kept is not None, "a chain names only records that were kept with it"
+                yield _record(kept)
+
+    def writers(self) -> list[str]:
+        """Those who have kept records."""
+        with self.keys.reading() as snapshot:
+            return [key[1:].decode() for key, _ in snapshot.span(_TIPS, end(_TIPS))]
+
+    def facts(self, homes: Iterable[bytes] | None = None) -> Iterator[tuple[bytes, Fact]]:
+        """Decisions as facts of a ledger with their homes, of all orders or of some."""
+        prefixes = [_ORDERS] if homes is None else [_ORDERS + where for where in homes]
+        with self.keys.reading() as snapshot:
+            for prefix in prefixes:
+                for key, _ in snapshot.span(prefix, end(prefix)):
+                    where = key[1 : 1 + len(home("order", ""))]
+                    kept = snapshot.many([_RECORDS + key[len(_ORDERS) + len(where) + 8 :]])[0]
+                    assert kept is not None, "an order names only records that were kept with it"
+                    yield where, _fact(_record(kept))
+
+    def sync(self) -> None:
+        """Flushes records to disk, so that they outlive a power cut too."""
+        self.keys.sync()
+
+    def close(self) -> None:
+        """Lets go of what is open."""
+        self.keys.close()
+
+
+def _tip(writer: str) -> bytes:
+    return _TIPS + writer.encode()
+
+
+def _chain(writer: str) -> bytes:
+    return _CHAINS + writer.encode() + b"\0"
+
+
+def _record(kept: bytes) -> Record:
+    found: Record = json.loads(kept)
+    return found
+
+
+def entry(record: Record) -> dict[str, object]:
+    """A decision's record as a row of a ledger's table `decisions`, which tells policies of one name by their version."""
+    case, policy = record["case"], record["policy"]
+    assert isinstance(case, dict)
+    assert isinstance(policy, dict)
+    return {
+        "decision_id": str(record["decision_id"]),
+        "at": int(case["at"]),
+        "case_id": str(case["dispute_id"]),
+        "case_kind": str(record["case_kind"]),
+        "action": str(record["action"]),
+        "policy": f"{policy['name']} {policy['version']}",
+        "propensity": float(str(record["propensity"])),
+    }
+
+
+def _fact(record: Record) -> Fact:
+    """A decision as a fact that came before all others of its moment."""
+    told = entry(record)
+    return Fact("decisions", -1, tuple(_value(told.get(name)) for name in COLUMNS["decisions"]), _at(told))
+
+
+def _value(told: object) -> Value:
+    assert told is None or isinstance(told, str | int | float)
+    return told
+
+
+def _at(told: Mapping[str, object]) -> int:
+    at = told["at"]
+    assert isinstance(at, int)
+    return at

@@ -1,0 +1,168 @@
+"""Homes: where a store keeps the facts of each order, buyer, seller and product, and the ledger that some homes make."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+import pyarrow as pa
+
+from features.columns import ARROW
+from features.ledger import Ledger
+from features.tables import CASES, TABLES
+
+NAMES: Final = tuple(TABLES)
+"""Tables by their place, which is how stored facts name them."""
+PLACES: Final = {name: place for place, name in enumerate(NAMES)}
+COLUMNS: Final = {name: {c.name: i for i, c in enumerate(table.columns)} for name, table in TABLES.items()}
+"""The place of each column of each table."""
+OF_THEMSELVES: Final[Mapping[str, tuple[str, str]]] = {
+    "orders": ("order", "order_id"),
+    "buyers": ("buyer", "buyer_id"),
+    "tiers": ("buyer", "buyer_id"),
+    "sellers": ("seller", "seller_id"),
+    "listings": ("product", "product_id"),
+}
+"""The kind of home of a table's rows, and the column that names it; rows of the others live where what they point to does."""
+KINDS: Final = ("order", "buyer", "seller", "product")
+NAMED: Final = ("disputes", "chargebacks", "reports", "blocks", "evidence", "messages", "decisions")
+"""Tables whose rows have an id of their own, by which they are found."""
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A fact as a store keeps it: its table, its place in the order of arrival, its columns, and its `at` as submitted."""
+
+    table: str
+    arrival: int
+    values: tuple[Value, ...]
+    submitted: int
+
+    def __getitem__(self, column: str) -> Value:
+        return self.values[COLUMNS[self.table][column]]
+
+    @property
+    def at(self) -> int:
+        """When the platform learnt it."""
+        at = self["at"]
+        assert isinstance(at, int)
+        return at
+
+    @property
+    def key(self) -> tuple[Value, ...] | None:
+        """Its key as submitted, None where a part of it is unknown."""
+        found = tuple(self.submitted if name == "at" else self[name] for name in TABLES[self.table].key)
+        return None if None in found else found
+
+    def text(self, column: str) -> str | None:
+        """An id or a word."""
+        found = self[column]
+        return None if found is None else str(found)
+
+
+def digest(name: str) -> bytes:
+    """Sixteen bytes for an id of any length."""
+    return blake2b(name.encode(), digest_size=16).digest()
+
+
+def home(kind: str, name: str) -> bytes:
+    """The key of a home."""
+    return b"f" + bytes([KINDS.index(kind)]) + digest(name)
+
+
+def named(table: str, name: str) -> bytes:
+    """The key under which is kept in which home a row with an id of its own lives."""
+    return b"i" + bytes([PLACES[table]]) + digest(name)
+
+
+def case_tables(kind: str | None) -> tuple[str, ...]:
+    """The tables that a case of a kind, or of none that is told, may be a row of."""
+    return tuple(CASES.values()) if kind is None else (CASES[kind],)
+
+
+def homed(facts: Iterable[Fact]) -> dict[bytes, list[Fact]]:
+    """Good facts of a ledger by home, those that others point to before these."""
+    found: dict[bytes, list[Fact]] = {}
+    lives: dict[tuple[str, str], bytes] = {}
+    for one in facts:
+        where = _living(one, lives)
+        found.setdefault(where, []).append(one)
+        key = one.text(TABLES[one.table].key[0])
+        if one.table in NAMED and key is not None:
+            lives[one.table, key] = where
+    return found
+
+
+def _living(one: Fact, lives: Mapping[tuple[str, str], bytes]) -> bytes:
+    if one.table in OF_THEMSELVES:
+        kind, column = OF_THEMSELVES[one.table]
+        return home(kind, str(one[column]))
+    for column, target in TABLES[one.table].references:
+        name = one.text(column)
+        if name is not None:
+            kinds = case_tables(one.text("case_kind")) if target == "case_kind" else (target,)
+            met = [lives[table, name] for table in kinds if (table, name) in lives]
+            return met[0] if met else home("order", name)
+    return home("seller", one.text("seller_id") or "")
+
+
+def packed(facts: Iterable[Fact]) -> bytes:
+    """Facts as bytes, in the order of arrival."""
+    rows = [[PLACES[one.table], one.arrival, one.submitted, *one.values] for one in facts]
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def unpacked(kept: bytes | None) -> list[Fact]:
+    """What `packed` packed.
+
+    >>> one = Fact("buyers", 0, ("b", 5, None, None), 5)
+    >>> unpacked(packed([one])) == [one], unpacked(None)
+    (True, [])
+    """
+    rows = [] if kept is None else json.loads(kept)
+    return [Fact(NAMES[row[0]], row[1], tuple(row[3:]), row[2]) for row in rows]
+
+
+def ledger(facts: Iterable[Fact]) -> Ledger:
+    """The ledger of some facts, whose rows of one moment are in the order of arrival."""
+    return Ledger.trusted(tables(facts))
+
+
+def tables(facts: Iterable[Fact]) -> dict[str, pa.Table]:
+    """The same as tables, each in the order of time and of arrival."""
+    rows: dict[str, list[Fact]] = {}
+    for one in facts:
+        rows.setdefault(one.table, []).append(one)
+    return {name: _table(name, sorted(some, key=lambda one: (one.at, one.arrival))) for name, some in rows.items()}
+
+
+def whole(facts: Iterable[Fact]) -> dict[str, pa.Table]:
+    """The same, with those that have no rows."""
+    found = tables(facts)
+    return {name: found.get(name, _table(name, ())) for name in NAMES}
+
+
+def _table(name: str, rows: Sequence[Fact]) -> pa.Table:
+    values = zip(*(one.values for one in rows), strict=True) if rows else ((),) * len(TABLES[name].columns)
+    columns = zip(TABLES[name].columns, values, strict=True)
+    return pa.table({column.name: pa.array(values, ARROW[column.kind]) for column, values in columns})
+
+
+def facts_of(found: Ledger, begin: int = 0) -> Iterator[Fact]:
+    """The good facts of a ledger, table by table, whose arrival is counted from `begin`."""
+    for name, of in found.facts.items():
+        columns = TABLES[name].columns
+        lists = [_plain(of.column(column.name)) for column in columns]
+        for values in zip(*lists, strict=True):
+            at = values[COLUMNS[name]["at"]]
+            assert isinstance(at, int)
+            yield Fact(name, begin, values, at)
+            begin += 1
+
+
+def _plain(found: pa.ChunkedArray) -> list[Value]:
+    plain: list[Value] = (found.cast(pa.int64()) if pa.types.is_timestamp(found.type) else found).to_pylist()
+    return plain

@@ -1,0 +1,84 @@
+"""Indices: small keys by which a store finds the orders of a buyer or a seller, and whom a piece of evidence was shown by."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from features.homes import NAMED, Fact, digest, named
+from features.keys import Entry
+from features.shelves import moment
+from features.tables import TABLES
+
+OF_BUYER, OF_SELLER, OF_INSTRUMENT = b"b", b"a", b"n"
+"""Orders of a buyer, of a seller, with an instrument, in the order of time."""
+JUDGED: Final = b"k"
+"""Orders of a seller about which there is something that his guilt may excuse, by when that was learnt."""
+REPORTED: Final = b"j"
+"""Orders of a seller about which a report was judged."""
+SHOWN: Final = b"c"
+"""Orders about which a party showed a piece of content, by when it was shown."""
+SELLERS: Final = b"g"
+"""When a seller was found guilty, and when faking."""
+REQUESTS: Final = b"q"
+"""Requests that were answered."""
+
+
+def of_seller(name: str) -> bytes:
+    """The key of what is known of a seller from all of his orders."""
+    return SELLERS + digest(name)
+
+
+def shown(content: str, party: str) -> bytes:
+    """What the keys of the showings of a content by a party begin with."""
+    return SHOWN + digest(f"{party}:{content}")
+
+
+def listed(index: bytes, name: str, at: int | None = None) -> bytes:
+    """What the keys of an index begin with: of a name, or of a name from a moment on."""
+    return index + digest(name) + (b"" if at is None else moment(at))
+
+
+def indexed(where: bytes, order: Fact | None, facts: Iterable[Fact]) -> Iterator[Entry]:
+    """The entries of facts of one home, of which `order` is the order if it is that of one."""
+    for fact in facts:
+        key = TABLES[fact.table].key[0]
+        if fact.table in NAMED and (own := fact.text(key)) is not None:
+            yield named(fact.table, own), where
+        if order is not None:
+            yield from ((prefix + where[2:], b"") for prefix in _listings(order, fact))
+
+
+def _listings(order: Fact, fact: Fact) -> Iterator[bytes]:
+    if fact.table == "orders":
+        for index, column in ((OF_BUYER, "buyer_id"), (OF_SELLER, "seller_id"), (OF_INSTRUMENT, "instrument_id")):
+            if (name := fact.text(column)) is not None:
+                yield listed(index, name, fact.at)
+    seller = order.text("seller_id")
+    if seller is not None and (fact.table == "disputes" or excusable(fact)):
+        yield listed(JUDGED, seller, fact.at)
+    if seller is not None and fact.table == "report_rulings":
+        yield listed(REPORTED, seller, fact.at)
+    if fact.table == "evidence" and (content := fact.text("content_hash")) is not None:
+        yield shown(content, str(fact["party"])) + moment(fact.at)
+
+
+def excusable(fact: Fact) -> bool:
+    """Whether a seller's guilt may take back what a fact says: a refusal, or a report upheld."""
+    return (fact.table, fact["outcome"] if fact.table == "rulings" else None) == ("rulings", "refused") or (
+        fact.table == "report_rulings" and fact["upheld"] is True
+    )
+
+
+def guilt(facts: Sequence[Fact], new: Iterable[Fact]) -> Iterator[tuple[str, str, int]]:
+    """Of the new facts among those of a home the sellers found `guilty` or `faking`, and when."""
+    order = next((one for one in facts if one.table == "orders"), None)
+    theirs = None if order is None else order.text("seller_id")
+    for fact in new:
+        if fact.table == "rulings" and fact["fault"] == "seller" and theirs is not None:
+            yield "guilty", theirs, fact.at
+        if fact.table == "releases" and fact["result"] == "upheld":
+            block = next(one for one in facts if one.table == "blocks" and one["block_id"] == fact["block_id"])
+            seller = block.text("seller_id") or theirs
+            if seller is not None and block["kind"] == "seller_integrity":
+                yield "guilty", seller, fact.at
+            if seller is not None and block["cause"] == "false_transactions":
+                yield "faking", seller, fact.at

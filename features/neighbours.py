@@ -1,0 +1,173 @@
+"""Neighbours: the facts beside which new ones must be seen, so that the rows they make are those of the whole ledger.
+
+What facts add to histories is found by the code of the batch, over a ledger of few facts: all of the orders of the buyers
+who are touched, and of others as much as these depend on: who else had shown their evidence, which of their seller's
+reports had been judged, when he registered. When a seller's guilt became known is told beside the ledger.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from features.elsewhere import Elsewhere
+from features.homes import Fact, home, unpacked
+from features.indices import JUDGED, OF_BUYER, OF_SELLER, REPORTED, guilt, listed, of_seller, shown
+from features.keys import Snapshot, end
+from features.placing import Placed
+
+_BESIDE: Final = ("orders", "disputes", "chargebacks")
+"""Of an order that others depend on: what its evidence and reports point to."""
+
+
+@dataclass
+class Neighbours:
+    """The facts of a store around new ones, as they were and as they are, and what is known of sellers elsewhere."""
+
+    old: list[Fact] = field(default_factory=list)
+    new: list[Fact] = field(default_factory=list)
+    before: Elsewhere = field(default_factory=Elsewhere)
+    after: Elsewhere = field(default_factory=Elsewhere)
+    sellers: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+
+
+Decided = Callable[[Iterable[bytes]], Iterable[tuple[bytes, Fact]]]
+"""The decisions about the orders of homes."""
+
+
+def neighbours(snapshot: Snapshot, came: Placed, decided: Decided) -> Neighbours:
+    """What is beside new facts in a store."""
+    guilty = [one for where, new in came.new.items() for one in guilt(came.facts(where), new)]
+    known = _sellers(snapshot, {seller for _, seller, _ in guilty})
+    homes = dict(came.old)
+    touched = {where for where in came.new if _is_order(where)} | _excused(snapshot, guilty, known)
+    _read(snapshot, touched, homes)
+    _read(
+        snapshot,
+        {where for buyer in _names(touched, homes, came, "buyer_id") for where in _orders(snapshot, buyer)},
+        homes,
+    )
+    whole = [where for where in homes if _is_order(where)] + [where for where in came.new if not _is_order(where)]
+    sellers = {name for where in whole if (name := _name(where, homes, came, "seller_id")) is not None}
+    known |= _sellers(snapshot, sellers - known.keys())
+    made = [one for _, one in decided([where for where in whole if _is_order(where)])]
+    others = made + _others(snapshot, homes, came, sellers)
+    old = [*(one for where in whole for one in homes.get(where, ())), *others]
+    new = [*old, *(one for some in came.new.values() for one in some)]
+    told = {seller: {column: list(at) for column, at in of.items()} for seller, of in known.items()}
+    for column, seller, at in guilty:
+        told[seller][column] = sorted({*told[seller][column], at})
+    return Neighbours(old, new, _elsewhere(known), _elsewhere(told), {seller: told[seller] for _, seller, _ in guilty})
+
+
+def _is_order(where: bytes) -> bool:
+    return where.startswith(home("order", "")[:2])
+
+
+def _read(snapshot: Snapshot, wanted: Iterable[bytes], homes: dict[bytes, list[Fact]]) -> None:
+    """Reads the homes that were not read before."""
+    asked = sorted(set(wanted) - homes.keys())
+    homes |= {where: unpacked(kept) for where, kept in zip(asked, snapshot.many(asked), strict=True)}
+
+
+def _name(where: bytes, homes: Mapping[bytes, Sequence[Fact]], came: Placed, column: str) -> str | None:
+    """What the order of a home says in a column."""
+    facts = (*homes.get(where, ()), *came.new.get(where, ()))
+    order = next((one for one in facts if one.table == "orders"), None)
+    return None if order is None else order.text(column)
+
+
+def _names(some: Iterable[bytes], homes: Mapping[bytes, Sequence[Fact]], came: Placed, column: str) -> set[str]:
+    return {name for where in some if (name := _name(where, homes, came, column)) is not None}
+
+
+def _orders(snapshot: Snapshot, buyer: str) -> list[bytes]:
+    """The homes of a buyer's orders."""
+    first = listed(OF_BUYER, buyer)
+    return [home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(first))]
+
+
+def _excused(
+    snapshot: Snapshot, guilty: Iterable[tuple[str, str, int]], known: Mapping[str, Mapping[str, Sequence[int]]]
+) -> set[bytes]:
+    """The homes of orders about which something changes because their seller was found guilty, or faking for the first time."""
+    found = set[bytes]()
+    for column, seller, at in guilty:
+        before = [t for t in known[seller][column] if t <= at]
+        if column == "guilty":
+            first = listed(JUDGED, seller, max(before) + 1 if before else 0)
+            found |= {home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(listed(JUDGED, seller)))}
+        elif not before:
+            first = listed(OF_SELLER, seller)
+            found |= {home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(first))}
+    return found
+
+
+def _sellers(snapshot: Snapshot, names: Iterable[str]) -> dict[str, dict[str, list[int]]]:
+    """When each seller was found guilty, and when faking, by all that the store knows."""
+    asked = sorted(names)
+    kept = snapshot.many([of_seller(name) for name in asked])
+    return {
+        name: {"guilty": [], "faking": []} if one is None else json.loads(one)
+        for name, one in zip(asked, kept, strict=True)
+    }
+
+
+def _elsewhere(known: Mapping[str, Mapping[str, Sequence[int]]]) -> Elsewhere:
+    columns = (
+        {seller: tuple(of[column]) for seller, of in known.items() if of[column]} for column in ("guilty", "faking")
+    )
+    return Elsewhere(*columns)
+
+
+def _others(
+    snapshot: Snapshot, homes: Mapping[bytes, Sequence[Fact]], came: Placed, sellers: Iterable[str]
+) -> list[Fact]:
+    """The facts of others on which those of the touched buyers depend."""
+    facts = [one for some in (*homes.values(), *came.new.values()) for one in some]
+    wanted = dict[bytes, tuple[str, str | None]]()
+    for one in facts:
+        if one.table == "evidence" and (content := one.text("content_hash")) is not None:
+            first = shown(content, str(one["party"]))
+            for where in _two(snapshot, first):
+                wanted[where] = ("evidence", content)
+    for seller in _reporters(homes, came):
+        first = listed(REPORTED, seller)
+        for key, _ in snapshot.span(first, end(first)):
+            wanted.setdefault(home("order", "")[:2] + key[-16:], ("reports", None))
+    beside = dict[bytes, list[Fact]]()
+    _read(snapshot, wanted.keys() - homes.keys(), beside)
+    found = [one for where, some in beside.items() for one in some if _needed(one)]
+    registered = [home("seller", seller) for seller in sorted(sellers)]
+    rows = [
+        unpacked(kept)
+        for where, kept in zip(registered, snapshot.many(registered), strict=True)
+        if where not in came.new
+    ]
+    return [*found, *(one for some in rows for one in some if one.table == "sellers")]
+
+
+def _needed(one: Fact) -> bool:
+    return one.table in (*_BESIDE, "evidence", "reports", "report_rulings")
+
+
+def _two(snapshot: Snapshot, first: bytes) -> list[bytes]:
+    """The homes of the first two orders about which something was shown."""
+    found: list[bytes] = []
+    for key, _ in snapshot.span(first, end(first)):
+        where = home("order", "")[:2] + key[-16:]
+        if where not in found:
+            found.append(where)
+        if len(found) == 2:
+            break
+    return found
+
+
+def _reporters(homes: Mapping[bytes, Sequence[Fact]], came: Placed) -> set[str]:
+    """The sellers who reported about the orders of homes."""
+    told = [
+        where
+        for where in {*homes, *came.new}
+        if any(one.table == "reports" for one in (*homes.get(where, ()), *came.new.get(where, ())))
+    ]
+    return _names(told, homes, came, "seller_id")

@@ -1,0 +1,106 @@
+"""Shared: who else showed what the buyer of a case did, and what was bought before with the same card, from a store."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import nan
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from features.entries import layouts
+from features.homes import Fact, home, unpacked
+from features.indices import OF_INSTRUMENT, listed
+from features.kernel import DAY, Int
+from features.keys import Snapshot, end
+from features.pages import joined, totals
+from features.priors import COMPELLING, MATCHES, OBJECTIONS
+from features.sharing import PLACEHOLDER
+from features.shelves import ALONE, pages, prefix
+
+if TYPE_CHECKING:
+    from features.given import Case
+
+_EVER: Final = np.zeros(1, np.int64)
+
+
+@dataclass(frozen=True)
+class _Total:
+    """What a history holds of all time before a moment: the columns, and the last moment of each stream."""
+
+    columns: Int
+    last: Int
+
+
+def _total(snapshot: Snapshot, shelf: str, name: str, t: int) -> _Total:
+    layout = layouts()[shelf]
+    history, found = pages(snapshot, [prefix(shelf, name)], t, ())
+    n, streams = int(layout.start[-1]), len(layout.streams)
+    out = np.empty(n + 2 * streams, np.int64)
+    totals(ALONE[shelf], *joined(found), history, t, _EVER, out)
+    return _Total(out[:n], out[n + streams :])
+
+
+def content(snapshot: Snapshot, case: "Case", measure: str) -> float:
+    """Of what the buyer had shown in disputes about the order, the content most shared; NaN where nothing has a hash."""
+    layout, found = layouts()["content"], list[float]()
+    for name in sorted(_shown(case)):
+        told = _total(snapshot, "content", name, case.at)
+        buyers = int(told.columns[layout.columns["sharers.count"]])
+        if buyers > PLACEHOLDER:
+            continue
+        if measure == "days_since_new":
+            last = int(told.last[layout.streams.index("sharers")])
+            found.append((case.at - last) / DAY if buyers else nan)
+        else:
+            stream = {"buyers": "sharers", "malicious": "malicious_sharers", "charged": "charged_sharers"}[measure]
+            found.append(float(told.columns[layout.columns[f"{stream}.count"]]))
+    known = [one for one in found if one == one]
+    return nan if not known else min(known) if measure == "days_since_new" else max(known)
+
+
+def _shown(case: "Case") -> set[str]:
+    """The contents that the buyer had shown in disputes about the order."""
+    disputes = {one["dispute_id"] for one in case.facts if one.table == "disputes"}
+    return {
+        str(one["content_hash"])
+        for one in case.known("evidence")
+        if one["content_hash"] is not None
+        and one["party"] == "buyer"
+        and one["case_kind"] in (None, "dispute")
+        and one["case_id"] in disputes
+    }
+
+
+def earlier(snapshot: Snapshot, case: "Case", measure: str) -> float:
+    """How many undisputed earlier orders with the same card there were; NaN where it is not known, or a placeholder."""
+    instrument = case.order.text("instrument_id")
+    if instrument is None or _crowded(snapshot, "instrument", instrument, case.at):
+        return nan
+    counts = dict.fromkeys(("earlier", "transactions", "qualifying", *MATCHES), 0)
+    named = {name: case.order.text(f"{name}_id") for name in MATCHES}
+    names = [name for name, of in named.items() if of is not None and not _crowded(snapshot, name, of, case.at)]
+    for other in _undisputed(snapshot, instrument, case):
+        counts["earlier"] += 1
+        if COMPELLING.youngest <= case.order.at - other.at <= COMPELLING.oldest:
+            same = [name for name in names if other[f"{name}_id"] == named[name]]
+            counts["transactions"] += 1
+            counts |= {name: counts[name] + 1 for name in same}
+            counts["qualifying"] += len(same) >= COMPELLING.matches and not set(same).isdisjoint(MATCHES[:2])
+    return float(counts[measure])
+
+
+def _undisputed(snapshot: Snapshot, instrument: str, case: "Case") -> Iterator[Fact]:
+    """Orders with the instrument before that of the case that nobody had objected to."""
+    first = listed(OF_INSTRUMENT, instrument)
+    homes = [home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(first))]
+    for kept in snapshot.many(homes):
+        facts = unpacked(kept)
+        order = next(one for one in facts if one.table == "orders")
+        objected = any(one.table in OBJECTIONS and one.at < case.at for one in facts)
+        if order.at < case.order.at and order.at < case.at and not objected:
+            yield order
+
+
+def _crowded(snapshot: Snapshot, shelf: str, name: str, t: int) -> bool:
+    """Whether an id linked so many buyers by then that it is a placeholder, which links nobody."""
+    return int(_total(snapshot, shelf, name, t).columns[layouts()[shelf].columns["orders.met_buyer"]]) > PLACEHOLDER

@@ -1,0 +1,252 @@
+"""The store: facts as they come, the cumulative rows of every history, and decisions, under ordered keys."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.build import HORIZON
+from features.decisions import Decisions
+from features.entries import Emitter, layouts
+from features.errors import RedressError
+from features.evidence import OF_CASE
+from features.homes import COLUMNS, Fact, digest, facts_of, homed, ledger, packed, unpacked, whole
+from features.indices import REQUESTS, guilt, indexed, of_seller
+from features.keys import Batch, Entry, Keys, Snapshot, end, opened
+from features.ledger import Ledger
+from features.neighbours import neighbours
+from features.placing import Placed, placed
+from features.receiving import Submitted, submitted
+from features.shelves import changes, filled, put
+from features.tables import TABLES
+
+FORMAT: Final = 1
+SETTLING: Final = 2
+"""Microseconds after which what a history says of a moment is final: evidence is dated one back when it is filed."""
+_META: Final = b"m"
+_MESSAGE_ID: Final = COLUMNS["messages"]["message_id"]
+_HOMES: Final = b"f"
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What a store says of itself: its name, the horizon in microseconds, what it knows until when, and how many facts came.
+
+    It `lacks` tables, and columns as `table.column`, of which nothing was ever said; what they would tell is unknown.
+    """
+
+    name: str
+    horizon: int
+    watermark: int = 0
+    arrivals: int = 0
+    lacks: tuple[str, ...] = ()
+    format: int = FORMAT
+
+    def packed(self) -> bytes:
+        """As bytes."""
+        return json.dumps(vars(self)).encode()
+
+
+@dataclass(frozen=True)
+class Appended:
+    """How many facts were taken, how many were there already, and how many of those taken came late."""
+
+    taken: int
+    repeated: int
+    late: int
+
+
+class Store:
+    """A platform's facts in a directory or in PostgreSQL, with the cumulative rows of every history kept current."""
+
+    def __init__(self, keys: Keys, decisions: Decisions, where: str) -> None:
+        self.keys, self.decisions, self.where = keys, decisions, where
+        with keys.reading() as snapshot:
+            self.meta = _meta(snapshot, where)
+
+    @classmethod
+    def open(cls, where: str | Path) -> "Store":
+        """The store in a directory or at a postgresql:// address; RedressError where there is none."""
+        return cls(opened(where), Decisions.open(where), str(where))
+
+    @classmethod
+    def create(cls, where: str | Path, *, name: str, horizon: int = HORIZON) -> "Store":
+        """A new store without facts; RedressError where there is one."""
+        keys = opened(where, create=True)
+        with keys.writing() as batch:
+            if batch.many([_META])[0] is not None:
+                raise RedressError(f"{where}: want no store there yet, got one; name another place")
+            batch.put([(_META, Meta(name, horizon).packed())])
+        return cls(keys, Decisions.open(where, create=True), str(where))
+
+    @property
+    def horizon(self) -> int:
+        """How long after an order a chargeback counts, in microseconds."""
+        return self.meta.horizon
+
+    def close(self) -> None:
+        """Lets go of what is open, once all that was decided is on disk."""
+        self.decisions.sync()
+        self.decisions.close()
+        self.keys.close()
+
+    def append(
+        self, facts: Mapping[str, Sequence[Mapping[str, object]]], *, arrived: int, request: str = ""
+    ) -> Appended:
+        """Takes facts by table, all or none, which arrived at a moment in microseconds since 1970.
+
+        A fact that came before, by its key as submitted, is not taken again; messages without an id came before with their
+        `request`. One whose `at` is older than what the store knows is late: it was learnt when it arrived. Raises
+        RedressError that names table, row and field for what no ledger would take.
+        """
+        told = submitted(facts, arrived)
+        with self.keys.writing() as batch:
+            meta = _meta(batch, self.where)
+            known = _asked_before(batch, request, told)
+            until = max(meta.watermark, self.decisions.latest())
+            came = placed(batch, told, watermark=until, arrivals=meta.arrivals, arrived=arrived, known=known)
+            if came.new:
+                self._take(batch, came, meta)
+        return Appended(came.taken, came.repeated, came.late)
+
+    def decision(self, decision_id: str) -> Mapping[str, object] | None:
+        """The record of a decision."""
+        return self.decisions.record(decision_id)
+
+    def _take(self, batch: Batch, came: Placed, meta: Meta) -> None:
+        """Writes new facts, and what they change in histories."""
+        around = neighbours(batch, came, self.decisions.facts)
+        before, after = (
+            Emitter(ledger(facts), meta.horizon, elsewhere)
+            for facts, elsewhere in ((around.old, around.before), (around.new, around.after))
+        )
+        for name, layout in layouts().items():
+            since = 0 if layout.entity == OF_CASE else meta.watermark - 1
+            changed = changes(before.entries(layout), after.entries(layout), since)
+            put(batch, name, changed, came.watermark - SETTLING)
+        batch.put(sorted(_told(came)))
+        batch.put(sorted((of_seller(name), json.dumps(of).encode()) for name, of in around.sellers.items()))
+        lacks = tuple(sorted(set(meta.lacks) - _said(one for some in came.new.values() for one in some)))
+        made = replace(meta, watermark=came.watermark, arrivals=came.arrivals, lacks=lacks)
+        batch.put([(_META, made.packed())])
+
+    def fill(self, found: Ledger) -> int:
+        """Takes all good facts of a ledger into a store that has none; how many there were."""
+        with self.keys.writing() as batch:
+            meta = _meta(batch, self.where)
+            if meta.arrivals:
+                raise RedressError(
+                    f"{self.where}: want a store without facts, got {meta.arrivals:,}; load into another"
+                )
+            emitter, last = Emitter(found.whole(), meta.horizon), found.last_at
+            for layout in layouts().values():
+                batch.put(filled(emitter.entries(layout), last - SETTLING))
+            facts = list(facts_of(found))
+            batch.put(sorted(_kept(facts)))
+            self.meta = replace(meta, watermark=last, arrivals=len(facts), lacks=_lacks(found))
+            batch.put([(_META, self.meta.packed())])
+        return len(facts)
+
+    def facts(self) -> Iterator[Fact]:
+        """All facts, home by home, and what was decided."""
+        with self.keys.reading() as snapshot:
+            for _, kept in snapshot.span(_HOMES, end(_HOMES)):
+                yield from unpacked(kept)
+        yield from (one for _, one in self.decisions.facts())
+
+    def ledger(self) -> Ledger:
+        """All facts as a ledger."""
+        return ledger(self.facts())
+
+    def export(self, folder: Path) -> dict[str, int]:
+        """Writes all facts as the tables of a ledger; how many rows each has."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with self.keys.reading() as snapshot:
+            lacks = set(_meta(snapshot, self.where).lacks)
+        found = {name: _known(rows, name, lacks) for name, rows in whole(self.facts()).items() if name not in lacks}
+        for name, rows in found.items():
+            pq.write_table(rows, folder / f"{name}.parquet")
+        return {name: rows.num_rows for name, rows in found.items()}
+
+
+def _meta(snapshot: Snapshot, where: str) -> Meta:
+    kept = snapshot.many([_META])[0]
+    if kept is None:
+        raise RedressError(f"{where}: want a store, got something else; load a ledger into it")
+    told = json.loads(kept)
+    if told.get("format") != FORMAT:
+        raise RedressError(
+            f"{where}: want a store of format {FORMAT}, got {told.get('format')}; export it with the version that wrote it"
+        )
+    return Meta(**told | {"lacks": tuple(told["lacks"])})
+
+
+def _asked_before(batch: Batch, request: str, told: Sequence[Submitted]) -> bool:
+    """Whether a request with messages that have no id came before; RedressError where it said something else then."""
+    nameless = [one.values for one in told if one.table == "messages" and one.values[_MESSAGE_ID] is None]
+    if not request or not nameless:
+        return False
+    key, says = REQUESTS + digest(request), digest(json.dumps(nameless))
+    before = batch.many([key])[0]
+    if before is None:
+        batch.put([(key, says)])
+    elif before != says:
+        raise RedressError("messages: want what this request said before, got other messages; give it another key")
+    return before is not None
+
+
+def _told(came: Placed) -> Iterator[Entry]:
+    """The homes of new facts, and their indices."""
+    for where, new in came.new.items():
+        facts = came.facts(where)
+        yield where, packed(facts)
+        yield from indexed(where, _order(facts), new)
+
+
+def _kept(facts: Sequence[Fact]) -> Iterator[Entry]:
+    """The homes of all facts of a ledger, their indices, and what is known of sellers."""
+    known: dict[str, dict[str, list[int]]] = {}
+    for where, some in homed(facts).items():
+        yield where, packed(some)
+        yield from indexed(where, _order(some), some)
+        for column, seller, at in guilt(some, some):
+            known.setdefault(seller, {"guilty": [], "faking": []})[column].append(at)
+    for seller, of in known.items():
+        told = {column: sorted(set(at)) for column, at in of.items()}
+        yield of_seller(seller), json.dumps(told).encode()
+
+
+def _lacks(found: Ledger) -> tuple[str, ...]:
+    """The tables that a ledger lacks, and the columns that its tables may have and do not."""
+    tables = (name for name in TABLES if name not in found.facts)
+    columns = (
+        f"{name}.{column.name}"
+        for name, table in TABLES.items()
+        for column in table.columns
+        if name not in found.facts or not found.facts[name].has(column.name)
+    )
+    return tuple(sorted({*tables, *columns}))
+
+
+def _said(facts: Iterable[Fact]) -> set[str]:
+    """The tables and columns that facts say something of."""
+    return {
+        name
+        for one in facts
+        for name in (
+            one.table,
+            *(f"{one.table}.{c}" for c, i in COLUMNS[one.table].items() if one.values[i] is not None),
+        )
+    }
+
+
+def _known(rows: pa.Table, name: str, lacks: Collection[str]) -> pa.Table:
+    return rows.select([column for column in rows.column_names if f"{name}.{column}" not in lacks])
+
+
+def _order(facts: Iterable[Fact]) -> Fact | None:
+    return next((one for one in facts if one.table == "orders"), None)

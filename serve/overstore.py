@@ -1,0 +1,179 @@
+"""Over a store: cases scored and decided in about a millisecond, from the facts and the cumulative rows that it keeps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features import RedressError, given
+from features.dictionary import dictionary
+from features.given import Case as Asked
+from features.instant import Instant
+from features.keys import Snapshot
+from features.store import Store
+from models import Model
+from models.claims import SIGNALS, Dispute
+from models.deciding import QUESTION
+from models.desk import Desk
+from models.instant import Instant as Scoring
+from models.known import known_at
+from models.loss import loss_of, priced
+from models.policy import Policy
+from models.records import Grounds, following
+from models.tiers import Adjustment, standing
+from serve.scorer import Case, Record, Score, Scorer, Told, asked, dispute, model_of, too_late
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A model made ready for one case at a time: which signals it is asked with, how they are found and what it says."""
+
+    model: Model
+    signals: Instant
+    scoring: Scoring
+    desk: Desk | None
+
+    @classmethod
+    def of(cls, model: Model, lacks: Sequence[str]) -> "Ready":
+        """The model of a question, for a store that lacks some tables and columns."""
+        declared = {one.name for one in dictionary(model.question)}
+        claims = set(SIGNALS) if model.question == QUESTION else set[str]()
+        names = sorted((set(model.columns) | claims) & declared)
+        desk = Desk.of(model, names) if model.question == QUESTION else None
+        signals = Instant(model.question, names, lacks=lacks, prior=model.prior)
+        return cls(model, signals, Scoring.of(model, names) if desk is None else desk.instant, desk)
+
+    def row(self, snapshot: Snapshot, ask_id: str, at: pd.Timestamp) -> tuple[Asked, NDArray[np.float32]]:
+        """A case and its signals; RedressError when it is not known, or its answer was."""
+        t = at.value // 1_000
+        case = given.found(snapshot, self.model.question, ask_id, t)
+        if known_at(self.model.question, case, self.model.horizon) < t:
+            raise too_late(at)
+        return case, self.signals.signals(snapshot, case)
+
+
+@dataclass(frozen=True)
+class OverStore(Scorer):
+    """A store, the models by question, and the policy; `writer` names the chain that decisions are kept in."""
+
+    store: Store
+    models: Mapping[str, Model]
+    policy: Policy
+    writer: str = "redress"
+
+    @classmethod
+    def of(cls, where: str | Path, models: Mapping[str, Model], policy: Policy) -> "OverStore":
+        """Over the store at a place; RedressError for a model of another horizon."""
+        return cls(Store.open(where), models, policy)
+
+    def __post_init__(self) -> None:
+        for question, model in self.models.items():
+            if model.horizon != self.store.horizon:
+                days = self.store.horizon / 86_400_000_000
+                raise RedressError(
+                    f"{question}: want a model of the store's horizon, {days:g} days, got {model.card['horizon_days']:g}; "
+                    "load the ledger into a store of that horizon, or train again"
+                )
+
+    @cached_property
+    def _ready(self) -> dict[str, Ready]:
+        return {question: Ready.of(model, self.store.meta.lacks) for question, model in self.models.items()}
+
+    @cached_property
+    def _informed(self) -> Policy:
+        """The policy with what training measured."""
+        return self.policy.informed(self.models[QUESTION].card)
+
+    @cached_property
+    def _grounds(self) -> Grounds:
+        policy = self._informed
+        return Grounds(self.store.meta.name, {QUESTION: self.models[QUESTION].version}, policy.name, policy.version)
+
+    def score(self, case: Case) -> Score:
+        """Scores a case; RedressError that names the field when one is missing or wrong."""
+        question, ask_id, at = asked(case)
+        model_of(self.models, question)
+        ready = self._ready[question]
+        with self.store.keys.reading() as snapshot:
+            known, row = ready.row(snapshot, ask_id, at)
+        told = ready.scoring.told(row)
+        amount = known.order["amount"]
+        loss = loss_of(
+            told.probability, None if amount is None else int(amount), known.order.at, priced(ready.model.card)
+        )
+        return Score(
+            question, ask_id, at, told.probability, told.parts, told.rivals, told.low, told.high, told.abstain, loss
+        )
+
+    def reasons(self, case: Case) -> Told:
+        """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
+        question, ask_id, at = asked(case)
+        model_of(self.models, question)
+        with self.store.keys.reading() as snapshot:
+            _, row = self._ready[question].row(snapshot, ask_id, at)
+        told = self._ready[question].scoring.told(row, with_reasons=True).told
+        assert told is not None
+        return Told(told.codes, told.reviewer, told.seller, told.buyer)
+
+    def _take(self, case: Case, at: pd.Timestamp) -> None:
+        """Takes the facts that a case brings into the store, as learnt by the moment asked."""
+        facts = case.get("facts")
+        if facts is not None:
+            if not isinstance(facts, Mapping):
+                raise RedressError(f"case.facts: want facts by table, got {type(facts).__name__}; give a dict")
+            self.store.append(facts, arrived=at.value // 1_000)
+
+    def decide(self, case: Case) -> Record:
+        """What the policy answers to a dispute: a record that is kept, the next of the writer's chain."""
+        ask_id, at, waited = dispute(case, QUESTION)
+        model_of(self.models, QUESTION)
+        self._take(case, at)
+        ready = self._ready[QUESTION]
+        assert ready.desk is not None
+        with self.store.keys.reading() as snapshot:
+            known, row = ready.row(snapshot, ask_id, at)
+        decisions = self.store.decisions
+        record = ready.desk.record(
+            _dispute(known), row, self._informed, self._grounds, askable=not waited, previous=decisions.tip(self.writer)
+        )
+        kept = decisions.keep(self.writer, record, str(known.order["order_id"]), following)
+        return MappingProxyType(dict(kept))
+
+
+def _dispute(case: Asked) -> Dispute:
+    """A dispute as it stands, by the facts of a store."""
+    order, row = case.order, case.row
+    paid = (one["amount"] for table in ("refunds", "chargebacks") for one in case.known(table))
+    claimed, amount, quantity = row["claimed"], order["amount"], order["quantity"]
+    return Dispute(
+        case.ask_id,
+        str(order["order_id"]),
+        case.at,
+        str(row["reason"] or ""),
+        _whole(claimed),
+        _whole(amount),
+        _whole(quantity),
+        sum(int(one) for one in paid if one is not None),
+        standing(_tiers(case), case.at).tier,
+    )
+
+
+def _whole(value: object) -> int | None:
+    assert value is None or isinstance(value, int)
+    return value
+
+
+def _tiers(case: Asked) -> list[Adjustment]:
+    """What was said of the buyer's tier, in the order of time."""
+    rows = sorted((one for one in case.others["buyer"] if one.table == "tiers"), key=lambda one: (one.at, one.arrival))
+    return [
+        Adjustment(
+            str(one["buyer_id"]), one.at, one.text("tier") or "", one.text("reason") or "", _whole(one["expires_at"])
+        )
+        for one in rows
+    ]
