@@ -22,6 +22,7 @@ from benchmarks.knocking import Found, Work
 from benchmarks.workbench import Workbench, markdown
 from features import Ledger, signals
 from features.asking import askings
+from features.store import Store
 from models import load
 from models.deciding import QUESTION
 
@@ -30,8 +31,13 @@ CONNECTIONS: Final = 8
 SECONDS: Final = 4.0
 """How long each is asked in a turn; one second where the ledger is smaller than the full one."""
 CASES: Final = 200
+MOMENTS: Final = 100
+"""At how many moments, a second apart, each dispute is asked about in a turn: all decisions are new, none is looked up."""
 LATER: Final = pd.Timedelta("1h")
 """How long after it was opened a dispute is asked about."""
+OURS: Final = "redress, POST /v1/decide"
+WAY: Final = "redress, GET /healthz"
+THEIRS: Final = "MLflow, POST /invocations"
 TIMES: Final = 3
 MILLISECONDS: Final = 10
 
@@ -39,8 +45,12 @@ MILLISECONDS: Final = 10
 def serving(bench: Workbench) -> str:
     """Answers a second over HTTP by one worker to 8 connections, beside MLflow's scoring server; 3 times, p99 10 ms."""
     ledger, models, tracking = _trained(bench)
-    cases, rows = _asked(ledger, models)
-    limits = {"REDRESS_STORE": str(ledger), "REDRESS_MODELS": str(models), "REDRESS_OPEN": "1"}
+    asks, rows = _asked(ledger, models)
+    limits = {
+        "REDRESS_STORE": str(_stored(ledger, bench.folder / "store")),
+        "REDRESS_MODELS": str(models),
+        "REDRESS_OPEN": "1",
+    }
     limits |= {"REDRESS_RATE": "1000000", "REDRESS_BURST": "1000000", "REDRESS_MILLISECONDS": "60000"}
     ours = [sys.executable, "-m", "uvicorn", "serve:app", "--factory", "--no-access-log", "--log-level", "warning"]
     theirs = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local", "--workers", "1"]
@@ -50,16 +60,15 @@ def serving(bench: Workbench) -> str:
         server(ours, limits, bench.folder) as one,
         server(theirs, {"MLFLOW_TRACKING_URI": tracking}, bench.folder) as other,
     ):
-        works = {
-            "redress, POST /v1/decide": Work(one, "/v1/decide", cases, {}, CONNECTIONS, seconds),
-            "redress, GET /healthz": Work(one, "/healthz", ("",), {}, CONNECTIONS, seconds),
-            "MLflow, POST /invocations": Work(other, "/invocations", rows, {}, CONNECTIONS, seconds),
-        }
-        found = {name: list[Found]() for name in works}
-        for _ in range(bench.runs):
-            for name, work in works.items():
-                found[name].append(knocked(work, bench.folder))
-    peer = median(run.pace for run in found["MLflow, POST /invocations"])
+        found = {name: list[Found]() for name in (OURS, WAY, THEIRS)}
+        for turn in range(bench.runs):
+            for name, port, path, bodies in (
+                (OURS, one, "/v1/decide", _cases(asks, turn)),
+                (WAY, one, "/healthz", ("",)),
+                (THEIRS, other, "/invocations", rows),
+            ):
+                found[name].append(knocked(Work(port, path, bodies, {}, CONNECTIONS, seconds), bench.folder))
+    peer = median(run.pace for run in found[THEIRS])
     told = [_row(name, runs, peer) for name, runs in found.items()]
     says = f"{CONNECTIONS} connections, one worker each, on loopback; the client is a process of its own on the same cores."
     return (
@@ -84,19 +93,33 @@ def _trained(bench: Workbench) -> tuple[Path, Path, str]:
     return ledger, models, tracking
 
 
-def _asked(ledger: Path, models: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What each of the two is asked about the same disputes, as bodies of requests."""
+def _stored(ledger: Path, place: Path) -> Path:
+    """A store of a ledger's facts."""
+    facts = Ledger.open(ledger)
+    with closing(Store.create(place, name=facts.fingerprint())) as store:
+        store.fill(facts)
+    return place
+
+
+def _asked(ledger: Path, models: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Disputes and moments, and what MLflow is sent of them."""
     facts, model = Ledger.open(ledger), load(models / QUESTION)
-    asks = askings(facts, QUESTION)
-    some = asks.take(np.linspace(0, len(asks) - 1, min(CASES, len(asks)), dtype=np.int64))
-    at = pd.to_datetime(some.at, unit="us", utc=True) + LATER
-    cases = [{"ask_id": name, "at": t.isoformat()} for name, t in zip(some.ids.to_pylist(), at, strict=True)]
+    every = askings(facts, QUESTION)
+    some = every.take(np.linspace(0, len(every) - 1, min(CASES, len(every)), dtype=np.int64))
+    asks = pd.DataFrame({"ask_id": some.ids.to_pandas(), "at": pd.to_datetime(some.at, unit="us", utc=True) + LATER})
     inputs = mlflow.models.get_model_info(f"models:/{QUESTION}/1").signature.inputs.input_names()
-    frame = signals(facts, QUESTION, asks=pd.DataFrame({"ask_id": some.ids.to_pandas(), "at": at}), prior=model.prior)
+    frame = signals(facts, QUESTION, asks=asks, prior=model.prior)
     rows = [
         frame[inputs].iloc[[i]].to_json(orient="split", index=False, double_precision=15) for i in range(len(frame))
     ]
-    return tuple(map(json.dumps, cases)), tuple(f'{{"dataframe_split": {row}}}' for row in rows)
+    return asks, tuple(f'{{"dataframe_split": {row}}}' for row in rows)
+
+
+def _cases(asks: pd.DataFrame, turn: int) -> tuple[str, ...]:
+    """What redress is sent in a turn."""
+    seconds = range(turn * MOMENTS, (turn + 1) * MOMENTS)
+    told = ((name, at + pd.Timedelta(seconds=s)) for s in seconds for name, at in asks.itertuples(index=False))
+    return tuple(json.dumps({"ask_id": name, "at": at.isoformat()}) for name, at in told)
 
 
 @contextmanager

@@ -10,34 +10,56 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from told import told_the_truth
 
-from features import RedressError
+from features import Ledger, RedressError
+from features.asking import ASKED
 from features.requests import EPOCH, moment
+from features.store import Store
+from models.policy import opened as policy_at
+from models.records import FIRST
 from pipelines.__main__ import main
 from pipelines.marketplace import world
 from pipelines.serving import Served, serve, token
 from pipelines.simulate import simulate_ledger
-from serve import Scorer
 from serve.application import service
 from serve.limits import Limits
+from serve.overledger import OverLedger
+from serve.scorer import read as read_models
 from serve.service import Clock
 from serve.tokens import found, made, read
+from serve.warming import warmed
 
 ROOT = Path(__file__).parents[1]
+CHAINED = ("previous", "hash")
+"""What a record says of the one before: each writer has a chain of its own."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A small marketplace as a ledger and as a store, and a model that has been told who is malicious in it."""
+
+    ledger: Path
+    store: Path
+    models: Path
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A small marketplace, and a model that has been told who is malicious in it."""
-    ledger, models = tmp_path_factory.mktemp("ledger") / "shop", tmp_path_factory.mktemp("models")
-    simulate_ledger(world("enriched", orders=3_000, days=300), ledger, seed=5, said=lambda line: None)
-    told_the_truth(ledger, models)
-    return ledger, models
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The one that all tests here look at, and one of them adds to."""
+    folder = tmp_path_factory.mktemp("shop")
+    found = Shop(folder / "ledger", folder / "store", folder / "models")
+    simulate_ledger(world("enriched", orders=3_000, days=300), found.ledger, seed=5, said=lambda line: None)
+    told_the_truth(found.ledger, found.models)
+    ledger = Ledger.open(found.ledger)
+    with closing(Store.create(found.store, name=ledger.fingerprint())) as store:
+        store.fill(ledger)
+    return found
 
 
 def free() -> int:
@@ -78,30 +100,35 @@ def asked(port: int, method: str, path: str, told: object = None, token: str = "
         return answer.status, json.loads(answer.read())
 
 
-def test_the_command_serves_what_the_scorer_says_to_the_bit_until_it_is_told_to_end(
-    shop: tuple[Path, Path], tmp_path: Path
-) -> None:
-    ledger, models = shop
+def test_the_command_serves_what_the_scorer_says_to_the_bit_until_it_is_told_to_end(shop: Shop, tmp_path: Path) -> None:
     kept, port = tmp_path / "tokens", free()
     text = str(token(kept, "shop", ["decide", "append", "read"])["token"])
-    with serving("--store", ledger, "--models", models, "--tokens", kept, port=port) as process:
-        scorer = Scorer.open(ledger, models)
+    with serving("--store", shop.store, "--models", shop.models, "--tokens", kept, port=port) as process:
+        scorer, before = OverLedger.of(shop.ledger, read_models(shop.models), policy_at("default")), FIRST
         disputes = scorer.ledger.facts["disputes"]
-        for i in (0, len(disputes) // 2):
+        for i in (0, len(disputes) // 2, len(disputes) - 1):
             at = (EPOCH + timedelta(hours=1, microseconds=int(disputes.at[i]))).isoformat()
             case = {"ask_id": disputes.strings("dispute_id")[i].as_py(), "at": at}
             status, record = asked(port, "POST", "/v1/decide", case, text)
-            assert (status, record) == (200, json.loads(json.dumps(dict(scorer.decide(case)))))
+            assert (status, record["previous"]) == (200, before)
+            batch = json.loads(json.dumps(dict(scorer.decide(case))))
+            assert {name: told for name, told in record.items() if name not in CHAINED} == {
+                name: told for name, told in batch.items() if name not in CHAINED
+            }
             assert asked(port, "GET", f"/v1/decisions/{record['decision_id']}", token=text)[1] == record
-        order = {"order_id": "new", "at": "2020-01-01T00:00:00Z"}
-        assert asked(port, "POST", "/v1/events", {"facts": {"orders": [order]}}, text)[0] == 422
+            before = str(record["hash"])
+        order = {"order_id": "new", "at": "2020-01-01T00:00:00Z", "buyer_id": "b", "seller_id": "s", "amount": 1}
+        assert asked(port, "POST", "/v1/events", {"facts": {"orders": [order]}}, text) == (
+            200,
+            {"taken": 1, "repeated": 0, "late": 1},
+        )
         assert asked(port, "POST", "/v1/decide", case)[0] == 401
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert process.returncode in (0, -signal.SIGTERM)
     said = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
     assert (said[0]["event"], said[-1]["event"]) == ("start", "stop")
-    assert [one["status"] for one in said if one["event"] == "request"] == [200, 200, 200, 200, 422, 401]
+    assert [one["status"] for one in said if one["event"] == "request"] == [200] * 7 + [401]
 
 
 def test_an_open_service_wants_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,11 +175,20 @@ def test_an_environment_that_lacks_something_is_told_in_a_sentence(environ: dict
         service(environ, Clock(lambda: 0, lambda: 0.0), print)
 
 
-def test_the_environment_sets_limits_and_policy(shop: tuple[Path, Path]) -> None:
-    told = {"REDRESS_STORE": str(shop[0]), "REDRESS_MODELS": str(shop[1]), "REDRESS_OPEN": "1", "REDRESS_CASES": "7"}
-    found = service(told | {"REDRESS_POLICY": "strict"}, Clock(lambda: 0, lambda: 0.0), print)
+def test_the_environment_sets_limits_and_policy(shop: Shop) -> None:
+    told = {"REDRESS_STORE": str(shop.store), "REDRESS_MODELS": str(shop.models), "REDRESS_OPEN": "1"}
+    found = service(told | {"REDRESS_POLICY": "strict", "REDRESS_CASES": "7"}, Clock(lambda: 0, lambda: 0.0), print)
     assert (found.limits, found.tokens, found.near) == (Limits(cases=7), None, True)
     assert found.scorer.value.policy.name == "strict"
+    found.store.close()
+
+
+def test_every_model_is_asked_before_the_first_request_comes(shop: Shop) -> None:
+    models = read_models(shop.models)
+    model = models["malicious_dispute"]
+    others = {name: replace(model, card=dict(model.card) | {"question": name}) for name in ASKED}
+    none = {name: replace(other, trees="", signals=(), bags=(), rival=None) for name, other in others.items()}
+    assert warmed(models | none, policy_at("default")) == len(ASKED)
 
 
 def test_a_server_that_cannot_begin_says_why_in_one_sentence() -> None:
