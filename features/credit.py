@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
@@ -143,7 +144,8 @@ class _Posterior:
         return self.each * self.marks / (self.orders + more * self.known)
 
 
-def _posterior(operands: tuple[Float, ...]) -> _Posterior:
+def posterior(*operands: Float) -> _Posterior:
+    """The rates of all kinds from OPERANDS."""
     n, kinds = len(AGES), len(MARKS)
     made, back, *marks = (operands[i : i + n] for i in range(0, n * (2 + kinds), n))
     priors = np.stack(operands[-2 * kinds :])
@@ -155,28 +157,27 @@ def _posterior(operands: tuple[Float, ...]) -> _Posterior:
     return _Posterior(a + np.where(known, y, 0), b + np.where(known, orders, 0), each, known)
 
 
-def credit(*operands: Float) -> Float:
+def credit(rates: _Posterior) -> Float:
     """The credit (n,), from 0 to 100."""
-    found: Float = 100 / (1 + _posterior(operands).weights().sum(axis=0))
+    found: Float = 100 / (1 + rates.weights().sum(axis=0))
     return found
 
 
-def lost(kind: str) -> Callable[..., Float]:
+def lost(kind: str) -> Callable[[_Posterior], Float]:
     """The points that one kind of mark costs."""
 
-    def points(*operands: Float) -> Float:
-        weights = _posterior(operands).weights()
+    def points(rates: _Posterior) -> Float:
+        weights = rates.weights()
         found: Float = 100 * weights[list(MARKS).index(kind)] / (1 + weights.sum(axis=0))
         return found
 
     return points
 
 
-def bound(probability: float) -> Callable[..., Float]:
+def bound(probability: float) -> Callable[[_Posterior], Float]:
     """The credit that holds if the rates are as high as this quantile of what they may be, a gamma of the same moments."""
 
-    def edge(*operands: Float) -> Float:
-        rates = _posterior(operands)
+    def edge(rates: _Posterior) -> Float:
         mean = rates.weights().sum(axis=0)
         variance = (rates.weights() ** 2 / rates.marks).sum(axis=0)
         found: Float = 100 / (1 + gammaincinv(mean**2 / variance, probability) * variance / mean)
@@ -185,25 +186,43 @@ def bound(probability: float) -> Callable[..., Float]:
     return edge
 
 
-def orders_to_restore(*operands: Float) -> Float:
+def orders_to_restore(rates: _Posterior) -> Float:
     """Orders of today without a mark that would bring the credit to where it began; MOST if more, 0 if it is there."""
-    rates = _posterior(operands)
     goal = sum(GRAVITY.values()) * (1 + SURE)
-    low, high = np.zeros(rates.orders.shape[1]), np.full(rates.orders.shape[1], float(MOST))
-    while np.any(low < high):
-        middle = np.floor((low + high) / 2)
-        there = rates.weights(middle).sum(axis=0) <= goal
-        low, high = np.where(there, low, np.minimum(middle + 1, high)), np.where(there, middle, high)
-    return high
+    found: Float = _restored(rates.each * rates.marks, rates.orders, rates.known, goal)
+    return found
 
 
-FORMULAS: Final[Mapping[str, Callable[..., Float]]] = {
+@njit(cache=True, nogil=True)
+def _restored(heavy: Float, orders: Float, known: NDArray[np.bool_], goal: float) -> Float:
+    """The fewest more orders (n,) with which all kinds of marks (kinds, n) together weigh no more than the goal."""
+    found = np.empty(orders.shape[1])
+    for i in range(found.size):
+        low, high = 0.0, float(MOST)
+        while low < high:
+            middle, weight = np.floor((low + high) / 2), 0.0
+            for k in range(orders.shape[0]):
+                weight += heavy[k, i] / (orders[k, i] + middle * known[k, i])
+            low, high = (low, middle) if weight <= goal else (min(middle + 1, high), high)
+        found[i] = high
+    return found
+
+
+OF_RATES: Final[Mapping[str, Callable[[_Posterior], Float]]] = {
     "credit": credit,
     "credit_low": bound(DOUBT[1]),
     "credit_high": bound(DOUBT[0]),
     "credit_orders": orders_to_restore,
     **{f"credit_lost_{kind}": lost(kind) for kind in MARKS},
 }
+"""What is told of the rates."""
+
+
+def _of_operands(told: Callable[[_Posterior], Float]) -> Callable[..., Float]:
+    return lambda *operands: told(posterior(*operands))
+
+
+FORMULAS: Final[Mapping[str, Callable[..., Float]]] = {name: _of_operands(told) for name, told in OF_RATES.items()}
 """The formulas of the signals below."""
 OPERANDS: Final = _operands()
 _SAYS: Final[Mapping[str, str]] = {

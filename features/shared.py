@@ -33,7 +33,7 @@ class _Total:
 
 def _total(snapshot: Snapshot, shelf: str, name: str, t: int) -> _Total:
     layout = layouts()[shelf]
-    history, found = pages(snapshot, [prefix(shelf, name)], t, ())
+    history, found = pages(snapshot, [prefix(shelf, name)], t)
     n, streams = int(layout.start[-1]), len(layout.streams)
     out = np.empty(n + 2 * streams, np.int64)
     totals(ALONE[shelf], *joined(found), history, t, _EVER, out)
