@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from serve import tokens
 from serve.document import document
-from serve.endpoints import ENDPOINTS, Asked, Endpoint, answered
+from serve.endpoints import ENDPOINTS, Asked, Endpoint, answered, where
 from serve.problems import JSON, Reply, problem
 from serve.service import Service
 from serve.tokens import ANYONE, Token
@@ -194,11 +194,14 @@ def _refused(service: Service) -> Callable[[Request, Exception], Response]:
     return refused
 
 
-async def _watch(service: Service) -> None:
-    """Reads anew what changed, now and then, aside from the loop."""
+async def _often(seconds: float, do: Callable[[], object], service: Service) -> None:
+    """Does something now and then, aside from the loop; what fails is logged and tried again."""
     while True:
-        await asyncio.sleep(service.limits.reload_seconds)
-        await asyncio.to_thread(service.renew_changed)
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(do)
+        except Exception as error:
+            service.log({"event": "failure", "route": "", "outcome": type(error).__name__, "where": where(error)})
 
 
 def application(service: Service) -> FastAPI:
@@ -216,11 +219,16 @@ def application(service: Service) -> FastAPI:
 
         with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # not in a thread, not on Windows
             loop.add_signal_handler(signal.SIGHUP, renew)
-        watching = loop.create_task(_watch(service))
+        limits = service.limits
+        watching = [
+            loop.create_task(_often(limits.reload_seconds, service.renew_changed, service)),
+            loop.create_task(_often(limits.flush_milliseconds / 1e3, service.store.sync, service)),
+        ]
         service.log({"event": "start", "models": sorted(service.scorer.value.models)})
         yield
-        watching.cancel()
-        await asyncio.gather(watching, *renewing, return_exceptions=True)
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, *renewing, return_exceptions=True)
         run.close()
         service.store.close()
         service.log({"event": "stop"})

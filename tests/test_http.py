@@ -279,7 +279,8 @@ class _Slow:
     """A store that answers when it is told to."""
 
     def __init__(self, shop: World) -> None:
-        self.go, self.append, self.close = Event(), shop.store.append, shop.store.close
+        self.go, self.append = Event(), shop.store.append
+        self.sync, self.close = shop.store.sync, shop.store.close
 
     def decision(self, decision_id: str) -> None:
         self.go.wait(10)

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,32 @@ def test_the_command_serves_what_the_scorer_says_to_the_bit_until_it_is_told_to_
     said = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
     assert (said[0]["event"], said[-1]["event"]) == ("start", "stop")
     assert [one["status"] for one in said if one["event"] == "request"] == [200] * 7 + [401]
+
+
+def test_facts_and_cases_that_come_at_once_are_all_answered(shop: Shop, tmp_path: Path) -> None:
+    kept, port = tmp_path / "tokens", free()
+    text = str(token(kept, "shop", ["decide", "append"])["token"])
+    began = datetime.now(UTC)
+    at = [(began + timedelta(microseconds=i)).isoformat() for i in range(60)]
+    soon = [(began + timedelta(minutes=4, microseconds=i)).isoformat() for i in range(60)]
+
+    def tells(i: int) -> tuple[int, dict[str, object]]:
+        order = {"order_id": f"o-{i}", "at": at[i], "buyer_id": f"b-{i % 3}", "seller_id": "s", "amount": 100}
+        dispute = {"dispute_id": f"d-{i}", "at": at[i], "order_id": f"o-{i}", "reason": "quality", "claimed": 100}
+        return asked(port, "POST", "/v1/events", {"facts": {"orders": [order], "disputes": [dispute]}}, text)
+
+    def asks(i: int) -> tuple[int, dict[str, object]]:
+        return asked(port, "POST", "/v1/decide", {"ask_id": f"d-{i % 10}", "at": soon[i]}, text)
+
+    with serving("--store", shop.store, "--models", shop.models, "--tokens", kept, port=port):
+        for i in range(10):
+            assert tells(i)[1]["taken"] == 2
+        with ThreadPoolExecutor(8) as pool:
+            found = [*pool.map(tells, range(10, 60)), *pool.map(asks, range(60))]
+            both = [pool.submit(one, i) for i in range(60) for one in (tells, asks)]
+            found += [one.result() for one in both]
+    assert [told for status, told in found if status != 200] == []
+    assert sum(int(str(told.get("taken", 0))) for _, told in found) == 2 * 50
 
 
 def test_an_open_service_wants_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
