@@ -91,7 +91,8 @@ class Instant:
         ]
         history, found = pages(snapshot, whose, case.at, self._lengths)
         out = np.empty(self._begin[-1], np.int64)
-        totals(self._shapes, *joined(found), history, case.at, _WINDOWS, out)
+        if self._layouts:
+            totals(self._shapes, *joined(found), history, case.at, _WINDOWS, out)
         if case.again and self._apart is not None:
             self._apart.without(snapshot, case, whose, out)
         crowded = {h for h, place in self._crowd.items() if out[place] > PLACEHOLDER}

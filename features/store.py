@@ -88,6 +88,10 @@ class Store:
         """How long after an order a chargeback counts, in microseconds."""
         return self.meta.horizon
 
+    def sync(self) -> None:
+        """Flushes what was decided to disk, so that it outlives a power cut too; facts are there as soon as they are taken."""
+        self.decisions.sync()
+
     def close(self) -> None:
         """Lets go of what is open, once all that was decided is on disk."""
         self.decisions.sync()
