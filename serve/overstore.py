@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ from models.policy import Policy
 from models.records import Grounds, following
 from models.tiers import Adjustment, standing
 from serve.scorer import Case, Record, Score, Scorer, Told, asked, dispute, instant, model_of, too_late
+
+ATTEMPTS: Final = 100
+"""How often a decision is made anew where facts come meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -146,16 +150,23 @@ class OverStore(Scorer):
         ask_id, at, waited = dispute(case, QUESTION)
         model_of(self.models, QUESTION)
         self._take(case, at)
-        ready = self._ready[QUESTION]
+        for _ in range(ATTEMPTS):
+            if (kept := self._decided(ask_id, at, waited)) is not None:
+                return MappingProxyType(dict(kept))
+        raise RedressError(f"{self.store.where}: want a moment in which no facts come, got none; ask again")
+
+    def _decided(self, ask_id: str, at: int, waited: bool) -> Record | None:
+        """The record of a decision, kept; None where facts came meanwhile, which it should have seen."""
+        ready, decisions = self._ready[QUESTION], self.store.decisions
         assert ready.desk is not None
         with self.store.keys.reading() as snapshot:
+            mark = self.store.mark(snapshot)
             known, row = ready.row(snapshot, ask_id, at)
-        decisions = self.store.decisions
         record = ready.desk.record(
             _dispute(known), row, self._informed, self._grounds, askable=not waited, previous=decisions.tip(self.writer)
         )
-        kept = decisions.keep(self.writer, record, str(known.order["order_id"]), following)
-        return MappingProxyType(dict(kept))
+        order = str(known.order["order_id"])
+        return decisions.keep(self.writer, record, order, following, lambda: self.store.unmoved(mark))
 
 
 def _dispute(case: Asked) -> Dispute:
