@@ -1,15 +1,16 @@
 """Indices: small keys by which a store finds the orders of a buyer or a seller, and whom a piece of evidence was shown by."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
-from features.homes import NAMED, Fact, digest, named
+from features.homes import COLUMNS, NAMED, Fact, digest, named, packed
 from features.keys import Entry
 from features.shelves import moment
 from features.tables import TABLES
 
 OF_BUYER, OF_SELLER, OF_INSTRUMENT = b"b", b"a", b"n"
-"""Orders of a buyer, of a seller, with an instrument, in the order of time."""
+"""Orders of a buyer, of a seller, with an instrument, in the order of time; a buyer's with what his other orders depend on."""
 JUDGED: Final = b"k"
 """Orders of a seller about which there is something that his guilt may excuse, by when that was learnt."""
 REPORTED: Final = b"j"
@@ -20,6 +21,8 @@ SELLERS: Final = b"g"
 """When a seller was found guilty, and when faking."""
 REQUESTS: Final = b"q"
 """Requests that were answered."""
+_MEETING: Final = ("orders", "disputes", "findings", "chargebacks")
+"""Tables of which a buyer's other orders depend on every fact."""
 
 
 def of_seller(name: str) -> bytes:
@@ -37,9 +40,12 @@ def listed(index: bytes, name: str, at: int | None = None) -> bytes:
     return index + digest(name) + (b"" if at is None else moment(at))
 
 
-def indexed(where: bytes, order: Fact | None, facts: Iterable[Fact]) -> Iterator[Entry]:
-    """The entries of facts of one home, of which `order` is the order if it is that of one."""
-    for fact in facts:
+def indexed(where: bytes, facts: Sequence[Fact], new: Sequence[Fact]) -> Iterator[Entry]:
+    """The entries of the new ones among the facts of one home."""
+    order = next((one for one in facts if one.table == "orders"), None)
+    if order is not None and any(map(meets, new)):
+        yield from beside(where, order, facts)
+    for fact in new:
         key = TABLES[fact.table].key[0]
         if fact.table in NAMED and (own := fact.text(key)) is not None:
             yield named(fact.table, own), where
@@ -49,7 +55,7 @@ def indexed(where: bytes, order: Fact | None, facts: Iterable[Fact]) -> Iterator
 
 def _listings(order: Fact, fact: Fact) -> Iterator[bytes]:
     if fact.table == "orders":
-        for index, column in ((OF_BUYER, "buyer_id"), (OF_SELLER, "seller_id"), (OF_INSTRUMENT, "instrument_id")):
+        for index, column in ((OF_SELLER, "seller_id"), (OF_INSTRUMENT, "instrument_id")):
             if (name := fact.text(column)) is not None:
                 yield listed(index, name, fact.at)
     seller = order.text("seller_id")
@@ -59,6 +65,25 @@ def _listings(order: Fact, fact: Fact) -> Iterator[bytes]:
         yield listed(REPORTED, seller, fact.at)
     if fact.table == "evidence" and (content := fact.text("content_hash")) is not None:
         yield shown(content, str(fact["party"])) + moment(fact.at)
+
+
+def meets(fact: Fact) -> bool:
+    """Whether it depends on a fact what other orders of its buyer say: whom he met, disputed, or shared something with."""
+    return fact.table in _MEETING or (fact.table == "evidence" and fact["content_hash"] is not None)
+
+
+def beside(where: bytes, order: Fact, facts: Iterable[Fact]) -> Iterator[Entry]:
+    """The entry of an order of a buyer, with what his other orders depend on, if that has one."""
+    buyer = order.text("buyer_id")
+    if buyer is not None:
+        some = [_met(one) if one is order else one for one in facts if meets(one)]
+        yield listed(OF_BUYER, buyer, order.at) + where[2:], packed(some)
+
+
+def _met(order: Fact) -> Fact:
+    """An order without all that its buyer's other orders do not depend on."""
+    kept = zip(COLUMNS["orders"], order.values, strict=True)
+    return replace(order, values=tuple(value if name == "at" or name.endswith("_id") else None for name, value in kept))
 
 
 def excusable(fact: Fact) -> bool:

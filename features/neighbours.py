@@ -1,8 +1,8 @@
 """Neighbours: the facts beside which new ones must be seen, so that the rows they make are those of the whole ledger.
 
-What facts add to histories is found by the code of the batch, over a ledger of few facts: all of the orders of the buyers
-who are touched, and of others as much as these depend on: who else had shown their evidence, which of their seller's
-reports had been judged, when he registered. When a seller's guilt became known is told beside the ledger.
+What facts add to histories is found by the code of the batch, over a ledger of few facts: all of the orders that are
+touched, and of others as much as these depend on: whom their buyers had met, who else had shown their evidence, which of
+their seller's reports had been judged, when he registered. When a seller's guilt became known is told beside the ledger.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Final
 
 from features.elsewhere import Elsewhere
 from features.homes import Fact, home, unpacked
-from features.indices import JUDGED, OF_BUYER, OF_SELLER, REPORTED, guilt, listed, of_seller, shown
+from features.indices import JUDGED, OF_BUYER, OF_SELLER, REPORTED, guilt, listed, meets, of_seller, shown
 from features.keys import Snapshot, end
 from features.placing import Placed
 
@@ -22,7 +22,7 @@ _BESIDE: Final = ("orders", "disputes", "chargebacks")
 
 @dataclass
 class Neighbours:
-    """The facts of a store around new ones, as they were and as they are, and what is known of sellers elsewhere."""
+    """The facts of a store around the new ones, and what is known of sellers elsewhere before these and after."""
 
     old: list[Fact] = field(default_factory=list)
     new: list[Fact] = field(default_factory=list)
@@ -40,20 +40,16 @@ def neighbours(snapshot: Snapshot, came: Placed, decided: Decided) -> Neighbours
     guilty = [one for where, new in came.new.items() for one in guilt(came.facts(where), new)]
     known = _sellers(snapshot, {seller for _, seller, _ in guilty})
     homes = dict(came.old)
-    touched = {where for where in came.new if _is_order(where)} | _excused(snapshot, guilty, known)
-    _read(snapshot, touched, homes)
-    _read(
-        snapshot,
-        {where for buyer in _names(touched, homes, came, "buyer_id") for where in _orders(snapshot, buyer)},
-        homes,
-    )
-    whole = [where for where in homes if _is_order(where)] + [where for where in came.new if not _is_order(where)]
-    sellers = {name for where in whole if (name := _name(where, homes, came, "seller_id")) is not None}
+    _read(snapshot, _excused(snapshot, guilty, known), homes)
+    beside = _beside(snapshot, came, homes)
+    sellers = _names({*homes, *came.new}, homes, came, "seller_id")
     known |= _sellers(snapshot, sellers - known.keys())
+    others = _others(snapshot, homes, came, sellers, beside)
+    whole = [where for where in homes if _is_order(where)] + [where for where in came.new if not _is_order(where)]
     made = [one for _, one in decided([where for where in whole if _is_order(where)])]
-    others = made + _others(snapshot, homes, came, sellers)
-    old = [*(one for where in whole for one in homes.get(where, ())), *others]
-    new = [*old, *(one for some in came.new.values() for one in some)]
+    mine = [one for where in whole for one in homes.get(where, ())]
+    old = [*mine, *made, *others, *(one for some in beside.values() for one in some)]
+    new = [one for some in came.new.values() for one in some]
     told = {seller: {column: list(at) for column, at in of.items()} for seller, of in known.items()}
     for column, seller, at in guilty:
         told[seller][column] = sorted({*told[seller][column], at})
@@ -81,10 +77,13 @@ def _names(some: Iterable[bytes], homes: Mapping[bytes, Sequence[Fact]], came: P
     return {name for where in some if (name := _name(where, homes, came, column)) is not None}
 
 
-def _orders(snapshot: Snapshot, buyer: str) -> list[bytes]:
-    """The homes of a buyer's orders."""
-    first = listed(OF_BUYER, buyer)
-    return [home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(first))]
+def _beside(snapshot: Snapshot, came: Placed, homes: Mapping[bytes, Sequence[Fact]]) -> dict[bytes, list[Fact]]:
+    """The facts that new ones depend on of other orders of their buyers, by the homes of these."""
+    wide = {where for where, new in came.new.items() if _is_order(where) and any(map(meets, new))}
+    spans = [listed(OF_BUYER, buyer) for buyer in sorted(_names(wide, homes, came, "buyer_id"))]
+    found = (entry for first in spans for entry in snapshot.span(first, end(first)))
+    others = ((home("order", "")[:2] + key[-16:], kept) for key, kept in found)
+    return {where: unpacked(kept) for where, kept in others if where not in homes}
 
 
 def _excused(
@@ -121,23 +120,27 @@ def _elsewhere(known: Mapping[str, Mapping[str, Sequence[int]]]) -> Elsewhere:
 
 
 def _others(
-    snapshot: Snapshot, homes: Mapping[bytes, Sequence[Fact]], came: Placed, sellers: Iterable[str]
+    snapshot: Snapshot,
+    homes: Mapping[bytes, Sequence[Fact]],
+    came: Placed,
+    sellers: Iterable[str],
+    beside: dict[bytes, list[Fact]],
 ) -> list[Fact]:
-    """The facts of others on which those of the touched buyers depend."""
+    """The facts of others on which those of the touched orders depend; what is `beside` is taken from there if wanted here."""
     facts = [one for some in (*homes.values(), *came.new.values()) for one in some]
-    wanted = dict[bytes, tuple[str, str | None]]()
+    wanted = set[bytes]()
     for one in facts:
         if one.table == "evidence" and (content := one.text("content_hash")) is not None:
             first = shown(content, str(one["party"]))
-            for where in _two(snapshot, first):
-                wanted[where] = ("evidence", content)
+            wanted |= set(_two(snapshot, first))
     for seller in _reporters(homes, came):
         first = listed(REPORTED, seller)
-        for key, _ in snapshot.span(first, end(first)):
-            wanted.setdefault(home("order", "")[:2] + key[-16:], ("reports", None))
-    beside = dict[bytes, list[Fact]]()
-    _read(snapshot, wanted.keys() - homes.keys(), beside)
-    found = [one for where, some in beside.items() for one in some if _needed(one)]
+        wanted |= {home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(first))}
+    others = dict[bytes, list[Fact]]()
+    _read(snapshot, wanted - homes.keys(), others)
+    found = [one for where, some in others.items() for one in some if where in beside or _needed(one)]
+    for where in others:
+        beside.pop(where, None)
     registered = [home("seller", seller) for seller in sorted(sellers)]
     rows = [
         unpacked(kept)

@@ -153,7 +153,7 @@ class Store:
         around = neighbours(batch, came, self.decisions.facts)
         before, after = (
             Emitter(ledger(facts), meta.horizon, elsewhere)
-            for facts, elsewhere in ((around.old, around.before), (around.new, around.after))
+            for facts, elsewhere in ((around.old, around.before), ([*around.old, *around.new], around.after))
         )
         for name, layout in layouts().items():
             since = 0 if layout.entity == OF_CASE else meta.watermark - 1
@@ -235,7 +235,7 @@ def _told(came: Placed) -> Iterator[Entry]:
     for where, new in came.new.items():
         facts = came.facts(where)
         yield where, packed(facts)
-        yield from indexed(where, _order(facts), new)
+        yield from indexed(where, facts, new)
 
 
 def _kept(facts: Sequence[Fact]) -> Iterator[Entry]:
@@ -243,7 +243,7 @@ def _kept(facts: Sequence[Fact]) -> Iterator[Entry]:
     known: dict[str, dict[str, list[int]]] = {}
     for where, some in homed(facts).items():
         yield where, packed(some)
-        yield from indexed(where, _order(some), some)
+        yield from indexed(where, some, some)
         for column, seller, at in guilt(some, some):
             known.setdefault(seller, {"guilty": [], "faking": []})[column].append(at)
     for seller, of in known.items():
@@ -277,7 +277,3 @@ def _said(facts: Iterable[Fact]) -> set[str]:
 
 def _known(rows: pa.Table, name: str, lacks: Collection[str]) -> pa.Table:
     return rows.select([column for column in rows.column_names if f"{name}.{column}" not in lacks])
-
-
-def _order(facts: Iterable[Fact]) -> Fact | None:
-    return next((one for one in facts if one.table == "orders"), None)
