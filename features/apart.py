@@ -14,9 +14,10 @@ from features.given import Case, namer
 from features.kernel import NEVER, Int
 from features.keys import Snapshot
 from features.own import OF_CASE
-from features.pages import Layouts, joined, totals, unpacked
+from features.pages import Layouts, joined, unpacked
 from features.shelves import SHAPES, moment, pages, prefix
 from features.signal import EDGES
+from features.totals import totals
 
 _MET: Final = "disputes.met_seller"
 """The only first meeting that what is asked about may be."""

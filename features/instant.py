@@ -25,10 +25,11 @@ from features.history import bare, window
 from features.kernel import Int
 from features.keys import Snapshot
 from features.operand import Operand
-from features.pages import Layouts, joined, totals
+from features.pages import Layouts, joined
 from features.sharing import PLACEHOLDER
 from features.shelves import SHAPES, pages, prefix
 from features.signal import EDGES, Signal
+from features.totals import totals
 from features.weight import CLAIMED_SHORT
 
 Row = NDArray[np.float32]

@@ -9,27 +9,14 @@ A page is sealed once all rows before it are final; before that, readers come to
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain
 from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from features.kernel import NEVER, Code, Flag, Int
-from features.varints import (
-    GROUP,
-    SPARE,
-    ZEROS,
-    Bytes,
-    add_list,
-    put,
-    put_list,
-    set_word,
-    take_list,
-    taken,
-    unfolded,
-    word,
-)
+from features.varints import SPARE, Bytes, add_list, put, put_list, set_word, take_list, taken, word
 
 ROWS: Final = 128
 """Rows in a page; fewer cost bytes for states, more cost time for rows that are run through."""
@@ -38,11 +25,10 @@ LATEST: Final = 10
 UNSEALED, SEALED, FIRST = 0, 1, 2
 """What the first byte of a page says: it has no state, has one, or needs none, being the first of its history."""
 ONE: Final = np.uint64(1)
-_HEAD: Final = np.uint64(10)
+HEAD: Final = np.uint64(10)
 """Bytes before the state: kind, rows, first `at`."""
 _LENGTH: Final = np.uint64(8)
 """Bytes that say how long the rings of a state are, so that they can be passed over."""
-_FAR: Final = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -131,7 +117,7 @@ class Unpacked(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def _clear(start: Int, state: Int) -> None:
+def clear(start: Int, state: Int) -> None:
     """Makes a state that of a history without rows."""
     columns, streams = start[-1], start.size - 1
     for c in range(state.size):
@@ -190,7 +176,7 @@ def _put_state(out: Bytes, p: np.uint64, start: Int, rings: Int, state: Int, at:
 
 
 @njit(cache=True, nogil=True)
-def _take_state(
+def take_state(
     buffer: Bytes, p: np.uint64, start: Int, rings: Int, state: Int, at: np.int64, spare: Int, kept: bool
 ) -> np.uint64:
     """Reads a state before `at`, its rings only if they are kept; where it ends."""
@@ -234,7 +220,7 @@ def _pages_of(codes: Code) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _pack(
+def pack(
     shape: Int,
     codes: Code,
     at: Int,
@@ -268,14 +254,14 @@ def _pack(
         other = i > 0 and codes[i] != codes[i - 1]
         if i == 0 or other or held == ROWS or i == cut:
             if other:
-                _clear(start, state)
+                clear(start, state)
                 kind = FIRST
             number = number + 1 if not other and (i > 0 or kind != FIRST) and before == at[i] else 0
             pages, page, held, time, before = pages + 1, p, 0, at[i], at[i]
             offsets[pages], whose[pages], starts[pages], numbers[pages] = np.int64(p), codes[i], at[i], number
             out[p] = SEALED if kind == SEALED and at[i] <= until else kind if kind == FIRST else UNSEALED
             set_word(out, p + np.uint64(2), np.uint64(at[i]))
-            p += _HEAD
+            p += HEAD
             if out[page] == SEALED:
                 p = _put_state(out, p, start, rings, state, at[i], spare)
             kind = SEALED if kind == FIRST else kind
@@ -300,8 +286,8 @@ def _packed(
 ) -> tuple[Bytes, Int, Code, Int, Int]:
     """Packs whole histories."""
     state = np.empty(shape[1, -1], np.int64)
-    _clear(shape[0], state)
-    return _pack(shape, codes, at, stream, values, until, state, FIRST, np.int64(0), 0, 0)
+    clear(shape[0], state)
+    return pack(shape, codes, at, stream, values, until, state, FIRST, np.int64(0), 0, 0)
 
 
 def packed(layout: Layout, codes: Code, rows: Rows, sealed_until: int) -> Packed:
@@ -317,7 +303,7 @@ def packed(layout: Layout, codes: Code, rows: Rows, sealed_until: int) -> Packed
 
 
 @njit(cache=True, nogil=True)
-def _rows(shape: Int, buffer: Bytes, offsets: Int, state: Int, more: int) -> tuple[Int, Bytes, Int, Int, int]:
+def rows_of(shape: Int, buffer: Bytes, offsets: Int, state: Int, more: int) -> tuple[Int, Bytes, Int, Int, int]:
     """The rows of pages that follow each other, with room for more behind, where the values of each begin, and how many.
 
     The state is set to the one before the first of them, or cleared.
@@ -328,12 +314,12 @@ def _rows(shape: Int, buffer: Bytes, offsets: Int, state: Int, more: int) -> tup
     widest = np.max(np.diff(start)) if start.size > 1 else 0
     at, stream = np.empty(n + more, np.int64), np.empty(n + more, np.uint8)
     place, values, v, r = np.empty(n + more, np.int64), np.zeros(n * widest, np.int64), 0, 0
-    _clear(start, state)
+    clear(start, state)
     for i in range(offsets.size - 1):
         page = np.uint64(offsets[i])
-        p, time = page + _HEAD, np.int64(word(buffer, page + np.uint64(2)))
+        p, time = page + HEAD, np.int64(word(buffer, page + np.uint64(2)))
         if buffer[page] == SEALED:
-            p = _take_state(buffer, p, start, shape[1], state if i == 0 else np.empty_like(state), time, spare, i == 0)
+            p = take_state(buffer, p, start, shape[1], state if i == 0 else np.empty_like(state), time, spare, i == 0)
         for _ in range(buffer[page + ONE]):
             passed, p = taken(buffer, p)
             time += np.int64(passed)
@@ -348,7 +334,7 @@ def _rows(shape: Int, buffer: Bytes, offsets: Int, state: Int, more: int) -> tup
 def unpacked(layout: Layout, page: bytes) -> Unpacked:
     """What a page says."""
     state = np.empty(layout.shape[1, -1], np.int64)
-    at, stream, values, _, _ = _rows(layout.shape, *joined([page]), state, 0)
+    at, stream, values, _, _ = rows_of(layout.shape, *joined([page]), state, 0)
     return Unpacked(Rows(at, stream, values), page[0] != UNSEALED, state)
 
 
@@ -356,292 +342,3 @@ def joined(pages: Sequence[bytes]) -> tuple[Bytes, Int]:
     """Pages in one buffer, and where each begins and the last ends."""
     offsets = np.fromiter(accumulate(map(len, pages), initial=0), np.int64, len(pages) + 1)
     return np.frombuffer(b"".join(chain(pages, (bytes(SPARE),))), np.uint8), offsets
-
-
-@njit(cache=True, nogil=True)
-def _same(start: Int, one: Int, a: int, other: Int, b: int, s: int) -> bool:
-    """Whether two rows of a stream have the same values."""
-    size = start[s + 1] - start[s]
-    return bool(np.all(one[a : a + size] == other[b : b + size]))
-
-
-@njit(cache=True, nogil=True)
-def _places(start: Int, stream: Bytes) -> Int:
-    """Where the values of each row begin, and those of the last end."""
-    place = np.zeros(stream.size + 1, np.int64)
-    for i in range(stream.size):
-        place[i + 1] = place[i] + start[stream[i] + 1] - start[stream[i]]
-    return place
-
-
-@njit(cache=True, nogil=True)
-def _merged(start: Int, old: tuple[Int, Bytes, Int], place: Int, new: tuple[Int, Bytes, Int]) -> tuple[Int, Bytes, Int]:
-    """Rows with others among them, in time order, old ones of a moment first; of the others only `at` need not be in order."""
-    n, places = place.size, _places(start, new[1])
-    order = np.argsort(new[0], kind="mergesort")
-    at, stream = np.empty(n + order.size, np.int64), np.empty(n + order.size, np.uint8)
-    values, v, i, j = np.empty(old[2].size + new[2].size, np.int64), 0, 0, 0
-    for r in range(at.size):
-        if j == order.size or (i < n and old[0][i] <= new[0][order[j]]):
-            at[r], stream[r] = old[0][i], old[1][i]
-            lo, whose, i = place[i], old[2], i + 1
-        else:
-            at[r], stream[r] = new[0][order[j]], new[1][order[j]]
-            lo, whose, j = places[order[j]], new[2], j + 1
-        for k in range(start[stream[r] + 1] - start[stream[r]]):
-            values[v] = whose[lo + k]
-            v += 1
-    return at, stream, values
-
-
-@njit(cache=True, nogil=True)
-def _without(start: Int, rows: tuple[Int, Bytes, Int], gone: tuple[Int, Bytes, Int]) -> tuple[Int, Bytes, Int, int]:
-    """Rows without others, one for each, and how many of those there were."""
-    at, stream, values = rows
-    keep, place, places, met = np.ones(at.size, np.bool_), _places(start, stream), _places(start, gone[1]), 0
-    for j in range(gone[0].size):
-        i = np.searchsorted(at, gone[0][j])
-        while i < at.size and at[i] == gone[0][j]:
-            s = stream[i]
-            if keep[i] and s == gone[1][j] and _same(start, values, place[i], gone[2], places[j], s):
-                keep[i] = False
-                met += 1
-                break
-            i += 1
-    v = 0
-    for i in range(at.size):
-        if keep[i]:
-            for k in range(place[i], place[i + 1]):
-                values[v] = values[k]
-                v += 1
-    return at[keep], stream[keep], values[:v], met
-
-
-@njit(cache=True, nogil=True)
-def _cut(at: Int) -> int:
-    """Where the last page of rows has to begin so that it begins before the last moment; 0 if it does so anyway, or cannot.
-
-    A page that follows and is left as it is may begin with that moment, and its place among those that do must stay.
-    """
-    ties = at.size - np.searchsorted(at, at[-1]) if at.size else 0
-    return at.size - ties - 1 if ties < ROWS and (at.size - 1) % ROWS < ties and at.size > ROWS else 0
-
-
-@njit(cache=True, nogil=True)
-def _changed(
-    shape: Int,
-    buffer: Bytes,
-    offsets: Int,
-    added: tuple[Int, Bytes, Int],
-    removed: tuple[Int, Bytes, Int],
-    until: int,
-    number: int,
-) -> tuple[Bytes, Int, Int, Int, int]:
-    """Packs pages anew; also how many of the rows to remove there were."""
-    state = np.empty(shape[1, -1], np.int64)
-    at, stream, values, place, _ = _rows(shape, buffer, offsets, state, 0)
-    met = 0
-    if added[0].size:
-        at, stream, values = _merged(shape[0], (at, stream, values), place, added)
-    if removed[0].size:
-        at, stream, values, met = _without(shape[0], (at, stream, values), removed)
-    kind, before = FIRST, np.int64(0)
-    if offsets.size > 1:
-        kind, before = buffer[0], np.int64(word(buffer, np.uint64(2)))
-    codes = np.zeros(at.size, np.int32)
-    out, ends, _, starts, numbers = _pack(
-        shape, codes, at, stream, values, until, state, kind, before, number - 1, _cut(at)
-    )
-    return out, ends, starts, numbers, met
-
-
-def changed(
-    layout: Layout, pages: Sequence[bytes], added: Rows, removed: Rows, sealed_until: int, *, number: int = 0
-) -> list[Page]:
-    """Pages of a history that follow each other, written anew with rows added, and one equal row removed for each removed.
-
-    Of pages from a sealed one on, those that start until `sealed_until` are sealed: all rows before are final. Pages from
-    an unsealed one on, all of whose rows are yet to come, stay so. Without pages a history begins, so rows before the first
-    page want that page too, and so does the page behind it if no row of the first is left. All pages that start at or before
-    a row added or removed belong to it; pages behind stay as they are. Added rows come after those of their moment, and may
-    be in any order. `number` is that of the first page. AssertionError if a row to remove is not there.
-
-    >>> layout = Layout(np.array([0, 1]), np.array([False]))
-    >>> rows = Rows(np.array([20, 10]), np.zeros(2, np.uint8), np.array([7, 5]))
-    >>> [page] = changed(layout, [], rows, NO_ROWS, 0)
-    >>> unpacked(layout, page.data).rows.values.tolist(), page.start, len(page.data)
-    ([5, 7], 10, 20)
-    """
-    out, ends, starts, numbers, met = _changed(layout.shape, *joined(pages), added, removed, sealed_until, number)
-    assert met == removed.at.size, f"{removed.at.size - met} of {removed.at.size} rows to remove are not in these pages"
-    whole, bounds = out.tobytes(), ends.tolist()
-    parts = [whole[lo:hi] for lo, hi in pairwise(bounds)]
-    return [Page(*one) for one in zip(starts.tolist(), numbers.tolist(), parts, strict=True)]
-
-
-@njit(cache=True, nogil=True)
-def _start(buffer: Bytes, offset: int) -> np.int64:
-    """The `at` of the first row of the page at an offset."""
-    return np.int64(word(buffer, np.uint64(offset) + np.uint64(2)))
-
-
-@njit(cache=True, nogil=True)
-def _copy(totals: Int, count: int, out: Int, o: int) -> None:
-    """Copies the first totals to a place; a loop, for slices as short as these cost more than what is in them."""
-    for c in range(count):
-        out[o + c] = totals[c]
-
-
-@njit(cache=True, nogil=True)
-def _run(
-    start: Int,
-    rings: Int,
-    buffer: Bytes,
-    offsets: Int,
-    lo: int,
-    hi: int,
-    moments: Int,
-    slots: Int,
-    state: Int,
-    spare: Int,
-    out: Int,
-) -> None:
-    """Runs through the pages lo:hi of a history up to the last of the moments, in time order, and leaves the state before it.
-
-    Totals before each of the others go where `slots` says. Of a page, rows after the last moment that is asked are passed
-    over if the next page has a state; rings are kept from the last page that has one. A row is taken in here, though `_meet`
-    and `add_list` would do the same: arrays handed on to them would be counted for each row, which takes five times as long.
-    """
-    _clear(start, state)
-    columns, streams, m, end, t, full = start[-1], start.size - 1, 0, moments.size - 1, moments[-1], lo
-    for i in range(lo, hi):
-        if buffer[offsets[i]] == SEALED and _start(buffer, offsets[i]) < t:
-            full = i
-    for i in range(lo, hi):
-        page = np.uint64(offsets[i])
-        at = np.int64(word(buffer, page + np.uint64(2)))
-        while m < end and moments[m] <= at:
-            _copy(state, columns, out, slots[m])
-            m += 1
-        if t <= at:
-            break
-        ahead = np.int64(_FAR)
-        if i + 1 < hi and buffer[offsets[i + 1]] == SEALED:
-            ahead = _start(buffer, offsets[i + 1])
-        if moments[m] > ahead:
-            continue
-        p, kept = page + _HEAD, i >= full
-        if buffer[page] == SEALED:
-            p = _take_state(buffer, p, start, rings, state, at, spare, kept)
-        for _ in range(buffer[page + ONE]):
-            passed, p = taken(buffer, p)
-            at += np.int64(passed)
-            if moments[m] <= at:
-                while m < end and moments[m] <= at:
-                    _copy(state, columns, out, slots[m])
-                    m += 1
-                if moments[m] <= at or moments[m] > ahead:
-                    break
-            s = np.uint64(buffer[p])
-            p += ONE
-            begin, stop, first, last = start[s], start[s + ONE], columns + np.int64(s), columns + streams + np.int64(s)
-            if kept and rings[s] >= 0:
-                size, old = stop - begin, state[rings[s]]
-                new = old + 1 if old < LATEST - 1 else 0
-                was, to = rings[s] + 1 + old * size if state[last] == at else begin, rings[s] + 1 + new * size
-                state[rings[s]] = new
-                for k in range(size):
-                    state[to + k] = state[was + k]
-            if state[first] == NEVER:
-                state[first] = at
-            state[last] = at
-            c, behind = np.uint64(begin), np.uint64(stop)
-            while c < behind:
-                some = np.uint64(buffer[p])
-                p += ONE
-                if some:
-                    more = np.uint64(buffer[p])
-                    p += ONE
-                    some ^= more
-                    while some:
-                        state[c + ZEROS[some]] += 1
-                        some &= some - ONE
-                    while more:
-                        value, p = taken(buffer, p)
-                        state[c + ZEROS[more]] += unfolded(value)
-                        more &= more - ONE
-                c += np.uint64(GROUP)
-    for j in range(m, end):
-        _copy(state, columns, out, slots[j])
-
-
-@njit(cache=True, nogil=True)
-def _last(start: Int, rings: Int, state: Int, k: int, out: Int, o: int) -> None:
-    """What the last k rows of each stream that keeps a ring add up to, with those of the same moment as their first."""
-    for s in range(start.size - 1):
-        lo, size, ring = start[s], start[s + 1] - start[s], rings[s]
-        place = (state[ring] + 1 - k) % LATEST if ring >= 0 else 0
-        for c in range(size):
-            out[o + lo + c] = state[lo + c] - state[ring + 1 + place * size + c] if ring >= 0 else 0
-
-
-@njit(cache=True, nogil=True)
-def _finish(start: Int, rings: Int, state: Int, edges: Int, out: Int) -> None:
-    """Makes windows of the state at the end and of totals at their edges, and puts the first and last times behind."""
-    columns, streams = start[-1], start.size - 1
-    for w in range(edges.size):
-        o = w * columns
-        if edges[w] > 0:
-            for c in range(columns):
-                out[o + c] = state[c] - out[o + c]
-        elif edges[w] == 0:
-            _copy(state, columns, out, o)
-        else:
-            _last(start, rings, state, -edges[w], out, o)
-    o = edges.size * columns
-    for c in range(2 * streams):
-        out[o + c] = state[columns + c]
-
-
-@njit(cache=True, nogil=True)
-def _totals(shape: Int, bounds: Int, buffer: Bytes, offsets: Int, history: Int, t: int, edges: Int, out: Int) -> None:
-    """Reads the pages of histories, one history after the other."""
-    lengths = edges[edges > 0]
-    lengths.sort()
-    moments, order, slots = np.empty(lengths.size + 1, np.int64), np.argsort(-edges), np.empty(lengths.size, np.int64)
-    moments[-1] = t
-    moments[:-1] = t - lengths[::-1]
-    state, lo, o = np.empty(np.max(shape[1]), np.int64), 0, 0
-    spare = np.empty_like(state)
-    for h in range(bounds.size - 1):
-        start, rings = shape[0, bounds[h] : bounds[h + 1]], shape[1, bounds[h] : bounds[h + 1]]
-        columns, here = start[-1], state[: rings[-1]]
-        hi, end = lo, o + edges.size * columns + 2 * (start.size - 1)
-        while hi < history.size and history[hi] == h:
-            hi += 1
-        for w in range(slots.size):
-            slots[w] = order[w] * columns
-        _run(start, rings, buffer, offsets, lo, hi, moments, slots, here, spare, out[o:end])
-        _finish(start, rings, here, edges, out[o:end])
-        lo, o = hi, end
-
-
-def totals(layouts: Layouts, buffer: Bytes, offsets: Int, history: Int, t: int, edges: Int, out: Int) -> None:
-    """Windows [t - edge, t) of every column of every history of a case, as `features.kernel.windowed` has them, into `out`.
-
-    Pages, joined in time order one history after the other, are of the history'th layout each. Of each history there must be
-    the last page that starts before t, that which starts last before t - edge for each edge above 0, and before each of
-    them that is not sealed the pages from the last sealed one on; others may be left out. Edge 0 means always, and -k the
-    last k rows, at most LATEST, of streams that are `latest` (0 for others).
-
-    The part of history h in `out` is from `layouts.places(edges.size)[h]` on: window w of column c at w * columns + c, and
-    behind the windows the first `at` of each stream before t, and then the last ones; NEVER if none.
-
-    >>> layout = Layout(np.array([0, 1]), np.array([True]))
-    >>> page = packed(layout, np.zeros(3, np.int32), Rows(np.array([0, 10, 20]), np.zeros(3, np.uint8), np.array([5, 7, 9])), 0)
-    >>> out = np.empty(5, np.int64)
-    >>> totals(Layouts([layout]), page.buffer, page.offsets, np.zeros(1, np.int64), 20, np.array([10, 0, -1]), out)
-    >>> out.tolist()
-    [7, 12, 7, 0, 10]
-    """
-    _totals(layouts.shape, layouts.bounds, buffer, offsets, history, t, edges, out)

@@ -12,10 +12,11 @@ from features.homes import Fact, home, unpacked
 from features.indices import OF_INSTRUMENT, listed
 from features.kernel import DAY, Int
 from features.keys import Snapshot, end
-from features.pages import joined, totals
+from features.pages import joined
 from features.priors import COMPELLING, MATCHES, OBJECTIONS
 from features.sharing import PLACEHOLDER
 from features.shelves import ALONE, pages, prefix
+from features.totals import totals
 
 if TYPE_CHECKING:
     from features.given import Case

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from features.changing import Each, changed, changed_each, each
+from features.columns import encode
 from features.entries import Entries, layouts
 from features.homes import digest
-from features.kernel import Int
+from features.kernel import Code, Int
 from features.keys import Batch, Entry, Snapshot, end
-from features.pages import FIRST, NO_ROWS, UNSEALED, Layouts, Page, Rows, changed, packed
+from features.pages import FIRST, SEALED, UNSEALED, Layouts, Page, Rows, packed
 from features.pages import Layout as Shape
 
 SHELVES: Final = {name: b"h" + bytes([place]) for place, name in enumerate(sorted(layouts()))}
@@ -71,37 +73,52 @@ def filled(entries: Entries, sealed_until: int) -> Iterator[Entry]:
         yield _key(keys[code], page), page.data
 
 
-def changes(old: Entries, new: Entries, since: int) -> dict[bytes, Change]:
-    """What histories gain and lose at moments from `since` on, by the first bytes of their keys."""
-    layout, both, place = new.layout, [], dict[str, int]()
+@dataclass(frozen=True)
+class Changes:
+    """What histories of one kind gain and lose, by the first bytes of their keys."""
+
+    whose: Sequence[bytes]
+    added: Each
+    removed: Each
+
+    def of(self, i: int) -> Change:
+        """What one of them does."""
+        return Change(self.added.of(i), self.removed.of(i))
+
+
+def changes(old: Entries, new: Entries, since: int) -> Changes:
+    """What histories gain and lose at moments from `since` on."""
+    layout, both, names, place = new.layout, [], [], 0
     for one, sign in ((old, -1), (new, 1)):
         later = np.flatnonzero(one.at >= since)
         mine = _taken(layout.start, Rows(one.at, one.stream.astype(np.uint8), one.values), later)
         met, which = np.unique(one.codes[later], return_inverse=True)
-        names = one.names.take(met).to_pylist()
-        ours = np.array([place.setdefault(str(name), len(place)) for name in names], np.int64)
-        both.append((ours[which] if later.size else np.zeros(0, np.int64), np.full(later.size, sign), mine))
-    codes = np.concatenate([one[0] for one in both])
+        both.append((which + place, np.full(later.size, sign), mine))
+        names.append(one.names.take(met))
+        place += met.size
+    named = encode(pa.chunked_array(names))
+    codes = named.codes[np.concatenate([one[0] for one in both])]
     signs = np.concatenate([one[1] for one in both])
     rows = Rows(*(np.concatenate(parts) for parts in zip(*(one[2] for one in both), strict=True)))
     marks = _marks(layout.start, *rows)
     sort = np.lexsort((marks, rows.stream, rows.at, codes))
     kept = sort[_unmatched(codes[sort], rows.at[sort], rows.stream[sort], marks[sort], signs[sort])]
-    more, less = (_by_code(layout.start, rows, codes, np.sort(kept[signs[kept] == sign])) for sign in (1, -1))
-    there = ((prefix(layout.name, name), code) for name, code in place.items() if code in more or code in less)
-    return {whose: Change(more.get(code, NO_ROWS), less.get(code, NO_ROWS)) for whose, code in there}
+    who = np.unique(codes[kept])
+    whose = [prefix(layout.name, name or "") for name in named.values.take(pa.array(who)).to_pylist()]
+    order = sorted(range(who.size), key=whose.__getitem__)
+    more, less = (
+        _by_code(layout.start, rows, codes, np.sort(kept[signs[kept] == sign]), who[order]) for sign in (1, -1)
+    )
+    return Changes([whose[i] for i in order], more, less)
 
 
-def _by_code(start: Int, rows: Rows, codes: Int, which: Int) -> dict[int, Rows]:
-    """Some of the rows, those of each code by themselves in their order."""
-    which = which[np.argsort(codes[which], kind="stable")]
-    some, of = _taken(start, rows, which), codes[which]
-    ends = np.append(0, np.cumsum(np.diff(start)[some.stream]))
-    bounds = np.flatnonzero(np.diff(of, prepend=-1, append=-1)).tolist()
-    return {
-        int(of[lo]): Rows(some.at[lo:hi], some.stream[lo:hi], some.values[ends[lo] : ends[hi]])
-        for lo, hi in pairwise(bounds)
-    }
+def _by_code(start: Int, rows: Rows, codes: Code, which: Int, who: Code) -> Each:
+    """Some of the rows, those of each code together in their order, code by code as `who` says."""
+    rank = np.empty(int(who.max(initial=-1)) + 1, np.int64)
+    rank[who] = np.arange(who.size)
+    mine = rank[codes[which]]
+    sort = np.argsort(mine, kind="stable")
+    return each(start, _taken(start, rows, which[sort]), np.searchsorted(mine[sort], np.arange(who.size + 1)))
 
 
 def _taken(start: Int, rows: Rows, which: Int) -> Rows:
@@ -163,8 +180,60 @@ def _unmatched(codes: Int, at: Int, stream: NDArray[np.uint8], marks: NDArray[np
     return keep[:n]
 
 
-def put(batch: Batch, shelf: str, changed_by: Mapping[bytes, Change], sealed_until: int) -> None:
-    """Puts rows into histories of one kind and takes rows out; those dated until `sealed_until` are final from now on."""
+def put(batch: Batch, shelf: str, changed_by: Changes, sealed_until: int) -> None:
+    """Puts rows into histories of one kind and takes rows out; those dated until `sealed_until` are final from now on.
+
+    Most rows go into the last page of their history, and all these are written anew in one call.
+    """
+    last = batch.below([(whose, end(whose)) for whose in changed_by.whose])
+    first = _first(changed_by)
+    quick = [_alone(page, at) for page, at in zip(last, first.tolist(), strict=True)]
+    gone, made = _behind(shelf, changed_by, np.flatnonzero(quick), last, sealed_until)
+    slow = [i for i, one in enumerate(quick) if not one]
+    some = _among(batch, shelf, {changed_by.whose[i]: changed_by.of(i) for i in slow}, sealed_until)
+    batch.delete([*gone, *some[0]])
+    batch.put(sorted([*made, *some[1]]))
+
+
+def _first(some: Changes) -> Int:
+    """The first moment at which each history is changed."""
+    found = np.full(len(some.whose), np.iinfo(np.int64).max)
+    for one in (some.added, some.removed):
+        np.minimum.at(found, np.repeat(np.arange(found.size), np.diff(one.bounds)), one.rows.at)
+    return found
+
+
+def _alone(page: Entry | None, first: int) -> bool:
+    """Whether of a history its last page is enough to put rows from a moment on into it."""
+    return page is None or page[1][0] == FIRST or (page[1][0] == SEALED and page[0][-10:-2] < moment(first))
+
+
+def _behind(
+    shelf: str, changed_by: Changes, which: Int, last: Sequence[Entry | None], sealed_until: int
+) -> tuple[list[bytes], list[Entry]]:
+    """The keys that go and the pages that come where histories are changed in their last pages."""
+    shape, pages = SHAPES[shelf], [last[i] for i in which.tolist()]
+    numbers = np.array([0 if page is None else _number(page[0]) for page in pages], np.int64)
+    more, less = (_those(shape.start, one, which) for one in (changed_by.added, changed_by.removed))
+    found = changed_each(shape, [b"" if p is None else p[1] for p in pages], more, less, sealed_until, numbers)
+    made = [(_key(changed_by.whose[which[i]], page), page.data) for i, page in found]
+    new = {key for key, _ in made}
+    return [page[0] for page in pages if page is not None and page[0] not in new], made
+
+
+def _those(start: Int, one: Each, which: Int) -> Each:
+    """The rows of some of the histories."""
+    if which.size == one.bounds.size - 1:
+        return one
+    sizes = np.diff(one.bounds)[which]
+    rows = np.repeat(one.bounds[which] - np.append(0, np.cumsum(sizes))[:-1], sizes) + np.arange(sizes.sum())
+    return each(start, _taken(start, one.rows, rows), np.append(0, np.cumsum(sizes)))
+
+
+def _among(
+    batch: Batch, shelf: str, changed_by: Mapping[bytes, Change], sealed_until: int
+) -> tuple[list[bytes], list[Entry]]:
+    """The keys that go and the pages that come where rows go among those of several pages."""
     shape, gone, made = SHAPES[shelf], list[bytes](), list[Entry]()
     for whose, regions in _regions(batch, changed_by, sealed_until):
         for region, change in regions:
@@ -176,8 +245,7 @@ def put(batch: Batch, shelf: str, changed_by: Mapping[bytes, Change], sealed_unt
             new = {_key(whose, page): page.data for page in found}
             gone += [key for key, _ in pages if key not in new]
             made += new.items()
-    batch.delete(gone)
-    batch.put(sorted(made))
+    return gone, made
 
 
 @dataclass(frozen=True)

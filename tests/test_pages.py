@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_kernel import LARGEST, wrapped
 
+from features.changing import changed
 from features.kernel import NEVER, windowed
 from features.pages import (
     FIRST,
@@ -22,12 +23,11 @@ from features.pages import (
     Layouts,
     Page,
     Rows,
-    changed,
     joined,
     packed,
-    totals,
     unpacked,
 )
+from features.totals import totals
 
 EDGES = [0, 1, 3, 7, 40, -1, -3, -10]
 SHAPES: list[tuple[list[int], list[bool]]] = [
