@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from features.elsewhere import Elsewhere
-from features.homes import Fact, home, unpacked
+from features.homes import Fact, Row, home, rows, unpacked
 from features.indices import JUDGED, OF_BUYER, OF_SELLER, REPORTED, guilt, listed, meets, of_seller, shown
 from features.keys import Snapshot, end
 from features.placing import Placed
@@ -22,15 +22,16 @@ _BESIDE: Final = ("orders", "disputes", "chargebacks")
 
 @dataclass
 class Neighbours:
-    """The facts of a store around the new ones, and what is known of sellers elsewhere before these and after."""
+    """New facts and those around them, what they depend on of other orders, and what is known of sellers, before and after."""
 
-    old: list[Fact] = field(default_factory=list)
-    new: list[Fact] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    others: list[Row] = field(default_factory=list)
     before: Elsewhere = field(default_factory=Elsewhere)
     after: Elsewhere = field(default_factory=Elsewhere)
     sellers: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
 
 
+_ORDER: Final = home("order", "")[:2]
 Decided = Callable[[Iterable[bytes]], Iterable[tuple[bytes, Fact]]]
 """The decisions about the orders of homes."""
 
@@ -48,16 +49,16 @@ def neighbours(snapshot: Snapshot, came: Placed, decided: Decided) -> Neighbours
     whole = [where for where in homes if _is_order(where)] + [where for where in came.new if not _is_order(where)]
     made = [one for _, one in decided([where for where in whole if _is_order(where)])]
     mine = [one for where in whole for one in homes.get(where, ())]
-    old = [*mine, *made, *others, *(one for some in beside.values() for one in some)]
-    new = [one for some in came.new.values() for one in some]
+    facts = [*mine, *made, *others, *(one for some in came.new.values() for one in some)]
     told = {seller: {column: list(at) for column, at in of.items()} for seller, of in known.items()}
     for column, seller, at in guilty:
         told[seller][column] = sorted({*told[seller][column], at})
-    return Neighbours(old, new, _elsewhere(known), _elsewhere(told), {seller: told[seller] for _, seller, _ in guilty})
+    judged = {seller: told[seller] for _, seller, _ in guilty}
+    return Neighbours(facts, rows(beside.values()), _elsewhere(known), _elsewhere(told), judged)
 
 
 def _is_order(where: bytes) -> bool:
-    return where.startswith(home("order", "")[:2])
+    return where.startswith(_ORDER)
 
 
 def _read(snapshot: Snapshot, wanted: Iterable[bytes], homes: dict[bytes, list[Fact]]) -> None:
@@ -77,13 +78,13 @@ def _names(some: Iterable[bytes], homes: Mapping[bytes, Sequence[Fact]], came: P
     return {name for where in some if (name := _name(where, homes, came, column)) is not None}
 
 
-def _beside(snapshot: Snapshot, came: Placed, homes: Mapping[bytes, Sequence[Fact]]) -> dict[bytes, list[Fact]]:
-    """The facts that new ones depend on of other orders of their buyers, by the homes of these."""
+def _beside(snapshot: Snapshot, came: Placed, homes: Mapping[bytes, Sequence[Fact]]) -> dict[bytes, bytes]:
+    """What new facts depend on of other orders of their buyers, by the homes of these."""
     wide = {where for where, new in came.new.items() if _is_order(where) and any(map(meets, new))}
     spans = [listed(OF_BUYER, buyer) for buyer in sorted(_names(wide, homes, came, "buyer_id"))]
     found = (entry for first in spans for entry in snapshot.span(first, end(first)))
-    others = ((home("order", "")[:2] + key[-16:], kept) for key, kept in found)
-    return {where: unpacked(kept) for where, kept in others if where not in homes}
+    others = ((_ORDER + key[-16:], kept) for key, kept in found)
+    return {where: kept for where, kept in others if where not in homes}
 
 
 def _excused(
@@ -95,10 +96,10 @@ def _excused(
         before = [t for t in known[seller][column] if t <= at]
         if column == "guilty":
             first = listed(JUDGED, seller, max(before) + 1 if before else 0)
-            found |= {home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(listed(JUDGED, seller)))}
+            found |= {_ORDER + key[-16:] for key, _ in snapshot.span(first, end(listed(JUDGED, seller)))}
         elif not before:
             first = listed(OF_SELLER, seller)
-            found |= {home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(first))}
+            found |= {_ORDER + key[-16:] for key, _ in snapshot.span(first, end(first))}
     return found
 
 
@@ -124,7 +125,7 @@ def _others(
     homes: Mapping[bytes, Sequence[Fact]],
     came: Placed,
     sellers: Iterable[str],
-    beside: dict[bytes, list[Fact]],
+    beside: dict[bytes, bytes],
 ) -> list[Fact]:
     """The facts of others on which those of the touched orders depend; what is `beside` is taken from there if wanted here."""
     facts = [one for some in (*homes.values(), *came.new.values()) for one in some]
@@ -135,19 +136,19 @@ def _others(
             wanted |= set(_two(snapshot, first))
     for seller in _reporters(homes, came):
         first = listed(REPORTED, seller)
-        wanted |= {home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(first))}
+        wanted |= {_ORDER + key[-16:] for key, _ in snapshot.span(first, end(first))}
     others = dict[bytes, list[Fact]]()
     _read(snapshot, wanted - homes.keys(), others)
     found = [one for where, some in others.items() for one in some if where in beside or _needed(one)]
     for where in others:
         beside.pop(where, None)
     registered = [home("seller", seller) for seller in sorted(sellers)]
-    rows = [
+    theirs = [
         unpacked(kept)
         for where, kept in zip(registered, snapshot.many(registered), strict=True)
         if where not in came.new
     ]
-    return [*found, *(one for some in rows for one in some if one.table == "sellers")]
+    return [*found, *(one for some in theirs for one in some if one.table == "sellers")]
 
 
 def _needed(one: Fact) -> bool:
@@ -158,7 +159,7 @@ def _two(snapshot: Snapshot, first: bytes) -> list[bytes]:
     """The homes of the first two orders about which something was shown."""
     found: list[bytes] = []
     for key, _ in snapshot.span(first, end(first)):
-        where = home("order", "")[:2] + key[-16:]
+        where = _ORDER + key[-16:]
         if where not in found:
             found.append(where)
         if len(found) == 2:

@@ -15,7 +15,7 @@ from features.decisions import Decisions
 from features.entries import Emitter, layouts
 from features.errors import RedressError
 from features.evidence import OF_CASE
-from features.homes import COLUMNS, Fact, digest, facts_of, homed, ledger, packed, unpacked, whole
+from features.homes import COLUMNS, Fact, digest, facts_of, homed, ledger, ledgers, packed, unpacked, whole
 from features.indices import REQUESTS, guilt, indexed, of_seller
 from features.keys import Batch, Entry, Keys, Snapshot, end, opened
 from features.ledger import Ledger
@@ -152,8 +152,10 @@ class Store:
         """Writes new facts, and what they change in histories."""
         around = neighbours(batch, came, self.decisions.facts)
         before, after = (
-            Emitter(ledger(facts), meta.horizon, elsewhere)
-            for facts, elsewhere in ((around.old, around.before), ([*around.old, *around.new], around.after))
+            Emitter(found, meta.horizon, elsewhere)
+            for found, elsewhere in zip(
+                ledgers(around.facts, around.others, meta.arrivals), (around.before, around.after), strict=True
+            )
         )
         for name, layout in layouts().items():
             since = 0 if layout.entity == OF_CASE else meta.watermark - 1
