@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.columns import ARROW
-from features.ledger import Ledger
+from features.ledger import Facts, Ledger
 from features.tables import CASES, TABLES
 
 NAMES: Final = tuple(TABLES)
@@ -29,6 +29,8 @@ OF_THEMSELVES: Final[Mapping[str, tuple[str, str]]] = {
 }
 """The kind of home of a table's rows, and the column that names it; rows of the others live where what they point to does."""
 KINDS: Final = ("order", "buyer", "seller", "product")
+WIDTH: Final = 16
+"""Bytes of a digest."""
 NAMED: Final = ("disputes", "chargebacks", "reports", "blocks", "evidence", "messages", "decisions")
 """Tables whose rows have an id of their own, by which they are found."""
 
@@ -69,12 +71,16 @@ class Fact:
 
 def digest(name: str) -> bytes:
     """Sixteen bytes for an id of any length."""
-    return blake2b(name.encode(), digest_size=16).digest()
+    return blake2b(name.encode(), digest_size=WIDTH).digest()
 
 
 def home(kind: str, name: str) -> bytes:
     """The key of a home."""
     return b"f" + bytes([KINDS.index(kind)]) + digest(name)
+
+
+ORDER: Final = home("order", "")[:2]
+"""What the keys of the homes of orders begin with."""
 
 
 def named(table: str, name: str) -> bytes:
@@ -189,13 +195,17 @@ def _table(name: str, rows: Sequence[Row]) -> pa.Table:
 def facts_of(found: Ledger, begin: int = 0) -> Iterator[Fact]:
     """The good facts of a ledger, table by table, whose arrival is counted from `begin`."""
     for name, of in found.facts.items():
-        columns = TABLES[name].columns
-        lists = [_plain(of.column(column.name)) for column in columns]
-        for values in zip(*lists, strict=True):
-            at = values[COLUMNS[name]["at"]]
-            assert isinstance(at, int)
-            yield Fact(name, begin, values, at)
-            begin += 1
+        yield from facts_in(name, of, begin)
+        begin += len(of)
+
+
+def facts_in(name: str, of: Facts, begin: int) -> Iterator[Fact]:
+    """The facts of a table, whose arrival is counted from `begin`."""
+    lists = [_plain(of.column(column.name)) for column in TABLES[name].columns]
+    for arrival, values in enumerate(zip(*lists, strict=True), begin):
+        at = values[_AT[name]]
+        assert isinstance(at, int)
+        yield Fact(name, arrival, values, at)
 
 
 def _plain(found: pa.ChunkedArray) -> list[Value]:

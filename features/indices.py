@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from features.homes import COLUMNS, NAMED, Fact, digest, named, packed
+from features.homes import COLUMNS, NAMED, ORDER, Fact, digest, named, packed
 from features.keys import Entry
 from features.shelves import moment
 from features.tables import TABLES
@@ -21,7 +21,7 @@ SELLERS: Final = b"g"
 """When a seller was found guilty, and when faking."""
 REQUESTS: Final = b"q"
 """Requests that were answered."""
-_MEETING: Final = ("orders", "disputes", "findings", "chargebacks")
+MEETING: Final = ("orders", "disputes", "findings", "chargebacks")
 """Tables of which a buyer's other orders depend on every fact."""
 
 
@@ -46,19 +46,28 @@ def indexed(where: bytes, facts: Sequence[Fact], new: Sequence[Fact]) -> Iterato
     if order is not None and any(map(meets, new)):
         yield from beside(where, order, facts)
     for fact in new:
-        key = TABLES[fact.table].key[0]
-        if fact.table in NAMED and (own := fact.text(key)) is not None:
-            yield named(fact.table, own), where
-        if order is not None:
-            yield from ((prefix + where[2:], b"") for prefix in _listings(order, fact))
+        if fact.table == "orders":
+            yield from ((prefix + where[2:], b"") for prefix in _placed_with(fact))
+        else:
+            yield from told_of(where, None if order is None else order.text("seller_id"), fact)
 
 
-def _listings(order: Fact, fact: Fact) -> Iterator[bytes]:
-    if fact.table == "orders":
-        for index, column in ((OF_SELLER, "seller_id"), (OF_INSTRUMENT, "instrument_id")):
-            if (name := fact.text(column)) is not None:
-                yield listed(index, name, fact.at)
-    seller = order.text("seller_id")
+def _placed_with(order: Fact) -> Iterator[bytes]:
+    for index, column in ((OF_SELLER, "seller_id"), (OF_INSTRUMENT, "instrument_id")):
+        if (name := order.text(column)) is not None:
+            yield listed(index, name, order.at)
+
+
+def told_of(where: bytes, seller: str | None, fact: Fact) -> Iterator[Entry]:
+    """The entries of a fact that is no order, of the home of one with a seller, or of another."""
+    key = TABLES[fact.table].key[0]
+    if fact.table in NAMED and (own := fact.text(key)) is not None:
+        yield named(fact.table, own), where
+    if where.startswith(ORDER):
+        yield from ((prefix + where[2:], b"") for prefix in _listings(seller, fact))
+
+
+def _listings(seller: str | None, fact: Fact) -> Iterator[bytes]:
     if seller is not None and (fact.table == "disputes" or excusable(fact)):
         yield listed(JUDGED, seller, fact.at)
     if seller is not None and fact.table == "report_rulings":
@@ -69,7 +78,7 @@ def _listings(order: Fact, fact: Fact) -> Iterator[bytes]:
 
 def meets(fact: Fact) -> bool:
     """Whether it depends on a fact what other orders of its buyer say: whom he met, disputed, or shared something with."""
-    return fact.table in _MEETING or (fact.table == "evidence" and fact["content_hash"] is not None)
+    return fact.table in MEETING or (fact.table == "evidence" and fact["content_hash"] is not None)
 
 
 def beside(where: bytes, order: Fact, facts: Iterable[Fact]) -> Iterator[Entry]:
@@ -98,12 +107,20 @@ def guilt(facts: Sequence[Fact], new: Iterable[Fact]) -> Iterator[tuple[str, str
     order = next((one for one in facts if one.table == "orders"), None)
     theirs = None if order is None else order.text("seller_id")
     for fact in new:
-        if fact.table == "rulings" and fact["fault"] == "seller" and theirs is not None:
-            yield "guilty", theirs, fact.at
-        if fact.table == "releases" and fact["result"] == "upheld":
+        block = None
+        if fact.table == "releases":
             block = next(one for one in facts if one.table == "blocks" and one["block_id"] == fact["block_id"])
-            seller = block.text("seller_id") or theirs
-            if seller is not None and block["kind"] == "seller_integrity":
-                yield "guilty", seller, fact.at
-            if seller is not None and block["cause"] == "false_transactions":
-                yield "faking", seller, fact.at
+        yield from judged(fact, block, theirs)
+
+
+def judged(fact: Fact, block: Fact | None, theirs: str | None) -> Iterator[tuple[str, str, int]]:
+    """The seller whom a ruling, or the release of a block, found guilty or faking: the order's, if the block names none."""
+    if fact.table == "rulings" and fact["fault"] == "seller" and theirs is not None:
+        yield "guilty", theirs, fact.at
+    seller = theirs if block is None else block.text("seller_id") or theirs
+    if block is None or seller is None or fact["result"] != "upheld":
+        return
+    if block["kind"] == "seller_integrity":
+        yield "guilty", seller, fact.at
+    if block["cause"] == "false_transactions":
+        yield "faking", seller, fact.at

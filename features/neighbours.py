@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from features.elsewhere import Elsewhere
-from features.homes import Fact, Row, home, rows, unpacked
+from features.homes import ORDER, Fact, Row, home, rows, unpacked
 from features.indices import JUDGED, OF_BUYER, OF_SELLER, REPORTED, guilt, listed, meets, of_seller, shown
 from features.keys import Snapshot, end
 from features.placing import Placed
@@ -31,7 +31,6 @@ class Neighbours:
     sellers: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
 
 
-_ORDER: Final = home("order", "")[:2]
 Decided = Callable[[Iterable[bytes]], Iterable[tuple[bytes, Fact]]]
 """The decisions about the orders of homes."""
 
@@ -58,7 +57,7 @@ def neighbours(snapshot: Snapshot, came: Placed, decided: Decided) -> Neighbours
 
 
 def _is_order(where: bytes) -> bool:
-    return where.startswith(_ORDER)
+    return where.startswith(ORDER)
 
 
 def _read(snapshot: Snapshot, wanted: Iterable[bytes], homes: dict[bytes, list[Fact]]) -> None:
@@ -83,7 +82,7 @@ def _beside(snapshot: Snapshot, came: Placed, homes: Mapping[bytes, Sequence[Fac
     wide = {where for where, new in came.new.items() if _is_order(where) and any(map(meets, new))}
     spans = [listed(OF_BUYER, buyer) for buyer in sorted(_names(wide, homes, came, "buyer_id"))]
     found = (entry for first in spans for entry in snapshot.span(first, end(first)))
-    others = ((_ORDER + key[-16:], kept) for key, kept in found)
+    others = ((ORDER + key[-16:], kept) for key, kept in found)
     return {where: kept for where, kept in others if where not in homes}
 
 
@@ -96,10 +95,10 @@ def _excused(
         before = [t for t in known[seller][column] if t <= at]
         if column == "guilty":
             first = listed(JUDGED, seller, max(before) + 1 if before else 0)
-            found |= {_ORDER + key[-16:] for key, _ in snapshot.span(first, end(listed(JUDGED, seller)))}
+            found |= {ORDER + key[-16:] for key, _ in snapshot.span(first, end(listed(JUDGED, seller)))}
         elif not before:
             first = listed(OF_SELLER, seller)
-            found |= {_ORDER + key[-16:] for key, _ in snapshot.span(first, end(first))}
+            found |= {ORDER + key[-16:] for key, _ in snapshot.span(first, end(first))}
     return found
 
 
@@ -136,7 +135,7 @@ def _others(
             wanted |= set(_two(snapshot, first))
     for seller in _reporters(homes, came):
         first = listed(REPORTED, seller)
-        wanted |= {_ORDER + key[-16:] for key, _ in snapshot.span(first, end(first))}
+        wanted |= {ORDER + key[-16:] for key, _ in snapshot.span(first, end(first))}
     others = dict[bytes, list[Fact]]()
     _read(snapshot, wanted - homes.keys(), others)
     found = [one for where, some in others.items() for one in some if where in beside or _needed(one)]
@@ -159,7 +158,7 @@ def _two(snapshot: Snapshot, first: bytes) -> list[bytes]:
     """The homes of the first two orders about which something was shown."""
     found: list[bytes] = []
     for key, _ in snapshot.span(first, end(first)):
-        where = _ORDER + key[-16:]
+        where = ORDER + key[-16:]
         if where not in found:
             found.append(where)
         if len(found) == 2:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from features.changing import Each, changed, changed_each, each
 from features.columns import encode
+from features.digests import big, digests, ranked
+from features.digests import joined as keyed
 from features.entries import Entries, layouts
 from features.homes import digest
 from features.kernel import Code, Int
@@ -18,7 +21,9 @@ from features.keys import Batch, Entry, Snapshot, end
 from features.pages import FIRST, SEALED, UNSEALED, Layouts, Page, Rows, packed
 from features.pages import Layout as Shape
 
-SHELVES: Final = {name: b"h" + bytes([place]) for place, name in enumerate(sorted(layouts()))}
+HISTORIES: Final = b"h"
+"""What the keys of all histories begin with."""
+SHELVES: Final = {name: HISTORIES + bytes([place]) for place, name in enumerate(sorted(layouts()))}
 """The first bytes of the keys of each kind of history."""
 _SHELF: Final = {first: name for name, first in SHELVES.items()}
 SHAPES: Final = {name: Shape(layout.start, layout.latest) for name, layout in layouts().items()}
@@ -59,18 +64,18 @@ def _number(key: bytes) -> int:
 def filled(entries: Entries, sealed_until: int) -> Iterator[Entry]:
     """All pages of one kind of history, in the order of their keys."""
     layout = entries.layout
-    prefixes = [prefix(layout.name, name or "") for name in entries.names.to_pylist()]
-    rank = {key: i for i, key in enumerate(sorted(set(prefixes)))}
-    keys = list(rank)
-    codes = np.array([rank[key] for key in prefixes], np.int32)[entries.codes]
+    used, mine = np.unique(entries.codes, return_inverse=True)
+    names = digests(entries.names.take(pa.array(used)))
+    order, rank = ranked(names)
+    codes = rank[mine].astype(np.int32)
     sort = np.lexsort((entries.at, codes))
     rows = _taken(layout.start, Rows(entries.at, entries.stream.astype(np.uint8), entries.values), sort)
     made = packed(SHAPES[layout.name], codes[sort], rows, sealed_until)
-    whole, bounds = made.buffer.tobytes(), made.offsets.tolist()
-    told = zip(made.codes.tolist(), made.start.tolist(), made.number.tolist(), strict=True)
-    for i, (code, start, number) in enumerate(told):
-        page = Page(start, number, whole[bounds[i] : bounds[i + 1]])
-        yield _key(keys[code], page), page.data
+    whose = np.empty((int(rank.max(initial=-1)) + 1, names.shape[1]), np.uint8)
+    whose[rank[order]] = names[order]
+    keys = keyed(SHELVES[layout.name], whose[made.codes], big(made.start), big(made.number, 2))
+    for key, (lo, hi) in zip(keys, pairwise(made.offsets.tolist()), strict=True):
+        yield key, made.buffer[lo:hi].tobytes()
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """The store: facts as they come, the cumulative rows of every history, and decisions, under ordered keys."""
 
 import json
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Final
 
@@ -15,14 +17,15 @@ from features.decisions import Decisions
 from features.entries import Emitter, layouts
 from features.errors import RedressError
 from features.evidence import OF_CASE
-from features.homes import COLUMNS, Fact, digest, facts_of, homed, ledger, ledgers, packed, unpacked, whole
-from features.indices import REQUESTS, guilt, indexed, of_seller
+from features.homes import COLUMNS, ORDER, Fact, digest, ledger, ledgers, packed, unpacked, whole
+from features.housing import Housing
+from features.indices import OF_INSTRUMENT, OF_SELLER, REQUESTS, indexed, of_seller
 from features.keys import Batch, Entry, Keys, Snapshot, end, opened
 from features.ledger import Ledger
 from features.neighbours import neighbours
 from features.placing import Placed, placed
 from features.receiving import Submitted, submitted
-from features.shelves import changes, filled, put
+from features.shelves import HISTORIES, changes, filled, put
 from features.tables import TABLES
 
 FORMAT: Final = 1
@@ -31,6 +34,8 @@ SETTLING: Final = 2
 _META: Final = b"m"
 _MESSAGE_ID: Final = COLUMNS["messages"]["message_id"]
 _HOMES: Final = b"f"
+TOGETHER: Final = 1 << 18
+"""Entries of a first fill that are committed together."""
 
 
 @dataclass(frozen=True)
@@ -168,21 +173,46 @@ class Store:
         batch.put([(_META, made.packed())])
 
     def fill(self, found: Ledger) -> int:
-        """Takes all good facts of a ledger into a store that has none; how many there were."""
+        """Takes all good facts of a ledger into a store that has none; how many there were.
+
+        It is written in order, some at a time, and is no store, to be opened by nobody, until all of it is there.
+        """
+        counts = [len(of) for of in found.facts.values()]
+        meta = self._emptied()
+        for some in _some(self._filled(found)):
+            with self.keys.writing() as batch:
+                batch.put(some)
+        self.meta = replace(meta, watermark=found.last_at, arrivals=sum(counts), lacks=_lacks(found))
+        with self.keys.writing() as batch:
+            batch.put([(_META, self.meta.packed())])
+        return sum(counts)
+
+    def _emptied(self) -> Meta:
+        """What a store says of itself, which it says no more; with what was left where one was filled in part."""
         with self.keys.writing() as batch:
             meta = _meta(batch, self.where)
             if meta.arrivals:
                 raise RedressError(
                     f"{self.where}: want a store without facts, got {meta.arrivals:,}; load into another"
                 )
-            emitter, last = Emitter(found.whole(), meta.horizon), found.last_at
-            for layout in layouts().values():
-                batch.put(filled(emitter.entries(layout), last - SETTLING))
-            facts = list(facts_of(found))
-            batch.put(sorted(_kept(facts)))
-            self.meta = replace(meta, watermark=last, arrivals=len(facts), lacks=_lacks(found))
-            batch.put([(_META, self.meta.packed())])
-        return len(facts)
+            batch.delete([key for key, _ in batch.span(b"\0", end(b"\xff"))])
+        return meta
+
+    def _filled(self, found: Ledger) -> Iterator[Entry]:
+        """All entries of a ledger's facts, in the order of their keys."""
+        begins = accumulate((len(of) for of in found.facts.values()), initial=0)
+        housing = Housing(found, dict(zip(found.facts, begins, strict=False)))
+        others = sorted(housing.others())
+        yield from housing.listed(OF_SELLER, "seller_id")
+        yield from housing.buyers()
+        yield from _between(others, b"", ORDER)
+        yield from housing.homes()
+        yield from _between(others, ORDER, HISTORIES)
+        emitter = Emitter(found.whole(), self.horizon)
+        for name in sorted(layouts()):
+            yield from filled(emitter.entries(layouts()[name]), found.last_at - SETTLING)
+        yield from _between(others, HISTORIES, b"\xff")
+        yield from housing.listed(OF_INSTRUMENT, "instrument_id")
 
     def facts(self) -> Iterator[Fact]:
         """All facts, home by home, and what was decided."""
@@ -240,17 +270,15 @@ def _told(came: Placed) -> Iterator[Entry]:
         yield from indexed(where, facts, new)
 
 
-def _kept(facts: Sequence[Fact]) -> Iterator[Entry]:
-    """The homes of all facts of a ledger, their indices, and what is known of sellers."""
-    known: dict[str, dict[str, list[int]]] = {}
-    for where, some in homed(facts).items():
-        yield where, packed(some)
-        yield from indexed(where, some, some)
-        for column, seller, at in guilt(some, some):
-            known.setdefault(seller, {"guilty": [], "faking": []})[column].append(at)
-    for seller, of in known.items():
-        told = {column: sorted(set(at)) for column, at in of.items()}
-        yield of_seller(seller), json.dumps(told).encode()
+def _between(entries: Sequence[Entry], lo: bytes, hi: bytes) -> Sequence[Entry]:
+    """Of entries in order those from a key on and before another."""
+    return entries[bisect_left(entries, (lo, b"")) : bisect_left(entries, (hi, b""))]
+
+
+def _some(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
+    """Entries as many at a time as are committed together."""
+    while some := list(islice(entries, TOGETHER)):
+        yield some
 
 
 def _lacks(found: Ledger) -> tuple[str, ...]:
