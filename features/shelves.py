@@ -1,8 +1,8 @@
 """Shelves: the pages of every history under ordered keys, and how rows are put among them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, islice, pairwise
 from typing import Final
 
 import numpy as np
@@ -18,7 +18,7 @@ from features.entries import Entries, layouts
 from features.homes import digest
 from features.kernel import Code, Int
 from features.keys import Batch, Entry, Snapshot, end
-from features.pages import FIRST, SEALED, UNSEALED, Layouts, Page, Rows, packed
+from features.pages import FIRST, NO_ROWS, SEALED, UNSEALED, Layouts, Page, Rows, packed
 from features.pages import Layout as Shape
 
 HISTORIES: Final = b"h"
@@ -30,6 +30,8 @@ SHAPES: Final = {name: Shape(layout.start, layout.latest) for name, layout in la
 """How the rows of each kind of history are packed."""
 ALONE: Final = {name: Layouts([shape]) for name, shape in SHAPES.items()}
 """The same of each kind by itself."""
+DUE: Final = b"u"
+"""Pages that are not sealed, by their first moment, from which on they can be."""
 _EPOCH: Final = 1 << 63
 """What makes a moment unsigned, so that its bytes are in order."""
 
@@ -197,7 +199,30 @@ def put(batch: Batch, shelf: str, changed_by: Changes, sealed_until: int) -> Non
     slow = [i for i, one in enumerate(quick) if not one]
     some = _among(batch, shelf, {changed_by.whose[i]: changed_by.of(i) for i in slow}, sealed_until)
     batch.delete([*gone, *some[0]])
-    batch.put(sorted([*made, *some[1]]))
+    pages = [*made, *some[1]]
+    batch.put(sorted([*pages, *due(pages)]))
+
+
+def due(pages: Iterable[Entry]) -> Iterator[Entry]:
+    """What tells of those of some pages that are not sealed when they can be."""
+    return ((DUE + key[-10:-2] + key, b"") for key, data in pages if data[0] == UNSEALED)
+
+
+def seal(batch: Batch, sealed_until: int, most: int) -> None:
+    """Seals pages all of whose earlier rows are final by now, the oldest first and not too many at a time.
+
+    So readers go back over few that are not sealed, even in a history that nothing touches. A page that was sealed with
+    new rows of its history meanwhile, or is no more, is only struck out.
+    """
+    told = [key for key, _ in islice(batch.span(DUE, DUE + moment(sealed_until + 1)), most)]
+    keys = [key[9:] for key in told]
+    open_still = (key for key, page in zip(keys, batch.many(keys), strict=True) if page and page[0] == UNSEALED)
+    whose = sorted({key[:-10] for key in open_still})
+    for first, some in groupby(whose, key=lambda one: one[:2]):
+        gone, made = _among(batch, _SHELF[first], dict.fromkeys(some, Change(NO_ROWS, NO_ROWS)), sealed_until)
+        batch.delete(gone)
+        batch.put(made)
+    batch.delete(told)
 
 
 def _first(some: Changes) -> Int:

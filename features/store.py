@@ -25,12 +25,14 @@ from features.ledger import Ledger
 from features.neighbours import neighbours
 from features.placing import Placed, placed
 from features.receiving import Submitted, submitted
-from features.shelves import HISTORIES, changes, filled, put
+from features.shelves import HISTORIES, changes, due, filled, put, seal
 from features.tables import TABLES
 
 FORMAT: Final = 1
 SETTLING: Final = 2
 """Microseconds after which what a history says of a moment is final: evidence is dated one back when it is filed."""
+SEALED: Final = 64
+"""Pages that an append seals besides as many as it has facts."""
 _META: Final = b"m"
 _MESSAGE_ID: Final = COLUMNS["messages"]["message_id"]
 _HOMES: Final = b"f"
@@ -166,6 +168,7 @@ class Store:
             since = 0 if layout.entity == OF_CASE else meta.watermark - 1
             changed = changes(before.entries(layout), after.entries(layout), since)
             put(batch, name, changed, came.watermark - SETTLING)
+        seal(batch, came.watermark - SETTLING, SEALED + came.taken)
         batch.put(sorted(_told(came)))
         batch.put(sorted((of_seller(name), json.dumps(of).encode()) for name, of in around.sellers.items()))
         lacks = tuple(sorted(set(meta.lacks) - _said(one for some in came.new.values() for one in some)))
@@ -209,10 +212,14 @@ class Store:
         yield from housing.homes()
         yield from _between(others, ORDER, HISTORIES)
         emitter = Emitter(found.whole(), self.horizon)
+        later = list[Entry]()
         for name in sorted(layouts()):
-            yield from filled(emitter.entries(layouts()[name]), found.last_at - SETTLING)
+            for page in filled(emitter.entries(layouts()[name]), found.last_at - SETTLING):
+                later += due([page])
+                yield page
         yield from _between(others, HISTORIES, b"\xff")
         yield from housing.listed(OF_INSTRUMENT, "instrument_id")
+        yield from sorted(later)
 
     def facts(self) -> Iterator[Fact]:
         """All facts, home by home, and what was decided."""
