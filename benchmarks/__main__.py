@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import (
+    appending,
     check,
     deciding,
     effects,
@@ -62,6 +63,8 @@ BENCHMARKS: Final = {
     "growth": Benchmark(growth.growth, "kernel"),
     "giant": Benchmark(growth.giant, "kernel"),
     "memory": Benchmark(growth.memory, "kernel"),
+    "appending": Benchmark(appending.appending, "store"),
+    "retraction": Benchmark(appending.retraction, "store"),
     "growing": Benchmark(growing.growing, "store"),
     "training": Benchmark(learning.training, "learning"),
     "scoring": Benchmark(learning.scoring, "learning"),

@@ -6,8 +6,9 @@ their seller's reports had been judged, when he registered. When a seller's guil
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from features.elsewhere import Elsewhere
@@ -31,29 +32,42 @@ class Neighbours:
     sellers: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
 
 
+TOGETHER: Final = 4096
+"""Orders about which something is taken back at a time."""
 Decided = Callable[[Iterable[bytes]], Iterable[tuple[bytes, Fact]]]
 """The decisions about the orders of homes."""
 
 
-def neighbours(snapshot: Snapshot, came: Placed, decided: Decided) -> Neighbours:
-    """What is beside new facts in a store."""
+def neighbours(snapshot: Snapshot, came: Placed, decided: Decided) -> Iterator[Neighbours]:
+    """What is beside new facts in a store; then, some at a time, the other orders about which a seller's guilt takes back."""
     guilty = [one for where, new in came.new.items() for one in guilt(came.facts(where), new)]
     known = _sellers(snapshot, {seller for _, seller, _ in guilty})
     homes = dict(came.old)
-    _read(snapshot, _excused(snapshot, guilty, known), homes)
-    beside = _beside(snapshot, came, homes)
+    beside, wanted = _beside(snapshot, came, homes), _wanted(snapshot, homes, came)
+    excused = _excused(snapshot, guilty, known) - homes.keys()
+    here = excused & (beside.keys() | wanted)
+    _read(snapshot, here, homes)
     sellers = _names({*homes, *came.new}, homes, came, "seller_id")
     known |= _sellers(snapshot, sellers - known.keys())
-    others = _others(snapshot, homes, came, sellers, beside)
-    whole = [where for where in homes if _is_order(where)] + [where for where in came.new if not _is_order(where)]
-    made = [one for _, one in decided([where for where in whole if _is_order(where)])]
-    mine = [one for where in whole for one in homes.get(where, ())]
-    facts = [*mine, *made, *others, *(one for some in came.new.values() for one in some)]
+    facts = [*_whole(homes, came, decided), *_others(snapshot, homes, came, sellers, wanted, beside)]
     told = {seller: {column: list(at) for column, at in of.items()} for seller, of in known.items()}
     for column, seller, at in guilty:
         told[seller][column] = sorted({*told[seller][column], at})
-    judged = {seller: told[seller] for _, seller, _ in guilty}
-    return Neighbours(facts, rows(beside.values()), _elsewhere(known), _elsewhere(told), judged)
+    before, after = _elsewhere(known), _elsewhere(told)
+    left = (kept for where, kept in beside.items() if where not in homes)
+    yield Neighbours(facts, rows(left), before, after, {seller: told[seller] for _, seller, _ in guilty})
+    rest = iter(sorted(excused - here))
+    while some := list(islice(rest, TOGETHER)):
+        theirs = dict(zip(some, map(unpacked, snapshot.many(some)), strict=True))
+        yield Neighbours(_whole(theirs, Placed(), decided), [], before, after)
+
+
+def _whole(homes: Mapping[bytes, Sequence[Fact]], came: Placed, decided: Decided) -> list[Fact]:
+    """All facts of orders with what was decided about them, and the new ones with those that live with them."""
+    orders = [where for where in homes if _is_order(where)]
+    kept = [*orders, *(where for where in came.new if not _is_order(where))]
+    old = [one for where in kept for one in homes.get(where, ())]
+    return [*old, *(one for _, one in decided(orders)), *(one for some in came.new.values() for one in some)]
 
 
 def _is_order(where: bytes) -> bool:
@@ -119,25 +133,29 @@ def _elsewhere(known: Mapping[str, Mapping[str, Sequence[int]]]) -> Elsewhere:
     return Elsewhere(*columns)
 
 
+def _wanted(snapshot: Snapshot, homes: Mapping[bytes, Sequence[Fact]], came: Placed) -> set[bytes]:
+    """The homes of others on whose facts those of the touched orders depend."""
+    found = set[bytes]()
+    for one in (one for some in (*homes.values(), *came.new.values()) for one in some):
+        if one.table == "evidence" and (content := one.text("content_hash")) is not None:
+            found |= set(_two(snapshot, shown(content, str(one["party"]))))
+    for seller in _reporters(homes, came):
+        first = listed(REPORTED, seller)
+        found |= {ORDER + key[-16:] for key, _ in snapshot.span(first, end(first))}
+    return found - homes.keys()
+
+
 def _others(
     snapshot: Snapshot,
     homes: Mapping[bytes, Sequence[Fact]],
     came: Placed,
     sellers: Iterable[str],
+    wanted: Iterable[bytes],
     beside: dict[bytes, bytes],
 ) -> list[Fact]:
-    """The facts of others on which those of the touched orders depend; what is `beside` is taken from there if wanted here."""
-    facts = [one for some in (*homes.values(), *came.new.values()) for one in some]
-    wanted = set[bytes]()
-    for one in facts:
-        if one.table == "evidence" and (content := one.text("content_hash")) is not None:
-            first = shown(content, str(one["party"]))
-            wanted |= set(_two(snapshot, first))
-    for seller in _reporters(homes, came):
-        first = listed(REPORTED, seller)
-        wanted |= {ORDER + key[-16:] for key, _ in snapshot.span(first, end(first))}
+    """The facts of wanted homes, whole if they were `beside`, where they are no more, and when sellers registered."""
     others = dict[bytes, list[Fact]]()
-    _read(snapshot, wanted - homes.keys(), others)
+    _read(snapshot, set(wanted) - homes.keys(), others)
     found = [one for where, some in others.items() for one in some if where in beside or _needed(one)]
     for where in others:
         beside.pop(where, None)

@@ -22,7 +22,7 @@ from features.housing import Housing
 from features.indices import OF_INSTRUMENT, OF_SELLER, REQUESTS, indexed, of_seller
 from features.keys import Batch, Entry, Keys, Snapshot, end, opened
 from features.ledger import Ledger
-from features.neighbours import neighbours
+from features.neighbours import Neighbours, neighbours
 from features.placing import Placed, placed
 from features.receiving import Submitted, submitted
 from features.shelves import HISTORIES, changes, due, filled, put, seal
@@ -157,20 +157,11 @@ class Store:
 
     def _take(self, batch: Batch, came: Placed, meta: Meta) -> None:
         """Writes new facts, and what they change in histories."""
-        around = neighbours(batch, came, self.decisions.facts)
-        before, after = (
-            Emitter(found, meta.horizon, elsewhere)
-            for found, elsewhere in zip(
-                ledgers(around.facts, around.others, meta.arrivals), (around.before, around.after), strict=True
-            )
-        )
-        for name, layout in layouts().items():
-            since = 0 if layout.entity == OF_CASE else meta.watermark - 1
-            changed = changes(before.entries(layout), after.entries(layout), since)
-            put(batch, name, changed, came.watermark - SETTLING)
+        for around in neighbours(batch, came, self.decisions.facts):
+            _change(batch, around, came.watermark, meta)
+            batch.put(sorted((of_seller(name), json.dumps(of).encode()) for name, of in around.sellers.items()))
         seal(batch, came.watermark - SETTLING, SEALED + came.taken)
         batch.put(sorted(_told(came)))
-        batch.put(sorted((of_seller(name), json.dumps(of).encode()) for name, of in around.sellers.items()))
         lacks = tuple(sorted(set(meta.lacks) - _said(one for some in came.new.values() for one in some)))
         made = replace(meta, watermark=came.watermark, arrivals=came.arrivals, lacks=lacks)
         batch.put([(_META, made.packed())])
@@ -241,6 +232,17 @@ class Store:
         for name, rows in found.items():
             pq.write_table(rows, folder / f"{name}.parquet")
         return {name: rows.num_rows for name, rows in found.items()}
+
+
+def _change(batch: Batch, around: Neighbours, watermark: int, meta: Meta) -> None:
+    """Changes histories by what facts make of them that did not before."""
+    found = ledgers(around.facts, around.others, meta.arrivals)
+    before, after = (
+        Emitter(one, meta.horizon, of) for one, of in zip(found, (around.before, around.after), strict=True)
+    )
+    for name, layout in layouts().items():
+        since = 0 if layout.entity == OF_CASE else meta.watermark - 1
+        put(batch, name, changes(before.entries(layout), after.entries(layout), since), watermark - SETTLING)
 
 
 def _meta(snapshot: Snapshot, where: str) -> Meta:
