@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from features.homes import COLUMNS, Fact, Value, home
-from features.keys import Keys, end, opened
+from features.keys import Entry, Keys, Snapshot, end, opened
 from features.shelves import moment
 
 Record = Mapping[str, object]
@@ -14,6 +14,12 @@ FIRST: Final = "0" * 32
 """The hash that the first record of a chain names as the one before."""
 _RECORDS, _CHAINS, _TIPS, _ORDERS, _LATEST = b"d", b"e", b"t", b"o", b"w"
 _FOLDER: Final = "decisions"
+LEFT: Final = (
+    *("format", "decision_id", "at", "case_kind", "case", "ledger", "models"),
+    *("policy", "action", "propensity", "previous", "hash"),
+)
+"""What is left of a record that was erased: that a case was decided, when, how and by what, and its place in the chain."""
+_LEFT_OF_CASE: Final = ("dispute_id", "order_id", "at")
 
 
 class Decisions:
@@ -94,6 +100,18 @@ class Decisions:
                     assert kept is not None, "an order names only records that were kept with it"
                     yield where, _fact(_record(kept))
 
+    def about(self, homes: Iterable[bytes]) -> list[Record]:
+        """The records about some orders, by their homes."""
+        with self.keys.reading() as snapshot:
+            return [_record(kept) for _, kept in _kept(snapshot, homes)]
+
+    def erase(self, homes: Iterable[bytes]) -> int:
+        """Empties the records about some orders; how many. They keep their hash, which is of what they said, so chains hold."""
+        with self.keys.writing() as batch:
+            found = [(key, emptied(_record(kept))) for key, kept in _kept(batch, homes)]
+            batch.put((key, json.dumps(record).encode()) for key, record in found)
+        return len(found)
+
     def sync(self) -> None:
         """Flushes records to disk, so that they outlive a power cut too."""
         self.keys.sync()
@@ -109,6 +127,21 @@ def _tip(writer: str) -> bytes:
 
 def _chain(writer: str) -> bytes:
     return _CHAINS + writer.encode() + b"\0"
+
+
+def _kept(snapshot: Snapshot, homes: Iterable[bytes]) -> list[Entry]:
+    """The records about some orders under their keys."""
+    prefixes = [_ORDERS + where for where in homes]
+    named = [_RECORDS + key[len(prefix) + 8 :] for prefix in prefixes for key, _ in snapshot.span(prefix, end(prefix))]
+    return [(key, kept) for key, kept in zip(named, snapshot.many(named), strict=True) if kept is not None]
+
+
+def emptied(record: Record) -> Record:
+    """A record without what it said of a person."""
+    case = record["case"]
+    assert isinstance(case, dict)
+    left = {name: record[name] for name in LEFT}
+    return left | {"case": {name: case[name] for name in _LEFT_OF_CASE}, "erased": True}
 
 
 def _record(kept: bytes) -> Record:

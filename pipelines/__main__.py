@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_bytes, token_hex
 from typing import Final
 
 from features import RedressError
@@ -277,6 +278,35 @@ def _evidence(args: argparse.Namespace, said: Said) -> Closing:
     return closing(found) if args.json else table(found)
 
 
+def _load(args: argparse.Namespace, said: Said) -> Closing:
+    """Fill a new online store from a ledger, whole or not at all."""
+    from pipelines.loading import load
+
+    return load(
+        args.ledger,
+        args.store,
+        name=token_hex(16),
+        horizon=args.horizon or HORIZON,
+        keep=args.keep,
+        key=args.key,
+        said=said,
+    )
+
+
+def _export(args: argparse.Namespace, said: Said) -> Closing:
+    """Write a store's facts as a ledger, or all that it holds of one buyer with the records of decisions."""
+    from pipelines.exporting import export
+
+    return export(args.store, args.out, buyer=args.buyer, key=args.key, said=said)
+
+
+def _erase(args: argparse.Namespace, said: Said) -> Closing:
+    """Make one buyer of a store nobody: fresh names for his ids, of which no mapping is kept."""
+    from pipelines.erasing import erase
+
+    return erase(args.store, args.buyer, token_bytes(32), key=args.key, said=said)
+
+
 def _demo(args: argparse.Namespace, said: Said) -> Closing:
     """Run the whole job on a small simulated marketplace."""
     from pipelines.demo import demo
@@ -450,6 +480,31 @@ def _add_evidence(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--zone", default="UTC", metavar="Z", help="times are shown in it besides, such as Europe/Berlin")
 
 
+def _of_store(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--store", required=True, metavar="PATH_OR_URL", help="a directory, or postgresql://…")
+    verb.add_argument("--key", type=Path, metavar="FILE", help="a key of 32 random bytes that hashes ids of persons")
+
+
+def _add_load(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--ledger", type=Path, required=True, metavar="L")
+    _of_store(verb)
+    verb.add_argument("--horizon", type=span, metavar="120d", help="how long after an order a chargeback counts")
+    verb.add_argument(
+        "--keep", type=span, metavar="540d", help="leave out what is older, and all about orders that old"
+    )
+
+
+def _add_export(verb: argparse.ArgumentParser) -> None:
+    _of_store(verb)
+    verb.add_argument("--out", type=Path, required=True, metavar="LEDGER")
+    verb.add_argument("--buyer", metavar="ID", help="what is held of one buyer alone, with the records of decisions")
+
+
+def _add_erase(verb: argparse.ArgumentParser) -> None:
+    _of_store(verb)
+    verb.add_argument("--buyer", required=True, metavar="ID")
+
+
 def _add_demo(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--out", type=Path, default=Path("redress-out/demo"), metavar="DIR")
 
@@ -493,9 +548,12 @@ VERBS: Final = {
     "evidence": Verb(
         _evidence, _add_evidence, "redress evidence c123 --ledger ledger --models redress-out/train --as-of 2025-03-01"
     ),
+    "load": Verb(_load, _add_load, "redress load --ledger ledger --store store --keep 540d"),
+    "export": Verb(_export, _add_export, "redress export --store store --out copy --buyer b12"),
+    "erase": Verb(_erase, _add_erase, "redress erase --store store --buyer b12"),
     "backtest": Verb(_backtest, _add_backtest, "redress backtest chargeback_risk --ledger ledger --folds 3 --test 7d"),
 }
-AWAITED: Final = ("load", "export", "erase", "serve", "monitor")
+AWAITED: Final = ("serve", "monitor")
 """Commands that are named in the interface and come with later versions."""
 
 

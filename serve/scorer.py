@@ -95,7 +95,19 @@ class Scorer(ABC):
 
 
 def read(models: str | Path) -> dict[str, Model]:
-    """The models in a directory, a folder for each question; RedressError where there is none."""
+    """The models in a directory, a folder for each question, or the champions of a tracking server such as sqlite:///redress.db.
+
+    RedressError where there is none. Champions change together with nothing on this machine: read them anew when they do.
+    """
+    if "://" in str(models):
+        from models.registry import champions
+
+        return champions(tracking=str(models))
+    if str(models).startswith("models:"):
+        raise RedressError(
+            f"{models}: want a directory, or a tracking server whose champions answer, got a model; "
+            "name the server, such as sqlite:///redress.db"
+        )
     folders = sorted(Path(models).glob("*/model.json"))
     if not folders:
         raise RedressError(f"{models}: want a folder with model.json for each question, got none; train with --out")
