@@ -18,7 +18,7 @@ from features.neighbours import Decided, neighbours
 from features.persons import homes_of
 from features.placing import Placed
 from features.pseudonyms import ERASED, PERSONAL, hashed, renamed
-from features.shelves import changes, renew
+from features.shelves import changes, put
 from features.tables import PARTIES
 
 SECRET: Final = 32
@@ -67,7 +67,7 @@ def erase(batch: Batch, buyer: str, secret: bytes, decided: Decided, *, horizon:
     for shelf, layout in layouts().items():
         changed = changes(told.entries(layout), now.entries(layout), since=0)
         assert not changed or _of_person(layout), f"who a buyer was is no matter of {shelf}"
-        renew(batch, shelf, changed, sealed_until)
+        put(batch, shelf, changed, sealed_until)
         histories += len(changed)
     _rename(batch, homes, name)
     facts = [one for some in homes.values() for one in some]

@@ -52,5 +52,4 @@ def _stays(found: Ledger, name: str, stays: dict[str, Flag], since: int) -> Flag
     for parent, row in facts.points.items():
         if parent in stays:
             young &= np.append(stays[parent], True)[row]
-    order = order_rows(found, name)
-    return np.where(order >= 0, np.append(stays["orders"], False)[order], young)
+    return young & np.append(stays["orders"], True)[order_rows(found, name)]

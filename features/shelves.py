@@ -180,15 +180,6 @@ def put(batch: Batch, shelf: str, changed_by: Mapping[bytes, Change], sealed_unt
     batch.put(sorted(made))
 
 
-def renew(batch: Batch, shelf: str, changed_by: Mapping[bytes, Change], sealed_until: int) -> None:
-    """Puts rows into histories and takes rows out at any moment, the final ones too: all of their pages are written anew."""
-    for whose, change in changed_by.items():
-        there = list(batch.span(whose, end(whose)))
-        made = changed(SHAPES[shelf], [page for _, page in there], change.added, change.removed, sealed_until)
-        batch.delete([key for key, _ in there])
-        batch.put((_key(whose, page), page.data) for page in made)
-
-
 @dataclass(frozen=True)
 class _Region:
     """Pages that follow each other, from one to another, and between which moments their rows are put."""

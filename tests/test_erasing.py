@@ -7,13 +7,17 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from naive import Row, tables
 
-from features import Ledger, RedressError, signals
+from features import Ledger, RedressError, given, signals
 from features.asking import ASKED
 from features.decisions import FIRST
 from features.homes import digest, facts_of, home
+from features.instant import Instant
+from features.kernel import HOUR
 from features.pages import unpacked
 from features.pseudonyms import ERASED, PERSONAL, Key
 from features.shelves import SHAPES, SHELVES
@@ -167,6 +171,16 @@ def test_his_orders_stay_one_buyer_s_under_a_name_that_no_other_store_gives(stor
     assert left(store, [fresh]) == []
 
 
+def test_fresh_names_are_of_the_secret_alone(tmp_path: Path) -> None:
+    names = []
+    for i, secret in enumerate((SECRET, SECRET, bytes(32))):
+        with closing(Store.create(tmp_path / str(i), name="ab" * 16)) as made:
+            made.append(FACTS, arrived=1_000)
+            made.erase("bob", secret)
+            names.append({one.text("buyer_id") for one in made.facts() if one.table == "tiers"})
+    assert names[0] == names[1] != names[2]
+
+
 def test_a_thing_that_he_shared_loses_him_and_a_picture_that_others_showed_keeps_its_name(store: Store) -> None:
     store.erase("bob", SECRET)
     facts = list(store.facts())
@@ -196,6 +210,36 @@ def test_the_store_holds_what_its_export_fills_another_with(erased: tuple[Store,
     with closing(Store.create(tmp_path / "again", name="cd" * 16)) as filled:
         filled.fill(again)
         assert rows(store) == rows(filled)
+
+
+def test_windows_over_a_history_of_many_pages_are_those_of_what_is_left(tmp_path: Path) -> None:
+    orders: list[Row] = [
+        {
+            "order_id": f"o{i}",
+            "at": i * HOUR,
+            "buyer_id": "bob" if i in (3, 4, 300) else f"b{i % 30}",
+            "seller_id": "s",
+            "amount": 100 + i,
+            "device_id": "kiosk",
+        }
+        for i in range(900)
+    ]
+    with closing(Store.create(tmp_path / "kiosk", name="ab" * 16)) as made:
+        made.fill(Ledger.of(tables({"orders": orders})))
+        made.erase("bob", SECRET)
+        found = signals(made.ledger(), "chargeback_risk").set_index("ask_id")
+        names = [name for name in found.columns if name.startswith("device_")]
+        told = Instant("chargeback_risk", names)
+        asked = [f"o{i}" for i in (5, 8, 250, 500, 640, 899)]
+        with made.keys.reading() as snapshot:
+            first = SHELVES["device"] + digest("kiosk")
+            assert len(list(snapshot.span(first, first + b"\xff" * 40))) > 3
+            rows = [
+                told.signals(snapshot, given.found(snapshot, "chargeback_risk", one, int(one[1:]) * HOUR))
+                for one in asked
+            ]
+    assert found.loc["o899", "device_orders_count_ever"] == 899 - 3
+    np.testing.assert_array_equal(np.array(rows), found.loc[asked, names].to_numpy(np.float32))
 
 
 def test_histories_of_all_but_buyers_and_what_links_them_are_as_they_were(
