@@ -52,4 +52,5 @@ def _stays(found: Ledger, name: str, stays: dict[str, Flag], since: int) -> Flag
     for parent, row in facts.points.items():
         if parent in stays:
             young &= np.append(stays[parent], True)[row]
-    return young & np.append(stays["orders"], True)[order_rows(found, name)]
+    with_order: Flag = young & np.append(stays["orders"], True)[order_rows(found, name)]
+    return with_order
