@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
 
@@ -34,6 +34,13 @@ class Case:
     order: Fact
     facts: tuple[Fact, ...]
     others: Mapping[str, tuple[Fact, ...]]
+    _kept: dict[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def once(self, name: str, find: Callable[[], Mapping[str, float]]) -> Mapping[str, float]:
+        """Measures that are found together, when the first of them is asked for."""
+        if name not in self._kept:
+            self._kept[name] = find()
+        return self._kept[name]
 
     @property
     def again(self) -> bool:
@@ -124,9 +131,9 @@ def giver(text: str) -> Given:
         kind, _, of = one.measure.partition("_")
         return lambda snapshot, case, prior: float(getattr(getattr(prior, kind), of))
     if one.source == "content":
-        return lambda snapshot, case, prior: shared.content(snapshot, case, one.measure)
+        return lambda snapshot, case, prior: case.once("content", lambda: shared.content(snapshot, case))[one.measure]
     if one.source == "priors":
-        return lambda snapshot, case, prior: shared.earlier(snapshot, case, one.measure)
+        return lambda snapshot, case, prior: case.once("priors", lambda: shared.earlier(snapshot, case))[one.measure]
     find = _plain(one)
     return lambda snapshot, case, prior: find(case)
 
