@@ -18,7 +18,7 @@ from features.asking import asked_table
 from features.compiled import CODES, MOST, computed
 from features.credit import Prior
 from features.dictionary import dictionary, needs
-from features.entries import Layout, layouts
+from features.entries import OWN, Layout, layouts
 from features.formulas import FORMULAS
 from features.given import Case
 from features.history import bare, window
@@ -78,18 +78,21 @@ class Instant:
             for h, layout in enumerate(self._layouts)
             if layout.entity.link
         }
+        self._namers = [given.namer(layout) for layout in self._layouts]
+        self._lengths = [_lengths(layout, signals.values()) for layout in self._layouts]
         self._apart = Apart(self._asked, self._layouts, self._begin) if own else None
         self._parties = len(self._layouts) - len(own)
 
     def signals(self, snapshot: Snapshot, case: Case) -> Row:
         """The signals (names,) of a case, NaN where they are unknown."""
-        names = [case.name(layout) for layout in self._layouts[: None if case.again else self._parties]]
+        names = [name(case) for name in self._namers[: None if case.again else self._parties]]
         whose = [
             None if name is None else prefix(one.name, name) for one, name in zip(self._layouts, names, strict=False)
         ]
-        history, found = pages(snapshot, whose, case.at, _LENGTHS)
+        history, found = pages(snapshot, whose, case.at, self._lengths)
         out = np.empty(self._begin[-1], np.int64)
-        totals(self._shapes, *joined(found), history, case.at, _WINDOWS, out)
+        if self._layouts:
+            totals(self._shapes, *joined(found), history, case.at, _WINDOWS, out)
         if case.again and self._apart is not None:
             self._apart.without(snapshot, case, whose, out)
         crowded = {h for h, place in self._crowd.items() if out[place] > PLACEHOLDER}
@@ -156,6 +159,15 @@ def _others(signals: Mapping[int, Signal], places: Mapping[int, Sequence[int]]) 
             only = places[i][CLAIMED_SHORT[name]] if name in CLAIMED_SHORT else None
             found.append(_Formula(name, np.array(places[i], np.int64)[:, None], i, only))
     return found
+
+
+def _lengths(layout: Layout, signals: Iterable[Signal]) -> list[int]:
+    """The windows that signals sum a history over; of what cases add every one."""
+    if layout.entity == OWN:
+        return list(_LENGTHS)
+    mine = (one for one in signals if one.entity == layout.entity)
+    words = {window(one, operand) for one in mine for operand in one.operands if not operand.of_case}
+    return [EDGES[word] for word in EDGES if word in words and EDGES[word] > 0]
 
 
 def _layouts(signals: Iterable[Signal], asked: str) -> list[Layout]:

@@ -41,7 +41,8 @@ class Meta:
     """What a store says of itself: its name, the horizon in microseconds, what it knows until when, and how many facts came.
 
     It `lacks` tables, and columns as `table.column`, of which nothing was ever said; what they would tell is unknown. `key` is
-    the mark of the key that ids of persons are hashed by, and empty where they are as they came.
+    the mark of the key that ids of persons are hashed by, and empty where they are as they came;
+    `erasures` is how many buyers were erased.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Meta:
     lacks: tuple[str, ...] = ()
     format: int = FORMAT
     key: str = ""
+    erasures: int = 0
 
     def packed(self) -> bytes:
         """As bytes."""
@@ -64,6 +66,10 @@ class Appended:
     taken: int
     repeated: int
     late: int
+
+
+class _OvertakenError(Exception):
+    """Something was decided while facts were taken that it should have seen."""
 
 
 class Store:
@@ -106,6 +112,10 @@ class Store:
         """How long after an order a chargeback counts, in microseconds."""
         return self.meta.horizon
 
+    def sync(self) -> None:
+        """Flushes what was decided to disk, so that it outlives a power cut too; facts are there as soon as they are taken."""
+        self.decisions.sync()
+
     def close(self) -> None:
         """Lets go of what is open, once all that was decided is on disk."""
         self.decisions.sync()
@@ -124,14 +134,36 @@ class Store:
         told = submitted(facts, arrived)
         if (key := judged(self.key, self.meta.key, self.where)) is not None:
             told = key.submitted(told)
-        with self.keys.writing() as batch:
+        try:
+            return self._append(told, arrived, request, calm=False)
+        except _OvertakenError:
+            return self._append(told, arrived, request, calm=True)
+
+    def _append(self, told: Sequence[Submitted], arrived: int, request: str, *, calm: bool) -> Appended:
+        """Takes facts, while nothing is decided if it is to be `calm`; else it may be overtaken by what is."""
+        with ExitStack() as held, self.keys.writing() as batch:  # records are held until after the commit
+            if calm:
+                held.enter_context(self.decisions.holding())
             meta = _meta(batch, self.where)
             known = _asked_before(batch, request, told)
             until = max(meta.watermark, self.decisions.latest())
             came = placed(batch, told, watermark=until, arrivals=meta.arrivals, arrived=arrived, known=known)
             if came.new:
                 self._take(batch, came, meta)
+                if not calm:
+                    held.enter_context(self.decisions.holding())
+                    if self.decisions.latest() > min(one.at for some in came.new.values() for one in some):
+                        raise _OvertakenError
         return Appended(came.taken, came.repeated, came.late)
+
+    def mark(self, snapshot: Snapshot) -> bytes | None:
+        """What is another once facts have come, or a buyer was erased."""
+        return snapshot.many([_META])[0]
+
+    def unmoved(self, mark: bytes | None) -> bool:
+        """Whether no facts have come, and nobody was erased, since a mark was made."""
+        with self.keys.reading() as snapshot:
+            return self.mark(snapshot) == mark
 
     def decision(self, decision_id: str) -> Mapping[str, object] | None:
         """The record of a decision."""
@@ -177,8 +209,9 @@ class Store:
     def erase(self, buyer: str, secret: bytes) -> Erased:
         """Makes a buyer nobody; `secret` is 32 random bytes, drawn for this once and kept nowhere.
 
-        The records of decisions about his orders are emptied first, and his facts and histories then change together: if that
-        fails, he is still there by his name, to be erased again. Raises RedressError where there is nothing of him.
+        The records of decisions about his orders are emptied, and his facts and histories change together: if that fails, he
+        is still there by his name, to be erased again. Records that came meanwhile are emptied after it; one that rests on what
+        was there before is not kept any more. Raises RedressError where there is nothing of him.
         """
         who, homes = self._known(buyer)
         records = self.decisions.erase(homes)
@@ -186,7 +219,8 @@ class Store:
             meta = _meta(batch, self.where)
             sealed_until = meta.watermark - SETTLING
             found = erase(batch, who, secret, self.decisions.facts, horizon=meta.horizon, sealed_until=sealed_until)
-        return replace(found, records=records)
+            batch.put([(_META, replace(meta, erasures=meta.erasures + 1).packed())])
+        return replace(found, records=records + self.decisions.erase(homes))
 
     def of_buyer(self, buyer: str) -> tuple[list[Fact], list[Mapping[str, object]]]:
         """All facts about a buyer and his orders, and the records of decisions in full; RedressError where there is nothing."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from features import RedressError
 from features.pseudonyms import Key, judged
 from features.store import Store
 from models.policy import opened as policy_at
@@ -19,10 +20,14 @@ def opened(
     `key` is the file of the key that ids of persons are hashed by; RedressError unless it is that of the store.
     """
     store = Store.open(where, key=None if key is None else Key.read(key))
-    judged(store.key, store.meta.key, where)
+    try:
+        judged(store.key, store.meta.key, where)
+    except RedressError:
+        store.close()
+        raise
 
     def scorer() -> Deciding:
-        return OverStore(store, read(models), policy_at(policy), writer)
+        return OverStore(store, read(models), policy_at(policy), writer).ready()
 
     return store, scorer
 

@@ -353,7 +353,9 @@ def decided(store: Store) -> list[str]:
         case, scores = Case(f"d{i}", f"o{i}", 600 + i, "quality", 9), Scores(0.1 * i, parts={"buyer_part": -2.0})
         grounds = Grounds("ab" * 16, {"malicious_dispute": "cd" * 16}, "default", "ef" * 8)
         made = record(case, scores, decide(case, scores, Refunds()), Refunds(), grounds, previous=FIRST)
-        found.append(str(store.decisions.keep("w", made, f"o{i}", following)["decision_id"]))
+        told = store.decisions.keep("w", made, f"o{i}", following)
+        assert told is not None
+        found.append(str(told["decision_id"]))
     return found
 
 
@@ -370,6 +372,16 @@ def test_the_records_of_his_cases_are_emptied_and_the_chain_holds(store: Store) 
     assert not {"probabilities", "parts", "reasons", "costs", "inputs"} & after[0].keys()
     assert store.decision(names[0]) == after[0]
     assert [one for _, one in store.decisions.facts()] == rows_before
+
+
+def test_a_decision_that_rests_on_what_was_erased_meanwhile_is_not_kept(store: Store) -> None:
+    with store.keys.reading() as snapshot:
+        mark = store.mark(snapshot)
+    assert store.unmoved(mark)
+    store.erase("bob", SECRET)
+    assert not store.unmoved(mark)
+    with closing(Store.open(store.where)) as again:
+        assert again.meta.erasures == 1
 
 
 def test_a_decision_made_again_is_what_is_left_of_its_record(store: Store) -> None:
