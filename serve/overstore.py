@@ -92,6 +92,11 @@ class OverStore(Scorer):
     def _ready(self) -> dict[str, Ready]:
         return {question: Ready.of(model, self.store.meta.lacks) for question, model in self.models.items()}
 
+    def prepared(self, question: str) -> Ready:
+        """The model of a question made ready; RedressError where there is none."""
+        model_of(self.models, question)
+        return self._ready[question]
+
     @cached_property
     def _informed(self) -> Policy:
         """The policy with what training measured."""
@@ -105,8 +110,7 @@ class OverStore(Scorer):
     def score(self, case: Case) -> Score:
         """Scores a case; RedressError that names the field when one is missing or wrong."""
         question, ask_id, at = asked(case)
-        model_of(self.models, question)
-        ready = self._ready[question]
+        ready = self.prepared(question)
         with self.store.keys.reading() as snapshot:
             known, row = ready.row(snapshot, ask_id, at)
         told = ready.scoring.told(row)
@@ -130,10 +134,10 @@ class OverStore(Scorer):
     def reasons(self, case: Case) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
         question, ask_id, at = asked(case)
-        model_of(self.models, question)
+        ready = self.prepared(question)
         with self.store.keys.reading() as snapshot:
-            _, row = self._ready[question].row(snapshot, ask_id, at)
-        told = self._ready[question].scoring.told(row, with_reasons=True).told
+            _, row = ready.row(snapshot, ask_id, at)
+        told = ready.scoring.told(row, with_reasons=True).told
         assert told is not None
         return Told(told.codes, told.reviewer, told.seller, told.buyer)
 
@@ -148,7 +152,7 @@ class OverStore(Scorer):
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: a record that is kept, the next of the writer's chain."""
         one = wanted(case, QUESTION)
-        model_of(self.models, QUESTION)
+        self.prepared(QUESTION)
         self._take(case, one.at)
         for _ in range(ATTEMPTS):
             if (kept := self._decided(one)) is not None:
@@ -157,10 +161,10 @@ class OverStore(Scorer):
 
     def _decided(self, one: Wanted) -> Record | None:
         """The record of a decision, kept; None where facts came meanwhile, which it should have seen."""
-        ready, decisions = self._ready[QUESTION], self.store.decisions
+        ready, decisions = self.prepared(QUESTION), self.store.decisions
         assert ready.desk is not None
         with self.store.keys.reading() as snapshot:
-            mark = self.store.mark(snapshot)
+            seen = self.store.mark(snapshot)
             known, row = ready.row(snapshot, one.ask_id, one.at)
         record = ready.desk.record(
             _dispute(known),
@@ -172,7 +176,7 @@ class OverStore(Scorer):
             previous=decisions.tip(self.writer),
         )
         order = str(known.order["order_id"])
-        return decisions.keep(self.writer, record, order, following, lambda: self.store.unmoved(mark))
+        return decisions.keep(self.writer, record, order, following, seen)
 
 
 def _dispute(case: Asked) -> Dispute:
