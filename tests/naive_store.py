@@ -189,6 +189,10 @@ class NaiveScorer:
             raise RedressError(f"{models}: want a folder with model.json for each question, got none; train with --out")
         return cls(store, {path.parent.name: load(path.parent) for path in folders}, policy_at(policy))
 
+    def absent(self) -> dict[str, int]:
+        """Counts nothing."""
+        return {}
+
     def decide(self, case: Mapping[str, object]) -> Mapping[str, object]:
         """The record of the decision about a dispute, kept in the store."""
         t = _moment("case.at", case["at"])

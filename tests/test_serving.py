@@ -20,8 +20,10 @@ from told import told_the_truth
 
 from features import Ledger, RedressError
 from features.asking import ASKED
+from features.dictionary import dictionary
 from features.requests import EPOCH, moment
 from features.store import Store
+from models.deciding import QUESTION
 from models.policy import opened as policy_at
 from models.records import FIRST
 from pipelines.__main__ import main
@@ -94,11 +96,17 @@ def _answers(port: int) -> bool:
 
 def asked(port: int, method: str, path: str, told: object = None, token: str = "") -> tuple[int, dict[str, object]]:
     """Status and body of one answer."""
+    status, body = sent(port, method, path, told, token)
+    return status, json.loads(body)
+
+
+def sent(port: int, method: str, path: str, told: object = None, token: str = "") -> tuple[int, bytes]:
+    """Status and body as they came."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request(method, path, None if told is None else json.dumps(told), headers)
         answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        return answer.status, answer.read()
 
 
 def test_the_command_serves_what_the_scorer_says_to_the_bit_until_it_is_told_to_end(shop: Shop, tmp_path: Path) -> None:
@@ -118,6 +126,13 @@ def test_the_command_serves_what_the_scorer_says_to_the_bit_until_it_is_told_to_
             }
             assert asked(port, "GET", f"/v1/decisions/{record['decision_id']}", token=text)[1] == record
             before = str(record["hash"])
+        lines = sent(port, "GET", "/metrics", token=text)[1].decode().splitlines()
+        absent = [line for line in lines if line.startswith("redress_absent_signals_total{")]
+        assert all(
+            line.partition('"')[2].partition('"')[0] in {one.name for one in dictionary(QUESTION)} for line in absent
+        )
+        assert len(absent) > 0
+        assert {float(line.rpartition(" ")[2]) for line in absent} <= {1.0, 2.0, 3.0}
         order = {"order_id": "new", "at": "2020-01-01T00:00:00Z", "buyer_id": "b", "seller_id": "s", "amount": 1}
         assert asked(port, "POST", "/v1/events", {"facts": {"orders": [order]}}, text) == (
             200,
@@ -129,7 +144,7 @@ def test_the_command_serves_what_the_scorer_says_to_the_bit_until_it_is_told_to_
     assert process.returncode in (0, -signal.SIGTERM)
     said = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
     assert (said[0]["event"], said[-1]["event"]) == ("start", "stop")
-    assert [one["status"] for one in said if one["event"] == "request"] == [200] * 7 + [401]
+    assert [one["status"] for one in said if one["event"] == "request"] == [200] * 8 + [401]
 
 
 def test_facts_and_cases_that_come_at_once_are_all_answered(shop: Shop, tmp_path: Path) -> None:
