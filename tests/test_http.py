@@ -304,6 +304,24 @@ def test_what_fails_says_nothing_of_what_it_was_about(shop: World, asking: Askin
     assert (told["outcome"], told["route"]) == ("ConnectionError", "/v1/decisions/{decision_id}")
 
 
+class _Gone(_Slow):
+    """A store whose disk or server has gone."""
+
+    def decision(self, decision_id: str) -> None:
+        raise RedressError("/srv/store: want a store that can be used, got b1") from OSError("b1")
+
+
+def test_a_store_that_does_not_answer_is_no_fault_of_who_asks(shop: World, asking: Asking) -> None:
+    ask = asking(application(replace(shop.service, store=_Gone(shop))), shop.texts["all"])
+    for path in ("/v1/decisions/aa", "/readyz"):
+        found = ask.get(path)
+        assert (found.problem["type"], found.headers["retry-after"]) == ("urn:redress:problem:unready", "1")
+        assert b"b1" not in found.body
+        assert b"srv" not in found.body
+    assert [one["outcome"] for one in shop.log if one["event"] == "store"] == ["OSError", "OSError"]
+    assert "b1" not in json.dumps(shop.log)
+
+
 def test_readiness_says_what_answers(ask: Client, shop: World) -> None:
     version = shop.service.scorer.value.models["malicious_dispute"].version
     told = {"status": "ready", "reload": "done", "models": {"malicious_dispute": version}}
