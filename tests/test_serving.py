@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from naive_service import Client
+from postgres_server import Server
 from told import told_the_truth
 
 from features import Ledger, RedressError
@@ -31,6 +33,7 @@ from pipelines.marketplace import world
 from pipelines.serving import Served, serve, token
 from pipelines.simulate import simulate_ledger
 from serve.application import service
+from serve.http import application
 from serve.limits import Limits
 from serve.overledger import OverLedger
 from serve.scorer import read as read_models
@@ -178,6 +181,38 @@ def test_an_open_service_wants_this_machine(capsys: pytest.CaptureFixture[str]) 
         with pytest.raises(RedressError, match=r"want --host 127\.0\.0\.1"):
             serve(Served("s", "m", "default", host, 8000, None), said=print)
     assert capsys.readouterr().out == ""
+
+
+def test_over_postgresql_the_answers_are_the_same_and_a_server_that_went_away_is_waited_for(
+    shop: Shop, postgres: Server
+) -> None:
+    ledger, url = Ledger.open(shop.ledger), postgres.empty()
+    with closing(Store.create(url, name=ledger.fingerprint())) as store:
+        store.fill(ledger)
+    environ = {"REDRESS_STORE": url, "REDRESS_MODELS": str(shop.models), "REDRESS_OPEN": "1"}
+    clock = Clock(lambda: time.time_ns() // 1_000, time.perf_counter)
+    found = service(environ | {"REDRESS_MILLISECONDS": "20000"}, clock, lambda told: None)
+    assert not found.near
+    case = a_case(ledger)
+    with closing(Client(application(found))) as ask, closing(found.store):
+        record = ask.post("/v1/decide", case).json
+        batch = OverLedger.of(shop.ledger, read_models(shop.models), policy_at("default")).decide(case)
+        assert {name for name in record if record[name] != json.loads(json.dumps(batch[name]))} <= set(CHAINED)
+        postgres.stop()
+        try:
+            assert [ask.get("/readyz").problem["status"], ask.post("/v1/decide", case).problem["status"]] == [503, 503]
+            assert ask.get("/healthz").status == 200
+        finally:
+            postgres.start()
+        assert ask.get("/readyz").json["status"] == "ready"
+        assert ask.post("/v1/decide", case).json == record
+
+
+def a_case(ledger: Ledger) -> dict[str, object]:
+    """The last dispute of a ledger, an hour after it was opened."""
+    disputes = ledger.facts["disputes"]
+    at = EPOCH + timedelta(hours=1, microseconds=int(disputes.at[-1]))
+    return {"ask_id": disputes.strings("dispute_id")[-1].as_py(), "at": at.isoformat()}
 
 
 @pytest.mark.parametrize(
