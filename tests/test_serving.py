@@ -27,7 +27,7 @@ from features.requests import EPOCH, moment
 from features.store import Store
 from models.deciding import QUESTION
 from models.policy import opened as policy_at
-from models.records import FIRST
+from models.records import FIRST, chained
 from pipelines.__main__ import main
 from pipelines.marketplace import world
 from pipelines.serving import Served, serve, token
@@ -181,6 +181,33 @@ def test_an_open_service_wants_this_machine(capsys: pytest.CaptureFixture[str]) 
         with pytest.raises(RedressError, match=r"want --host 127\.0\.0\.1"):
             serve(Served("s", "m", "default", host, 8000, None), said=print)
     assert capsys.readouterr().out == ""
+
+
+def test_a_killed_process_loses_nothing_that_was_acknowledged(shop: Shop, tmp_path: Path) -> None:
+    ledger, place, kept, port = Ledger.open(shop.ledger), tmp_path / "store", tmp_path / "tokens", free()
+    with closing(Store.create(place, name=ledger.fingerprint())) as store:
+        store.fill(ledger)
+    text, case = str(token(kept, "shop", ["decide", "append"])["token"]), a_case(ledger)
+    done = list[dict[str, object]]()
+    taken = 0
+    with serving("--store", place, "--models", shop.models, "--tokens", kept, port=port) as process:
+        for i in range(30):
+            order = {
+                "order_id": f"new-{i}",
+                "at": "2020-01-01T00:00:00Z",
+                "buyer_id": "b",
+                "seller_id": "s",
+                "amount": i,
+            }
+            taken += int(str(asked(port, "POST", "/v1/events", {"facts": {"orders": [order]}}, text)[1]["taken"]))
+            at = (datetime.fromisoformat(str(case["at"])) + timedelta(seconds=i)).isoformat()
+            done.append(asked(port, "POST", "/v1/decide", case | {"at": at}, text)[1])
+        process.kill()
+    with closing(Store.open(place)) as store:
+        orders = store.ledger().facts["orders"].strings("order_id").to_pylist()
+        assert taken == sum(str(name).startswith("new-") for name in orders) == 30
+        assert [store.decision(str(one["decision_id"])) for one in done] == done
+        assert list(chained(done)) == []
 
 
 def test_over_postgresql_the_answers_are_the_same_and_a_server_that_went_away_is_waited_for(
