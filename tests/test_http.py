@@ -17,6 +17,8 @@ from features import RedressError
 from serve.document import END, FILE, MARK, PAGE, page, text
 from serve.http import application
 from serve.limits import Limits, limits
+from serve.problems import Reply
+from serve.replies import Replies
 
 
 @pytest.fixture
@@ -163,6 +165,41 @@ def test_what_is_wrong_is_a_problem_that_names_the_field(
     assert (found["status"], found["field"]) == (status, field)
     assert len(json.dumps(found)) < 1_500
     assert (len(shop.store.stored["orders"]), shop.store.records) == (1, {})
+
+
+def test_a_request_whose_first_is_not_answered_yet_is_told_to_come_again_and_a_failure_is_forgotten() -> None:
+    replies, met = Replies(10, HOUR), list[Reply]()
+
+    def answer() -> Reply:
+        met.append(replies.once(("shop", "k"), b"a", 1, lambda: Reply(200, b"second")))
+        return Reply(200, b"first")
+
+    def fails() -> Reply:
+        raise OSError
+
+    with pytest.raises(OSError, match=r"^$"):
+        replies.once(("shop", "k"), b"a", 0, fails)
+    assert replies.once(("shop", "k"), b"a", 0, answer).body == b"first"
+    assert (met[0].status, met[0].headers) == (409, (("Retry-After", "1"),))
+    assert replies.once(("other", "k"), b"b", 1, lambda: Reply(200, b"other")).body == b"other"
+
+
+def test_the_oldest_answers_are_forgotten_first() -> None:
+    replies = Replies(2, HOUR)
+
+    def said(key: str, t: int, body: bytes) -> bytes:
+        return replies.once(("shop", key), b"", t, lambda: Reply(200, body)).body
+
+    assert [said(key, t, b"old") for t, key in enumerate("abc")] == [b"old"] * 3
+    assert [said(key, 3, b"new") for key in "cbca"] == [b"old", b"old", b"old", b"new"]
+    assert [said(key, HOUR + 2, b"newer") for key in "ac"] == [b"new", b"newer"]
+
+
+def test_a_head_has_no_body_and_other_methods_are_refused(ask: Client) -> None:
+    found = ask.ask("HEAD", "/healthz", b"", {})
+    assert (found.status, found.body, found.headers["content-length"]) == (200, b"", str(len(b'{"status":"alive"}')))
+    for method in ("OPTIONS", "PUT", "DELETE", "TRACE", "MOVE"):
+        assert ask.ask(method, "/v1/decide", b"", {}).problem["status"] == 405
 
 
 def test_a_key_that_is_none_is_refused(ask: Client) -> None:
