@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from features.entries import Layout, layouts
-from features.given import Case
+from features.given import Case, namer
 from features.kernel import NEVER, Int
 from features.keys import Snapshot
 from features.own import OF_CASE
@@ -24,6 +24,7 @@ _LENGTHS: Final = tuple(EDGES.values())
 _COUNTED: Final = tuple(w for w, edge in enumerate(_LENGTHS) if edge >= 0)
 """The windows that what a case added is in; the last few facts hold none of it."""
 _EVER: Final = _LENGTHS.index(0)
+_PAIR: Final = namer(layouts()["buyer_seller"])
 
 
 def own(asked: str) -> list[Layout]:
@@ -118,8 +119,7 @@ class Apart:
         if not out[self._total(self._mine, _EVER, self._histories[self._mine], _MET)]:
             return None
         layout = layouts()["buyer_seller"]
-        name = case.name(layout)
-        at = _moments(snapshot, prefix(layout.name, name or ""), layout, self._asked, case.at)
+        at = _moments(snapshot, prefix(layout.name, _PAIR(case) or ""), layout, self._asked, case.at)
         return int(at[1]) if at.size > 1 else None
 
     def _inherit(self, heir: int, t: int, out: Int) -> None:

@@ -3,6 +3,7 @@
 Each gives what its namesake in `features.formulas` gives, to the bit.
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -69,14 +70,14 @@ def _deviation(here: float, major: float, squares: float, known: float) -> float
     if known < 2:
         return np.nan
     mean = _ratio(major, known)
-    spread = np.sqrt(_most(_ratio(squares, known) - mean * mean, 1.0))
+    spread = math.sqrt(_most(_ratio(squares, known) - mean * mean, 1.0))
     return (_least(here / 100, _SATURATED) - mean) / spread
 
 
 @njit(cache=True, nogil=True)
 def _one(code: int, v: Float, o: Int, operands: int) -> float:
     """The value of a formula whose operands are v[o]."""
-    a = v[o[0]]
+    a: float = v[o[0]]
     if code == _VALUE:
         return a
     if code == _MILLIONTHS:
@@ -87,7 +88,7 @@ def _one(code: int, v: Float, o: Int, operands: int) -> float:
         return a % _DAY / _HOUR_LONG
     if code == _WEEKDAY:
         return (a // _DAY + 3) % 7
-    b = v[o[1]]
+    b: float = v[o[1]]
     if code == _RATIO:
         return _ratio(a, b)
     if code == _SHARE:
@@ -109,7 +110,7 @@ def _one(code: int, v: Float, o: Int, operands: int) -> float:
         for k in range(1, operands):
             lacks += 1.0 if v[o[k]] <= 0 else 0.0
         return lacks if a > 0 else np.nan
-    c = v[o[2]]
+    c: float = v[o[2]]
     if code == _KNOWN_SUM:
         return _known_sum(a, b, c)
     if code == _TO_MEAN:
@@ -118,7 +119,7 @@ def _one(code: int, v: Float, o: Int, operands: int) -> float:
         return (a - b if c > 0 else np.nan) / _DAY
     if code == _KNOWN_DIFFERENCE:
         return (a if b > 0 else np.nan) - c
-    d = v[o[3]]
+    d: float = v[o[3]]
     if code == _KNOWN_SHARE:
         return _ratio(_known_sum(a, b, c), d)
     if code == _TO_USUAL:

@@ -16,8 +16,9 @@ ruling overturned; refusals of disputes with a seller who was later found guilty
 taken back as good history: orders cancelled, charged back, or with a seller found to fake transactions.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -33,6 +34,8 @@ AGES: Final = {"30d": 1.0, "90d": 0.8, "365d": 0.5, "ever": 0.25}
 """What a fact weighs that is no older than this and older than the one before: 0-30, 30-90, 90-365 days, and older."""
 GRAVITY: Final = {"malicious": 0.10, "refused": 0.05, "refuted": 0.05, "reported": 0.05}
 """How much each kind of mark weighs at the prior rate; together 0.25."""
+_AGES: Final = np.array([*AGES.values()])
+_GRAVITY: Final = np.array([*GRAVITY.values()])
 DOUBT: Final = (0.05, 0.95)
 """The range of credit holds nine tenths of what the rates may be."""
 SURE: Final = 1e-9
@@ -122,14 +125,6 @@ def _operands() -> tuple[str, ...]:
     return (*windowed, *(f"credit.{kind}_{of}" for kind in MARKS for of in ("marks", "orders")))
 
 
-def _weighed(within: Sequence[Float]) -> Float:
-    """Facts in nested windows, the shortest first, weighted by age in the rings between them."""
-    total, inside = np.zeros_like(within[0]), np.zeros_like(within[0])
-    for weight, facts in zip(AGES.values(), within, strict=True):
-        total, inside = total + weight * (facts - inside), facts
-    return total
-
-
 @dataclass(frozen=True)
 class _Posterior:
     """Rates by kind (kinds, n): `marks` among `orders`, the prior's with them, the gravity `each` unit has, and if `known`."""
@@ -139,27 +134,48 @@ class _Posterior:
     each: Float
     known: NDArray[np.bool_]
 
-    def weights(self, more: Float | float = 0.0) -> Float:
-        """The s r of each kind, after so many more orders without a mark."""
-        return self.each * self.marks / (self.orders + more * self.known)
+    @cached_property
+    def weights(self) -> Float:
+        """The s r of each kind."""
+        return self.each * self.marks / self.orders
 
 
 def posterior(*operands: Float) -> _Posterior:
     """The rates of all kinds from OPERANDS."""
-    n, kinds = len(AGES), len(MARKS)
-    made, back, *marks = (operands[i : i + n] for i in range(0, n * (2 + kinds), n))
-    priors = np.stack(operands[-2 * kinds :])
-    a, b = priors[::2], priors[1::2]
-    orders = _weighed([facts - taken for facts, taken in zip(made, back, strict=True)])
-    y = np.stack([_weighed(windows) for windows in marks])
-    known = ~np.isnan(y)
-    each = np.array([GRAVITY[kind] for kind in MARKS])[:, None] * b / a
-    return _Posterior(a + np.where(known, y, 0), b + np.where(known, orders, 0), each, known)
+    given = np.array(operands, np.float64)
+    kinds, n = len(MARKS), given.shape[1]
+    marks, orders, each = np.empty((3, kinds, n))
+    known = np.empty((kinds, n), np.bool_)
+    _rates(given, _AGES, _GRAVITY, marks, orders, each, known)
+    return _Posterior(marks, orders, each, known)
+
+
+@njit(cache=True, nogil=True)
+def _rates(
+    given: Float, ages: Float, gravity: Float, marks: Float, orders: Float, each: Float, known: NDArray[np.bool_]
+) -> None:
+    """Fills in rates by kind (kinds, n): facts in nested windows, the shortest first, weigh by the ring of age they are in."""
+    w, kinds = ages.size, gravity.size
+    for i in range(given.shape[1]):
+        total = inside = 0.0
+        for j in range(w):
+            facts = given[j, i] - given[w + j, i]
+            total, inside = total + ages[j] * (facts - inside), facts
+        for k in range(kinds):
+            a, b = given[(2 + kinds) * w + 2 * k, i], given[(2 + kinds) * w + 2 * k + 1, i]
+            found = inside = 0.0
+            for j in range(w):
+                facts = given[(2 + k) * w + j, i]
+                found, inside = found + ages[j] * (facts - inside), facts
+            known[k, i] = not np.isnan(found)
+            marks[k, i] = a + (found if known[k, i] else 0.0)
+            orders[k, i] = b + (total if known[k, i] else 0.0)
+            each[k, i] = gravity[k] * b / a
 
 
 def credit(rates: _Posterior) -> Float:
     """The credit (n,), from 0 to 100."""
-    found: Float = 100 / (1 + rates.weights().sum(axis=0))
+    found: Float = 100 / (1 + rates.weights.sum(axis=0))
     return found
 
 
@@ -167,7 +183,7 @@ def lost(kind: str) -> Callable[[_Posterior], Float]:
     """The points that one kind of mark costs."""
 
     def points(rates: _Posterior) -> Float:
-        weights = rates.weights()
+        weights = rates.weights
         found: Float = 100 * weights[list(MARKS).index(kind)] / (1 + weights.sum(axis=0))
         return found
 
@@ -178,8 +194,8 @@ def bound(probability: float) -> Callable[[_Posterior], Float]:
     """The credit that holds if the rates are as high as this quantile of what they may be, a gamma of the same moments."""
 
     def edge(rates: _Posterior) -> Float:
-        mean = rates.weights().sum(axis=0)
-        variance = (rates.weights() ** 2 / rates.marks).sum(axis=0)
+        mean = rates.weights.sum(axis=0)
+        variance = (rates.weights**2 / rates.marks).sum(axis=0)
         found: Float = 100 / (1 + gammaincinv(mean**2 / variance, probability) * variance / mean)
         return found
 

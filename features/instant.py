@@ -78,13 +78,14 @@ class Instant:
             for h, layout in enumerate(self._layouts)
             if layout.entity.link
         }
+        self._namers = [given.namer(layout) for layout in self._layouts]
         self._lengths = [_lengths(layout, signals.values()) for layout in self._layouts]
         self._apart = Apart(self._asked, self._layouts, self._begin) if own else None
         self._parties = len(self._layouts) - len(own)
 
     def signals(self, snapshot: Snapshot, case: Case) -> Row:
         """The signals (names,) of a case, NaN where they are unknown."""
-        names = [case.name(layout) for layout in self._layouts[: None if case.again else self._parties]]
+        names = [name(case) for name in self._namers[: None if case.again else self._parties]]
         whose = [
             None if name is None else prefix(one.name, name) for one, name in zip(self._layouts, names, strict=False)
         ]

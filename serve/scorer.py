@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from features import RedressError
+from features import RedressError, requests
 from models import Model, load
 from models.policy import Policy
 from models.policy import opened as policy_at
@@ -109,12 +109,18 @@ def model_of(models: Mapping[str, Model], question: str) -> Model:
     return models[question]
 
 
-def too_late(at: pd.Timestamp) -> RedressError:
+def too_late(at: int) -> RedressError:
     """What is said of a case whose answer is known."""
-    return RedressError(f"case.at: want a time before the answer was known, got {at.isoformat()}; it needs no score")
+    came = instant(at).isoformat()
+    return RedressError(f"case.at: want a time before the answer was known, got {came}; it needs no score")
 
 
-def dispute(case: Case, question: str) -> tuple[str, pd.Timestamp, bool]:
+def instant(at: int) -> pd.Timestamp:
+    """A moment in microseconds since 1970 as a time."""
+    return pd.Timestamp(at, unit="us", tz="UTC")
+
+
+def dispute(case: Case, question: str) -> tuple[str, int, bool]:
     """What a case to be decided says: the dispute, the moment, and whether evidence was asked for; RedressError if not."""
     found, ask_id, at = asked({"question": question} | named(case))
     if found != question:
@@ -132,8 +138,8 @@ def named(case: object) -> dict[str, object]:
     return dict(case)
 
 
-def asked(case: Mapping[str, object]) -> tuple[str, str, pd.Timestamp]:
-    """The question, the row asked about and the moment that a case tells; RedressError for what lacks or is wrong."""
+def asked(case: Mapping[str, object]) -> tuple[str, str, int]:
+    """The question, the row asked about and the moment, in microseconds since 1970; RedressError for what lacks or is wrong."""
     case = named(case)
     lost = [field for field in ("question", "ask_id", "at") if field not in case]
     if lost:
@@ -141,7 +147,9 @@ def asked(case: Mapping[str, object]) -> tuple[str, str, pd.Timestamp]:
     return str(case["question"]), str(case["ask_id"]), _moment(case["at"])
 
 
-def _moment(value: object) -> pd.Timestamp:
+def _moment(value: object) -> int:
+    if (at := requests.moment(value)) is not None:
+        return at
     came = f"case.at: want an ISO 8601 time with its zone, got {str(value)[:40]}"
     try:
         moment = pd.Timestamp(str(value))
@@ -149,4 +157,4 @@ def _moment(value: object) -> pd.Timestamp:
         raise RedressError(f"{came}; give one such as 2025-06-24T00:00:00Z") from None
     if pd.isna(moment) or moment.tzinfo is None:
         raise RedressError(f"{came}; add the zone, such as +00:00")
-    return moment.tz_convert("UTC")
+    return int(moment.value) // 1_000
