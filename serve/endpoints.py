@@ -205,8 +205,8 @@ def answered(service: Service, endpoint: Endpoint, asked: Asked) -> Reply:
     try:
         return endpoint.answer(service, asked)
     except RedressError as error:
-        if error.__cause__ is not None:  # not what was asked is at fault, but what the store rests on
-            return _unready(service, endpoint, error.__cause__)
+        if error.__cause__ is not None or str(error).startswith(f"{service.store.where}: "):
+            return _unready(service, endpoint, error.__cause__ or error)  # not what was asked is at fault
         unread = str(error).startswith("body: want JSON")
         return problem("malformed", str(error), field="body") if unread else invalid(error)
     except Exception as error:

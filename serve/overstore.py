@@ -172,7 +172,6 @@ class OverStore(Scorer):
             mark = self.store.mark(snapshot)
             known, row = ready.row(snapshot, ask_id, at)
         np.add(self._absent, np.isnan(row), out=self._absent)
-        decisions = self.store.decisions
         record = ready.desk.record(
             _dispute(known), row, self._informed, self._grounds, askable=not waited, previous=decisions.tip(self.writer)
         )

@@ -36,6 +36,10 @@ class Taken(Protocol):
 class Storing(Protocol):
     """What the service asks of a store."""
 
+    @property
+    def where(self) -> str:
+        """What the store calls the place where it is; faults of the store begin with it."""
+
     def append(self, facts: Mapping[str, Sequence[Mapping[str, object]]], *, arrived: int, request: str = "") -> Taken:
         """Takes facts, all or none."""
 

@@ -54,6 +54,7 @@ class NaiveStore:
     requests: dict[str, list[Row]] = field(default_factory=dict)
     records: dict[str, Mapping[str, object]] = field(default_factory=dict)
     open: bool = True
+    where: str = "the naive store"
 
     def append(self, facts: Facts, *, arrived: int, request: str = "") -> Appended:
         """Takes facts, all of them or none; RedressError that names table, row and field."""

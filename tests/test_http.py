@@ -317,7 +317,7 @@ class _Slow:
 
     def __init__(self, shop: World) -> None:
         self.go, self.append = Event(), shop.store.append
-        self.sync, self.close = shop.store.sync, shop.store.close
+        self.sync, self.close, self.where = shop.store.sync, shop.store.close, "/srv/store"
 
     def decision(self, decision_id: str) -> None:
         self.go.wait(10)
@@ -345,7 +345,9 @@ class _Gone(_Slow):
     """A store whose disk or server has gone."""
 
     def decision(self, decision_id: str) -> None:
-        raise RedressError("/srv/store: want a store that can be used, got b1") from OSError("b1")
+        if decision_id == "aa":
+            raise RedressError("want a store that can be used, got b1") from OSError("b1")
+        raise RedressError("/srv/store: want a moment in which no facts come, got b1")
 
 
 def test_a_store_that_does_not_answer_is_no_fault_of_who_asks(shop: World, asking: Asking) -> None:
@@ -355,7 +357,7 @@ def test_a_store_that_does_not_answer_is_no_fault_of_who_asks(shop: World, askin
         assert (found.problem["type"], found.headers["retry-after"]) == ("urn:redress:problem:unready", "1")
         assert b"b1" not in found.body
         assert b"srv" not in found.body
-    assert [one["outcome"] for one in shop.log if one["event"] == "store"] == ["OSError", "OSError"]
+    assert [one["outcome"] for one in shop.log if one["event"] == "store"] == ["OSError", "RedressError"]
     assert "b1" not in json.dumps(shop.log)
 
 
