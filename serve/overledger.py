@@ -21,7 +21,7 @@ from models.model import RIVALS
 from models.policy import Policy
 from models.questions import answered
 from models.records import Grounds
-from serve.scorer import Case, Record, Score, Scorer, Told, asked, dispute, instant, model_of, too_late
+from serve.scorer import Case, Record, Score, Scorer, Told, asked, instant, model_of, too_late, wanted
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class OverLedger(Scorer):
 
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: a record that is the first of a chain."""
-        ask_id, at, waited = dispute(case, QUESTION)
-        model, asks = self._asking(QUESTION, ask_id, at)
-        sight = seen(self.ledger, model, asks, with_reasons=True)
+        one = wanted(case, QUESTION)
+        model, asks = self._asking(QUESTION, one.ask_id, one.at)
+        sight = seen(self.ledger, model, asks, with_reasons=one.reasons)
         policy = self._informed
         grounds = Grounds(self.fingerprint, {QUESTION: model.version}, policy.name, policy.version)
-        return MappingProxyType(one_record(sight, 0, policy, grounds, askable=not waited))
+        return MappingProxyType(one_record(sight, 0, policy, grounds, askable=not one.evidence_asked))
 
     def reasons(self, case: Case) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""

@@ -26,7 +26,7 @@ from models.loss import loss_of, priced
 from models.policy import Policy
 from models.records import Grounds, following
 from models.tiers import Adjustment, standing
-from serve.scorer import Case, Record, Score, Scorer, Told, asked, dispute, instant, model_of, too_late
+from serve.scorer import Case, Record, Score, Scorer, Told, Wanted, asked, instant, model_of, too_late, wanted
 
 ATTEMPTS: Final = 100
 """How often a decision is made anew where facts come meanwhile."""
@@ -156,24 +156,30 @@ class OverStore(Scorer):
 
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: a record that is kept, the next of the writer's chain."""
-        ask_id, at, waited = dispute(case, QUESTION)
+        one = wanted(case, QUESTION)
         model_of(self.models, QUESTION)
-        self._take(case, at)
+        self._take(case, one.at)
         for _ in range(ATTEMPTS):
-            if (kept := self._decided(ask_id, at, waited)) is not None:
+            if (kept := self._decided(one)) is not None:
                 return MappingProxyType(dict(kept))
         raise RedressError(f"{self.store.where}: want a moment in which no facts come, got none; ask again")
 
-    def _decided(self, ask_id: str, at: int, waited: bool) -> Record | None:
+    def _decided(self, one: Wanted) -> Record | None:
         """The record of a decision, kept; None where facts came meanwhile, which it should have seen."""
         ready, decisions = self._ready[QUESTION], self.store.decisions
         assert ready.desk is not None
         with self.store.keys.reading() as snapshot:
             mark = self.store.mark(snapshot)
-            known, row = ready.row(snapshot, ask_id, at)
+            known, row = ready.row(snapshot, one.ask_id, one.at)
         np.add(self._absent, np.isnan(row), out=self._absent)
         record = ready.desk.record(
-            _dispute(known), row, self._informed, self._grounds, askable=not waited, previous=decisions.tip(self.writer)
+            _dispute(known),
+            row,
+            self._informed,
+            self._grounds,
+            askable=not one.evidence_asked,
+            with_reasons=one.reasons,
+            previous=decisions.tip(self.writer),
         )
         order = str(known.order["order_id"])
         return decisions.keep(self.writer, record, order, following, lambda: self.store.unmoved(mark))

@@ -84,7 +84,8 @@ class Scorer(ABC):
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: the record of the decision, which cannot be changed.
 
-        `evidence_asked` is true in a case once evidence was asked for and waited for. The record is that of
+        `evidence_asked` is true in a case once evidence was asked for and waited for; with `reasons` false the record tells no
+        reasons of the score, which takes less time. The record is that of
         docs/decision.schema.json; `redress refunds` makes the same of the same dispute and time. Raises RedressError that
         names the field when one is missing or wrong, or where the dispute, its order or its claim is not known.
         """
@@ -120,15 +121,26 @@ def instant(at: int) -> pd.Timestamp:
     return pd.Timestamp(at, unit="us", tz="UTC")
 
 
-def dispute(case: Case, question: str) -> tuple[str, int, bool]:
-    """What a case to be decided says: the dispute, the moment, and whether evidence was asked for; RedressError if not."""
+@dataclass(frozen=True)
+class Wanted:
+    """What a case to be decided says: the dispute, the moment, whether evidence was asked for, and if reasons are wanted."""
+
+    ask_id: str
+    at: int
+    evidence_asked: bool
+    reasons: bool
+
+
+def wanted(case: Case, question: str) -> Wanted:
+    """What a case to be decided says; RedressError that names the field when one is missing or wrong."""
     found, ask_id, at = asked({"question": question} | named(case))
     if found != question:
         raise RedressError(f"case.question: want {question} or none, got {found[:40]}; leave it out")
-    told = case.get("evidence_asked", False)
-    if not isinstance(told, bool):
-        raise RedressError(f"case.evidence_asked: want true or false, got {str(told)[:40]}; say which")
-    return ask_id, at, told
+    asked_for, reasons = case.get("evidence_asked", False), case.get("reasons", True)
+    for name, told in (("evidence_asked", asked_for), ("reasons", reasons)):
+        if not isinstance(told, bool):
+            raise RedressError(f"case.{name}: want true or false, got {str(told)[:40]}; say which")
+    return Wanted(ask_id, at, bool(asked_for), bool(reasons))
 
 
 def named(case: object) -> dict[str, object]:
