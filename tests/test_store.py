@@ -43,9 +43,9 @@ def fact(draw: random.Random, name: str) -> dict[str, object]:
             told[column] = f"{draw.choice(letters)}{draw.randrange(many)}"
     if "case_kind" in told:
         told["case_kind"] = {"o": "order", "d": "dispute", "c": "chargeback"}[str(told["case_id"])[0]]
-    for column in TABLES[name].columns:
-        if column.kind == "time" and column.name in told:
-            told[column.name] = hour(draw.randrange(10, 30))
+    for declared in TABLES[name].columns:
+        if declared.kind == "time" and declared.name in told:
+            told[declared.name] = hour(draw.randrange(10, 30))
     return told
 
 
