@@ -82,6 +82,15 @@ class OverStore(Scorer):
                     "load the ledger into a store of that horizon, or train again"
                 )
 
+    def absent(self) -> dict[str, int]:
+        """By signal in how many decisions it was absent."""
+        names = self._ready[QUESTION].signals.names if QUESTION in self._ready else ()
+        return {name: int(count) for name, count in zip(names, self._absent, strict=True) if count}
+
+    @cached_property
+    def _absent(self) -> NDArray[np.int64]:
+        return np.zeros(len(self._ready[QUESTION].signals.names) if QUESTION in self._ready else 0, np.int64)
+
     def ready(self) -> "OverStore":
         """Itself, once all that the first case would have to make is made."""
         assert len(self._ready) == len(self.models)
@@ -166,6 +175,7 @@ class OverStore(Scorer):
         with self.store.keys.reading() as snapshot:
             seen = self.store.mark(snapshot)
             known, row = ready.row(snapshot, one.ask_id, one.at)
+        np.add(self._absent, np.isnan(row), out=self._absent)
         record = ready.desk.record(
             _dispute(known),
             row,
