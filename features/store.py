@@ -101,7 +101,7 @@ class Store:
             undo.callback(keys.close)
             if meta is not None:
                 _begin(keys, meta, str(where))
-            decisions = Decisions.open(where, create=meta is not None)
+            decisions = Decisions.open(where, keys, create=meta is not None)
             undo.callback(decisions.close)
             made = cls(keys, decisions, str(where), key)
             undo.pop_all()
@@ -156,14 +156,11 @@ class Store:
                         raise _OvertakenError
         return Appended(came.taken, came.repeated, came.late)
 
-    def mark(self, snapshot: Snapshot) -> bytes | None:
-        """What is another once facts have come, or a buyer was erased."""
-        return snapshot.many([_META])[0]
-
-    def unmoved(self, mark: bytes | None) -> bool:
-        """Whether no facts have come, and nobody was erased, since a mark was made."""
-        with self.keys.reading() as snapshot:
-            return self.mark(snapshot) == mark
+    def mark(self, snapshot: Snapshot) -> Entry:
+        """An entry that is another once facts have come, or a buyer was erased."""
+        kept = snapshot.many([_META])[0]
+        assert kept is not None
+        return _META, kept
 
     def decision(self, decision_id: str) -> Mapping[str, object] | None:
         """The record of a decision."""

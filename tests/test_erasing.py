@@ -22,7 +22,7 @@ from features.pages import unpacked
 from features.pseudonyms import ERASED, PERSONAL, Key
 from features.shelves import SHAPES, SHELVES
 from features.store import Store
-from models.records import Grounds, chained, following, is_erased, record
+from models.records import Grounds, Record, chained, following, is_erased, record
 from models.records import opened as record_at
 from models.refunds import Case, Refunds, Scores, decide
 from pipelines.marketplace import world
@@ -346,17 +346,17 @@ def test_a_buyer_is_erased_by_his_own_id_where_the_store_has_a_key(tmp_path: Pat
         assert keyed.append({"orders": FACTS["orders"]}, arrived=2_000).repeated == 3
 
 
+def made(i: int) -> Record:
+    """A record about a dispute, the first of a chain."""
+    case, scores = Case(f"d{i}", f"o{i}", 600 + i, "quality", 9), Scores(0.1 * i, parts={"buyer_part": -2.0})
+    grounds = Grounds("ab" * 16, {"malicious_dispute": "cd" * 16}, "default", "ef" * 8)
+    return record(case, scores, decide(case, scores, Refunds()), Refunds(), grounds, previous=FIRST)
+
+
 def decided(store: Store) -> list[str]:
     """Keeps a record about each dispute; the ids of these."""
-    found = []
-    for i in (1, 2, 3):
-        case, scores = Case(f"d{i}", f"o{i}", 600 + i, "quality", 9), Scores(0.1 * i, parts={"buyer_part": -2.0})
-        grounds = Grounds("ab" * 16, {"malicious_dispute": "cd" * 16}, "default", "ef" * 8)
-        made = record(case, scores, decide(case, scores, Refunds()), Refunds(), grounds, previous=FIRST)
-        told = store.decisions.keep("w", made, f"o{i}", following)
-        assert told is not None
-        found.append(str(told["decision_id"]))
-    return found
+    kept = [store.decisions.keep("w", made(i), f"o{i}", following) for i in (1, 2, 3)]
+    return [str(one["decision_id"]) for one in kept if one is not None]
 
 
 def test_the_records_of_his_cases_are_emptied_and_the_chain_holds(store: Store) -> None:
@@ -376,10 +376,11 @@ def test_the_records_of_his_cases_are_emptied_and_the_chain_holds(store: Store) 
 
 def test_a_decision_that_rests_on_what_was_erased_meanwhile_is_not_kept(store: Store) -> None:
     with store.keys.reading() as snapshot:
-        mark = store.mark(snapshot)
-    assert store.unmoved(mark)
+        seen = store.mark(snapshot)
     store.erase("bob", SECRET)
-    assert not store.unmoved(mark)
+    assert store.decisions.keep("w", made(1), "o1", following, seen) is None
+    with store.keys.reading() as snapshot:
+        assert store.decisions.keep("w", made(1), "o1", following, store.mark(snapshot)) == made(1)
     with closing(Store.open(store.where)) as again:
         assert again.meta.erasures == 1
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from postgres_server import Server
 
+from benchmarks.postgres import Server
 from features import Ledger, RedressError
 from features.homes import facts_of
 from features.kernel import DAY
