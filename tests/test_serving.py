@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 from naive_service import Client
-from postgres_server import Server
 from told import told_the_truth
 
+from benchmarks.postgres import Server
 from features import Ledger, RedressError
 from features.asking import ASKED
 from features.dictionary import dictionary
