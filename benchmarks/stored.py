@@ -64,7 +64,7 @@ def _told(where: str, scorer: OverStore, cases: list[Case]) -> list[dict[str, ob
         with scorer.store.keys.reading() as snapshot:
             return ready.row(snapshot, str(case["ask_id"]), int(pd.Timestamp(str(case["at"])).value) // 1_000)
 
-    quick = [{**case, "at": _after(case, 1), "reasons": False} for case in cases]
+    quick: list[Case] = [{**case, "at": _after(case, 1), "reasons": False} for case in cases]
     ways: dict[str, tuple[Way, list[Case]]] = {
         "signals alone": (drawn, cases),
         "without reasons": (scorer.decide, quick),
