@@ -88,7 +88,7 @@ def _homes(one: Submitted, ids: dict[bytes, bytes]) -> Iterable[bytes]:
         name = _text(one, column)
         if name is not None and _ORDERS in _targets(one, target):
             yield home("order", name)
-    if one.table == "blocks":
+    if all(_text(one, column) is None for column, _ in TABLES[one.table].references):
         yield home("seller", _text(one, "seller_id") or "")
     yield from (ids[key] for key in _ids(one) if key in ids)
 
@@ -170,7 +170,9 @@ def _met(one: Submitted, fact: Fact, where: bytes, found: Placed, known: bool) -
         if other.table == one.table and other.key == key:
             if not _same(fact, other):
                 said = " + ".join(TABLES[one.table].key)
-                raise RedressError(f"{one.where}: want a new {said}, got that of another fact; correct it")
+                raise RedressError(
+                    f"{one.where}.{TABLES[one.table].key[0]}: want a new {said}, got that of another fact; correct it"
+                )
             return True
     return False
 

@@ -88,6 +88,16 @@ class Store:
         """How long after an order a chargeback counts, in microseconds."""
         return self.meta.horizon
 
+    def stands(self, snapshot: Snapshot) -> Meta:
+        """What the store said of itself when a snapshot was taken."""
+        return _meta(snapshot, self.where)
+
+    def lacks(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """The tables and columns of which nothing was ever said; what was said of once is never lacking again."""
+        if self.meta.lacks:
+            self.meta = self.stands(snapshot)
+        return self.meta.lacks
+
     def close(self) -> None:
         """Lets go of what is open, once all that was decided is on disk."""
         self.decisions.sync()

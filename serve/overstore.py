@@ -81,8 +81,15 @@ class OverStore(Scorer):
                 )
 
     @cached_property
-    def _ready(self) -> dict[str, Ready]:
-        return {question: Ready.of(model, self.store.meta.lacks) for question, model in self.models.items()}
+    def _made(self) -> dict[tuple[str, tuple[str, ...]], Ready]:
+        return {(name, lacks := self.store.meta.lacks): Ready.of(model, lacks) for name, model in self.models.items()}
+
+    def _ready(self, question: str, snapshot: Snapshot) -> Ready:
+        """The model of a question, made ready anew where the store lacks less than it did."""
+        key = question, self.store.lacks(snapshot)
+        if key not in self._made:
+            self._made[key] = Ready.of(self.models[question], key[1])
+        return self._made[key]
 
     @cached_property
     def _informed(self) -> Policy:
@@ -98,8 +105,8 @@ class OverStore(Scorer):
         """Scores a case; RedressError that names the field when one is missing or wrong."""
         question, ask_id, at = asked(case)
         model_of(self.models, question)
-        ready = self._ready[question]
         with self.store.keys.reading() as snapshot:
+            ready = self._ready(question, snapshot)
             known, row = ready.row(snapshot, ask_id, at)
         told = ready.scoring.told(row)
         amount = known.order["amount"]
@@ -115,8 +122,9 @@ class OverStore(Scorer):
         question, ask_id, at = asked(case)
         model_of(self.models, question)
         with self.store.keys.reading() as snapshot:
-            _, row = self._ready[question].row(snapshot, ask_id, at)
-        told = self._ready[question].scoring.told(row, with_reasons=True).told
+            ready = self._ready(question, snapshot)
+            _, row = ready.row(snapshot, ask_id, at)
+        told = ready.scoring.told(row, with_reasons=True).told
         assert told is not None
         return Told(told.codes, told.reviewer, told.seller, told.buyer)
 
@@ -133,15 +141,15 @@ class OverStore(Scorer):
         ask_id, at, waited = dispute(case, QUESTION)
         model_of(self.models, QUESTION)
         self._take(case, at)
-        ready = self._ready[QUESTION]
-        assert ready.desk is not None
         with self.store.keys.reading() as snapshot:
+            ready = self._ready(QUESTION, snapshot)
             known, row = ready.row(snapshot, ask_id, at)
+        assert ready.desk is not None
         decisions = self.store.decisions
         record = ready.desk.record(
             _dispute(known), row, self._informed, self._grounds, askable=not waited, previous=decisions.tip(self.writer)
         )
-        kept = decisions.keep(self.writer, record, str(known.order["order_id"]), following)
+        kept = decisions.keep(self.writer, record, known.order.text("order_id") or "", following)
         return MappingProxyType(dict(kept))
 
 
@@ -152,7 +160,7 @@ def _dispute(case: Asked) -> Dispute:
     claimed, amount, quantity = row["claimed"], order["amount"], order["quantity"]
     return Dispute(
         case.ask_id,
-        str(order["order_id"]),
+        order.text("order_id") or "",
         case.at,
         str(row["reason"] or ""),
         _whole(claimed),
