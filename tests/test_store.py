@@ -6,12 +6,17 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from dense import dense
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
+from hypothesis import given as drawn
 from hypothesis import strategies as st
+from scenes import JUST, SCENES, Scene, moment, order
 from twins import Twins
 
-from benchmarks.parity import in_order
-from features import Ledger
+from benchmarks.parity import LATER, Facts, in_order, unequal
+from features import Ledger, given
+from features.asking import ASKED
+from features.instant import Instant
+from features.tables import TABLES
 from pipelines.marketplace import happen, world
 from pipelines.marketplace.ledger import tables
 
@@ -23,7 +28,7 @@ EVERYTHING = {
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
-@given(
+@drawn(
     seed=st.integers(0, 2**32),
     jitter=st.sampled_from([0, 1, 3, 8, 30]),
     most=st.sampled_from([1, 8, 20, 200]),
@@ -59,3 +64,57 @@ def test_signals_of_a_marketplace_are_those_of_the_batch_whenever_they_are_asked
     ledger = market.exported()
     market.as_filled(ledger)
     assert market.as_batch(ledger, Random(6), 120) > 300
+
+
+def sent(twins: Twins, scene: Scene) -> None:
+    """Sends what a scene tells, each fact by itself as soon as it is learnt."""
+    for table, day, row in scene.told:
+        assert twins.send({table: [dict(row) | {"at": moment(day)}]}, moment(day))
+
+
+def every_asking(ledger: Ledger, question: str) -> list[tuple[str, int]]:
+    """Every row that a question asks about, at each moment at which it may be asked again."""
+    if ASKED[question] not in ledger.facts:
+        return []
+    facts = ledger.facts[ASKED[question]]
+    ids = facts.strings(TABLES[ASKED[question]].key[0]).to_pylist()
+    return sorted({(name, at + more) for name, at in zip(ids, facts.at.tolist(), strict=True) for more in LATER})
+
+
+def says(twins: Twins, question: str, ask_id: str, day: float, signal: str) -> float | None:
+    """What the store says of one signal; None where that is not known."""
+    with twins.store.keys.reading() as snapshot:
+        case = given.found(snapshot, question, ask_id, moment(day))
+        found = float(Instant(question, [signal]).signals(snapshot, case)[0])
+    return None if found != found else round(found, 4)
+
+
+@pytest.mark.parametrize("scene", SCENES.values(), ids=[name.replace(" ", "_") for name in SCENES])
+def test_a_scene_told_fact_by_fact_ends_as_it_is_known_to(scene: Scene, tmp_path: Path) -> None:
+    twins = Twins.made(tmp_path)
+    sent(twins, scene)
+    assert [one for one in scene.expected if says(twins, *one[:4]) != one[4]] == []
+    twins.same()
+    ledger = twins.exported()
+    twins.as_filled(ledger)
+    for question in ASKED:
+        assert list(unequal(twins.store, ledger, question, every_asking(ledger, question))) == []
+
+
+def test_an_id_of_more_than_two_hundred_buyers_is_a_placeholder_that_links_nobody(tmp_path: Path) -> None:
+    twins = Twins.made(tmp_path)
+    links = dict.fromkeys(("instrument_id", "device_id", "login_id"), "shared")
+    crowd = [order(f"o{i}", i * JUST, f"b{i}", **links)[2] for i in range(203)]
+    rows = [dict(row) | {"at": moment(i * JUST)} for i, row in enumerate(crowd)]
+    told: Facts = {"orders": list(rows[:150])}
+    assert twins.send(told, moment(1))
+    assert twins.send({"orders": list(rows[150:])}, moment(1))
+    for signal in ("device_orders_count_ever", "device_sharers_days", "instrument_orders_count_ever"):
+        known = [says(twins, "chargeback_risk", f"o{i}", i * JUST, signal) is not None for i in (199, 200, 201, 202)]
+        assert known == [True, True, False, False], signal
+    ledger, asks = (
+        twins.exported(),
+        [(f"o{i}", moment(i * JUST) + more) for i in (199, 200, 201, 202) for more in (0, 1)],
+    )
+    twins.as_filled(ledger)
+    assert list(unequal(twins.store, ledger, "chargeback_risk", asks)) == []
