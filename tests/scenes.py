@@ -93,9 +93,21 @@ SCENES: Final = {
             ruling("d2", 5, "refund_full", fault="seller"),
         ),
         (
-            (R, "o3", 4, "buyer_credit_lost_reported", 18.75),  # 0.05 x (1.2 / 11) / 0.02 of 1.4545 parts
-            (R, "o3", 5, "buyer_credit_lost_reported", 17.7778),
-            (R, "o3", 5 + JUST, "buyer_credit_lost_reported", 3.4483),  # 0.05 x (0.2 / 12) / 0.02 of 1.2083 parts
+            (
+                R,
+                "o3",
+                4,
+                "buyer_credit_lost_reported",
+                66.2338,
+            ),  # with r = 0.05 x 1.02 / 11 / 0.002: r / (1 + r + 2 / 11)
+            (
+                R,
+                "o3",
+                5,
+                "buyer_credit_lost_reported",
+                64.557,
+            ),  # with r = 0.05 x 1.02 / 12 / 0.002: r / (1 + r + 2 / 12)
+            (R, "o3", 5 + JUST, "buyer_credit_lost_reported", 3.4483),  # with r = 0.05 x 10 / 12: r / (1 + 2.5 / 12)
         ),
     ),
     "orders with a seller who fakes are known so of every buyer": Scene(
