@@ -19,7 +19,7 @@ from features.indices import REQUESTS, guilt, indexed, of_seller
 from features.keys import Batch, Entry, Keys, Snapshot, end, opened
 from features.ledger import Ledger
 from features.neighbours import neighbours
-from features.placing import Placed, placed
+from features.placing import Placed, of_decisions, placed
 from features.receiving import Submitted, submitted
 from features.shelves import changes, filled, put
 from features.tables import TABLES
@@ -118,7 +118,10 @@ class Store:
             meta = _meta(batch, self.where)
             known = _asked_before(batch, request, told)
             until = max(meta.watermark, self.decisions.latest())
-            came = placed(batch, told, watermark=until, arrivals=meta.arrivals, arrived=arrived, known=known)
+            made = self.decisions.named(of_decisions(told))
+            came = placed(
+                batch, told, watermark=until, arrivals=meta.arrivals, arrived=arrived, known=known, decided=made
+            )
             if came.new:
                 self._take(batch, came, meta)
         return Appended(came.taken, came.repeated, came.late)
@@ -177,7 +180,10 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         with self.keys.reading() as snapshot:
             lacks = set(_meta(snapshot, self.where).lacks)
-        found = {name: _known(rows, name, lacks) for name, rows in whole(self.facts()).items() if name not in lacks}
+        made = whole(self.facts())
+        if made["decisions"].num_rows:
+            lacks -= {"decisions", *(f"decisions.{column}" for column in made["decisions"].column_names)}
+        found = {name: _known(rows, name, lacks) for name, rows in made.items() if name not in lacks}
         for name, rows in found.items():
             pq.write_table(rows, folder / f"{name}.parquet")
         return {name: rows.num_rows for name, rows in found.items()}
@@ -255,7 +261,12 @@ def _said(facts: Iterable[Fact]) -> set[str]:
 
 
 def _known(rows: pa.Table, name: str, lacks: Collection[str]) -> pa.Table:
-    return rows.select([column for column in rows.column_names if f"{name}.{column}" not in lacks])
+    """The columns of a table that it does not lack, and those that it may not lack, as of no type."""
+    for i, column in enumerate(TABLES[name].columns):
+        if column.required and f"{name}.{column.name}" in lacks:
+            rows = rows.set_column(i, column.name, pa.nulls(rows.num_rows))
+    kept = {one.name for one in TABLES[name].columns if one.required or f"{name}.{one.name}" not in lacks}
+    return rows.select([column for column in rows.column_names if column in kept])
 
 
 def _order(facts: Iterable[Fact]) -> Fact | None:
