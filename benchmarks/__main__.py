@@ -22,6 +22,7 @@ from benchmarks import (
     learning,
     planner,
     real,
+    serving,
     signals,
     simulate,
     whole,
@@ -72,6 +73,7 @@ BENCHMARKS: Final = {
     "decisions": Benchmark(deciding.decisions, "deciding"),
     "logged": Benchmark(deciding.logged, "deciding"),
     "effects": Benchmark(effects.effects, "winning"),
+    "serving": Benchmark(serving.serving, "serving"),
     "intervals": Benchmark(intervals.intervals, "winning"),
 }
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from features.entries import Layout, layouts
-from features.given import Case
+from features.given import Case, namer
 from features.kernel import NEVER, Int
 from features.keys import Snapshot
 from features.own import OF_CASE
@@ -24,6 +24,7 @@ _LENGTHS: Final = tuple(EDGES.values())
 _COUNTED: Final = tuple(w for w, edge in enumerate(_LENGTHS) if edge >= 0)
 """The windows that what a case added is in; the last few facts hold none of it."""
 _EVER: Final = _LENGTHS.index(0)
+_PAIR: Final = namer(layouts()["buyer_seller"])
 
 
 def own(asked: str) -> list[Layout]:
@@ -33,12 +34,13 @@ def own(asked: str) -> list[Layout]:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where in totals the first and last moment of the stream asked about are, of a history of many and of the case's own."""
+    """Where in totals the first and last moment of the stream asked about are, and how many facts of it a history has."""
 
     history: int
     stream: int
     first: int
     last: int
+    count: int
 
 
 class Apart:
@@ -73,7 +75,9 @@ class Apart:
         beside: dict[int, list[_Place]] = {}
         for one in self._places:
             entered = at if one.history != self._carrier or late is None else max(at, late)
-            if entered in (out[one.first], out[one.last]):
+            if entered in (out[one.first], out[one.last]) and not out[one.count]:
+                out[one.first] = out[one.last] = NEVER
+            elif entered in (out[one.first], out[one.last]):
                 beside.setdefault(entered, []).append(one)
         for entered, some in beside.items():
             self._others(snapshot, whose, some, entered, case.at, out)
@@ -98,7 +102,7 @@ class Apart:
     def _place(self, h: int, s: int) -> _Place:
         layout = self._histories[h]
         first = self._begin[h] + len(EDGES) * int(layout.start[-1]) + s
-        return _Place(h, s, first, first + len(layout.streams))
+        return _Place(h, s, first, first + len(layout.streams), self._total(h, _EVER, layout, f"{self._asked}.count"))
 
     def _hold(self, late: int, t: int, out: Int) -> None:
         """Has what was added before the carrier was known leave his windows as if it had been added then."""
@@ -115,8 +119,7 @@ class Apart:
         if not out[self._total(self._mine, _EVER, self._histories[self._mine], _MET)]:
             return None
         layout = layouts()["buyer_seller"]
-        name = case.name(layout)
-        at = _moments(snapshot, prefix(layout.name, name or ""), layout, self._asked, case.at)
+        at = _moments(snapshot, prefix(layout.name, _PAIR(case) or ""), layout, self._asked, case.at)
         return int(at[1]) if at.size > 1 else None
 
     def _inherit(self, heir: int, t: int, out: Int) -> None:
@@ -143,7 +146,7 @@ class Apart:
 
     def _read(self, snapshot: Snapshot, whose: Sequence[bytes | None], t: int, edge: int) -> Int:
         """The totals of histories over one window, and the first and last moments before its end."""
-        history, found = pages(snapshot, whose, t, (edge,) if edge else ())
+        history, found = pages(snapshot, whose, t, [(edge,)] * len(whose) if edge else ())
         out = np.empty(self._alone[-1], np.int64)
         totals(self._shapes, *joined(found), history, t, np.array([edge], np.int64), out)
         return out

@@ -16,11 +16,13 @@ ruling overturned; refusals of disputes with a seller who was later found guilty
 taken back as good history: orders cancelled, charged back, or with a seller found to fake transactions.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Final
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
@@ -32,6 +34,8 @@ AGES: Final = {"30d": 1.0, "90d": 0.8, "365d": 0.5, "ever": 0.25}
 """What a fact weighs that is no older than this and older than the one before: 0-30, 30-90, 90-365 days, and older."""
 GRAVITY: Final = {"malicious": 0.10, "refused": 0.05, "refuted": 0.05, "reported": 0.05}
 """How much each kind of mark weighs at the prior rate; together 0.25."""
+_AGES: Final = np.array([*AGES.values()])
+_GRAVITY: Final = np.array([*GRAVITY.values()])
 DOUBT: Final = (0.05, 0.95)
 """The range of credit holds nine tenths of what the rates may be."""
 SURE: Final = 1e-9
@@ -121,14 +125,6 @@ def _operands() -> tuple[str, ...]:
     return (*windowed, *(f"credit.{kind}_{of}" for kind in MARKS for of in ("marks", "orders")))
 
 
-def _weighed(within: Sequence[Float]) -> Float:
-    """Facts in nested windows, the shortest first, weighted by age in the rings between them."""
-    total, inside = np.zeros_like(within[0]), np.zeros_like(within[0])
-    for weight, facts in zip(AGES.values(), within, strict=True):
-        total, inside = total + weight * (facts - inside), facts
-    return total
-
-
 @dataclass(frozen=True)
 class _Posterior:
     """Rates by kind (kinds, n): `marks` among `orders`, the prior's with them, the gravity `each` unit has, and if `known`."""
@@ -138,72 +134,111 @@ class _Posterior:
     each: Float
     known: NDArray[np.bool_]
 
-    def weights(self, more: Float | float = 0.0) -> Float:
-        """The s r of each kind, after so many more orders without a mark."""
-        return self.each * self.marks / (self.orders + more * self.known)
+    @cached_property
+    def weights(self) -> Float:
+        """The s r of each kind."""
+        return self.each * self.marks / self.orders
 
 
-def _posterior(operands: tuple[Float, ...]) -> _Posterior:
-    n, kinds = len(AGES), len(MARKS)
-    made, back, *marks = (operands[i : i + n] for i in range(0, n * (2 + kinds), n))
-    priors = np.stack(operands[-2 * kinds :])
-    a, b = priors[::2], priors[1::2]
-    orders = _weighed([facts - taken for facts, taken in zip(made, back, strict=True)])
-    y = np.stack([_weighed(windows) for windows in marks])
-    known = ~np.isnan(y)
-    each = np.array([GRAVITY[kind] for kind in MARKS])[:, None] * b / a
-    return _Posterior(a + np.where(known, y, 0), b + np.where(known, orders, 0), each, known)
+def posterior(*operands: Float) -> _Posterior:
+    """The rates of all kinds from OPERANDS."""
+    given = np.array(operands, np.float64)
+    kinds, n = len(MARKS), given.shape[1]
+    marks, orders, each = np.empty((3, kinds, n))
+    known = np.empty((kinds, n), np.bool_)
+    _rates(given, _AGES, _GRAVITY, marks, orders, each, known)
+    return _Posterior(marks, orders, each, known)
 
 
-def credit(*operands: Float) -> Float:
+@njit(cache=True, nogil=True)
+def _rates(
+    given: Float, ages: Float, gravity: Float, marks: Float, orders: Float, each: Float, known: NDArray[np.bool_]
+) -> None:
+    """Fills in rates by kind (kinds, n): facts in nested windows, the shortest first, weigh by the ring of age they are in."""
+    w, kinds = ages.size, gravity.size
+    for i in range(given.shape[1]):
+        total = inside = 0.0
+        for j in range(w):
+            facts = given[j, i] - given[w + j, i]
+            total, inside = total + ages[j] * (facts - inside), facts
+        for k in range(kinds):
+            a, b = given[(2 + kinds) * w + 2 * k, i], given[(2 + kinds) * w + 2 * k + 1, i]
+            found = inside = 0.0
+            for j in range(w):
+                facts = given[(2 + k) * w + j, i]
+                found, inside = found + ages[j] * (facts - inside), facts
+            known[k, i] = not np.isnan(found)
+            marks[k, i] = a + (found if known[k, i] else 0.0)
+            orders[k, i] = b + (total if known[k, i] else 0.0)
+            each[k, i] = gravity[k] * b / a
+
+
+def credit(rates: _Posterior) -> Float:
     """The credit (n,), from 0 to 100."""
-    found: Float = 100 / (1 + _posterior(operands).weights().sum(axis=0))
+    found: Float = 100 / (1 + rates.weights.sum(axis=0))
     return found
 
 
-def lost(kind: str) -> Callable[..., Float]:
+def lost(kind: str) -> Callable[[_Posterior], Float]:
     """The points that one kind of mark costs."""
 
-    def points(*operands: Float) -> Float:
-        weights = _posterior(operands).weights()
+    def points(rates: _Posterior) -> Float:
+        weights = rates.weights
         found: Float = 100 * weights[list(MARKS).index(kind)] / (1 + weights.sum(axis=0))
         return found
 
     return points
 
 
-def bound(probability: float) -> Callable[..., Float]:
+def bound(probability: float) -> Callable[[_Posterior], Float]:
     """The credit that holds if the rates are as high as this quantile of what they may be, a gamma of the same moments."""
 
-    def edge(*operands: Float) -> Float:
-        rates = _posterior(operands)
-        mean = rates.weights().sum(axis=0)
-        variance = (rates.weights() ** 2 / rates.marks).sum(axis=0)
+    def edge(rates: _Posterior) -> Float:
+        mean = rates.weights.sum(axis=0)
+        variance = (rates.weights**2 / rates.marks).sum(axis=0)
         found: Float = 100 / (1 + gammaincinv(mean**2 / variance, probability) * variance / mean)
         return found
 
     return edge
 
 
-def orders_to_restore(*operands: Float) -> Float:
+def orders_to_restore(rates: _Posterior) -> Float:
     """Orders of today without a mark that would bring the credit to where it began; MOST if more, 0 if it is there."""
-    rates = _posterior(operands)
     goal = sum(GRAVITY.values()) * (1 + SURE)
-    low, high = np.zeros(rates.orders.shape[1]), np.full(rates.orders.shape[1], float(MOST))
-    while np.any(low < high):
-        middle = np.floor((low + high) / 2)
-        there = rates.weights(middle).sum(axis=0) <= goal
-        low, high = np.where(there, low, np.minimum(middle + 1, high)), np.where(there, middle, high)
-    return high
+    found: Float = _restored(rates.each * rates.marks, rates.orders, rates.known, goal)
+    return found
 
 
-FORMULAS: Final[Mapping[str, Callable[..., Float]]] = {
+@njit(cache=True, nogil=True)
+def _restored(heavy: Float, orders: Float, known: NDArray[np.bool_], goal: float) -> Float:
+    """The fewest more orders (n,) with which all kinds of marks (kinds, n) together weigh no more than the goal."""
+    found = np.empty(orders.shape[1])
+    for i in range(found.size):
+        low, high = 0.0, float(MOST)
+        while low < high:
+            middle, weight = np.floor((low + high) / 2), 0.0
+            for k in range(orders.shape[0]):
+                weight += heavy[k, i] / (orders[k, i] + middle * known[k, i])
+            low, high = (low, middle) if weight <= goal else (min(middle + 1, high), high)
+        found[i] = high
+    return found
+
+
+OF_RATES: Final[Mapping[str, Callable[[_Posterior], Float]]] = {
     "credit": credit,
     "credit_low": bound(DOUBT[1]),
     "credit_high": bound(DOUBT[0]),
     "credit_orders": orders_to_restore,
     **{f"credit_lost_{kind}": lost(kind) for kind in MARKS},
 }
+"""What is told of the rates."""
+
+
+def _of_operands(told: Callable[[_Posterior], Float]) -> Callable[..., Float]:
+    return lambda *operands: told(posterior(*operands))
+
+
+FORMULAS: Final[Mapping[str, Callable[..., Float]]] = {name: _of_operands(told) for name, told in OF_RATES.items()}
 """The formulas of the signals below."""
 OPERANDS: Final = _operands()
 _SAYS: Final[Mapping[str, str]] = {

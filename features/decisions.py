@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -19,15 +20,15 @@ _FOLDER: Final = "decisions"
 class Decisions:
     """The records of decisions beside a store, which outlive a killed process as soon as they are kept."""
 
-    def __init__(self, keys: Keys) -> None:
-        self.keys = keys
+    def __init__(self, keys: Keys, *, apart: bool) -> None:
+        self.keys, self._apart = keys, apart
 
     @classmethod
     def open(cls, where: str | Path, *, create: bool = False) -> "Decisions":
         """Those beside the store at a place."""
         if "://" in str(where):
-            return cls(opened(where, create=create))
-        return cls(opened(Path(where) / _FOLDER, create=create, durable=False))
+            return cls(opened(where, create=create), apart=False)
+        return cls(opened(Path(where) / _FOLDER, create=create, durable=False), apart=True)
 
     def tip(self, writer: str) -> str:
         """The hash of the last record of a writer."""
@@ -35,14 +36,30 @@ class Decisions:
             kept = snapshot.many([_tip(writer)])[0]
         return FIRST if kept is None else str(json.loads(kept)[0])
 
-    def keep(self, writer: str, record: Record, order: str, following: Callable[[Record, str], Record]) -> Record:
-        """A record about an order as it was first kept; a new one is made `following` the writer's last, if it does not."""
+    def holding(self) -> AbstractContextManager[object]:
+        """While no record is kept; where records lie among the facts, whoever writes those holds them anyway."""
+        return self.keys.writing() if self._apart else nullcontext()
+
+    def keep(
+        self,
+        writer: str,
+        record: Record,
+        order: str,
+        following: Callable[[Record, str], Record],
+        stands: Callable[[], bool] = lambda: True,
+    ) -> Record | None:
+        """A record about an order as it was first kept; a new one is made `following` the writer's last, if it does not.
+
+        None, and nothing is kept, where what it rests on does not stand any more once nobody else may write.
+        """
         decision_id = str(record["decision_id"])
         key = _RECORDS + decision_id.encode()
         with self.keys.writing() as batch:
             kept, tip, latest = batch.many([key, _tip(writer), _LATEST])
             if kept is not None:
                 return _record(kept)
+            if not stands():
+                return None
             before, number = (FIRST, 0) if tip is None else json.loads(tip)
             made = record if record["previous"] == before else following(record, before)
             at = _at(entry(made))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
 from typing import Final
@@ -37,6 +37,13 @@ class Case:
     order: Fact
     facts: tuple[Fact, ...]
     others: Mapping[str, tuple[Fact, ...]]
+    _kept: dict[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def once(self, name: str, find: Callable[[], Mapping[str, float]]) -> Mapping[str, float]:
+        """Measures that are found together, when the first of them is asked for."""
+        if name not in self._kept:
+            self._kept[name] = find()
+        return self._kept[name]
 
     @property
     def again(self) -> bool:
@@ -62,26 +69,39 @@ class Case:
         """The order's first shipment, if it was declared before."""
         return next(iter(self.known("shipments")), None)
 
-    def name(self, layout: Layout) -> str | None:
-        """The name of the entity whose history of one kind the case has, None where it is not known."""
-        columns = layout.entity.columns
-        if columns == CASE:
-            return self.order.text("order_id") if layout.asked == "orders" else self.ask_id
-        found = [self._named(*column.split(".")) for column in columns]
-        if None in found:
-            return None
-        words = [str(one) for one in found]
-        return pair(*words) if len(words) == 2 else "".join(words)
+    @cached_property
+    def seller(self) -> Fact | None:
+        """The registration of the order's seller, if it was known before the order."""
+        return next((one for one in self.others["seller"] if one.table == "sellers" and one.at < self.order.at), None)
 
-    def _named(self, table: str, column: str) -> str | None:
-        if table == "orders":
-            return self.order.text(column)
-        if table == "shipments":
-            return None if self.shipped is None else self.shipped.text(column)
-        if table == "listings":
-            return None if self.listing is None else self.listing[0].text(column)
-        row = next((one for one in self.others["seller"] if one.table == "sellers" and one.at < self.order.at), None)
-        return None if row is None else row.text(column)
+
+Namer = Callable[[Case], str | None]
+"""Names the entity whose history of one kind a case has, None where it is not known."""
+
+
+def namer(layout: Layout) -> Namer:
+    """How the entity is named whose history of one kind a case has."""
+    columns = layout.entity.columns
+    if columns == CASE:
+        return (lambda case: case.order.text("order_id")) if layout.asked == "orders" else (lambda case: case.ask_id)
+    found = [_namer(*column.split(".")) for column in columns]
+    if len(found) < 2:
+        return found[0] if found else (lambda case: "")
+    return lambda case: _pair(found[0](case), found[1](case))
+
+
+def _namer(table: str, column: str) -> Namer:
+    if table == "orders":
+        return lambda case: case.order.text(column)
+    if table == "shipments":
+        return lambda case: _word(case.shipped, column)
+    if table == "listings":
+        return lambda case: None if case.listing is None else case.listing[0].text(column)
+    return lambda case: _word(case.seller, column)
+
+
+def _pair(one: str | None, other: str | None) -> str | None:
+    return None if one is None or other is None else pair(one, other)
 
 
 def found(snapshot: Snapshot, question: str, ask_id: str, at: int) -> Case:
@@ -122,9 +142,9 @@ def giver(text: str) -> Given:
         kind, _, of = one.measure.partition("_")
         return lambda snapshot, case, prior: float(getattr(getattr(prior, kind), of))
     if one.source == "content":
-        return lambda snapshot, case, prior: shared.content(snapshot, case, one.measure)
+        return lambda snapshot, case, prior: case.once("content", lambda: shared.content(snapshot, case))[one.measure]
     if one.source == "priors":
-        return lambda snapshot, case, prior: shared.earlier(snapshot, case, one.measure)
+        return lambda snapshot, case, prior: case.once("priors", lambda: shared.earlier(snapshot, case))[one.measure]
     find = _plain(one)
     return lambda snapshot, case, prior: find(case)
 

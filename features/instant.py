@@ -4,7 +4,7 @@ What a history says is read from its pages by compiled code; formulas are those 
 signals that share one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Final
@@ -12,12 +12,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features import apart, given
+from features import apart, credit, given
 from features.apart import Apart
 from features.asking import asked_table
+from features.compiled import CODES, MOST, computed
 from features.credit import Prior
 from features.dictionary import dictionary, needs
-from features.entries import Layout, layouts
+from features.entries import OWN, Layout, layouts
 from features.formulas import FORMULAS
 from features.given import Case
 from features.history import bare, window
@@ -28,6 +29,7 @@ from features.pages import Layouts, joined, totals
 from features.sharing import PLACEHOLDER
 from features.shelves import SHAPES, pages, prefix
 from features.signal import EDGES, Signal
+from features.weight import CLAIMED_SHORT
 
 Row = NDArray[np.float32]
 _WINDOWS: Final = np.array(list(EDGES.values()), np.int64)
@@ -39,11 +41,12 @@ _CROWD: Final = "orders.met_buyer"
 
 @dataclass(frozen=True)
 class _Formula:
-    """A formula, where each of its operands is (operands, k), and the signals that it gives (k,)."""
+    """A formula, where its operands are (operands, 1), the signal that it gives, and an operand without which it is unknown."""
 
-    call: Callable[..., NDArray[np.float64]]
+    name: str
     operands: Int
-    signals: Int
+    signal: int
+    only: int | None
 
 
 class Instant:
@@ -62,7 +65,9 @@ class Instant:
         self._shapes = Layouts([SHAPES[one.name] for one in self._layouts])
         self._begin: list[int] = self._shapes.places(len(EDGES)).tolist()
         self._given: dict[str, int] = {}
-        self._formulas = self._grouped(signals)
+        places = {i: [self._place(one, operand) for operand in one.operands] for i, one in signals.items()}
+        self._many = _compiled(signals, places)
+        self._rest = _others(signals, places)
         self._find = [given.giver(text) for text in self._given]
         self._of = [
             np.array([i for i, one in signals.items() if one.entity == layout.entity], np.int64)
@@ -73,25 +78,28 @@ class Instant:
             for h, layout in enumerate(self._layouts)
             if layout.entity.link
         }
+        self._namers = [given.namer(layout) for layout in self._layouts]
+        self._lengths = [_lengths(layout, signals.values()) for layout in self._layouts]
         self._apart = Apart(self._asked, self._layouts, self._begin) if own else None
         self._parties = len(self._layouts) - len(own)
 
     def signals(self, snapshot: Snapshot, case: Case) -> Row:
         """The signals (names,) of a case, NaN where they are unknown."""
-        names = [case.name(layout) for layout in self._layouts[: None if case.again else self._parties]]
+        names = [name(case) for name in self._namers[: None if case.again else self._parties]]
         whose = [
             None if name is None else prefix(one.name, name) for one, name in zip(self._layouts, names, strict=False)
         ]
-        history, found = pages(snapshot, whose, case.at, _LENGTHS)
+        history, found = pages(snapshot, whose, case.at, self._lengths)
         out = np.empty(self._begin[-1], np.int64)
-        totals(self._shapes, *joined(found), history, case.at, _WINDOWS, out)
+        if self._layouts:
+            totals(self._shapes, *joined(found), history, case.at, _WINDOWS, out)
         if case.again and self._apart is not None:
             self._apart.without(snapshot, case, whose, out)
         crowded = {h for h, place in self._crowd.items() if out[place] > PLACEHOLDER}
         values = self._values(snapshot, case, out)
         row = np.full(len(self.names), np.nan, np.float32)
-        for one in self._formulas:
-            row[one.signals] = one.call(*values[one.operands])
+        computed(*self._many, values, row)
+        self._compute(values, row)
         for h, name in enumerate(names[: self._parties]):
             if name is None or h in crowded:
                 row[self._of[h]] = np.nan
@@ -104,20 +112,17 @@ class Instant:
         values[out.size + 1 :] = [find(snapshot, case, self._prior) for find in self._find]
         return values
 
-    def _grouped(self, signals: dict[int, Signal]) -> list[_Formula]:
-        """The formulas of all signals, those of one with as many operands together."""
-        some: dict[tuple[str, int], list[tuple[int, list[int]]]] = {}
-        for i, signal in signals.items():
-            places = [self._place(signal, one) for one in signal.operands]
-            some.setdefault((signal.pattern.formula, len(places)), []).append((i, places))
-        return [
-            _Formula(
-                FORMULAS[name],
-                np.ascontiguousarray(np.array([places for _, places in each], np.int64).T),
-                np.array([i for i, _ in each], np.int64),
-            )
-            for (name, _), each in some.items()
-        ]
+    def _compute(self, values: NDArray[np.float64], row: Row) -> None:
+        """Puts the signals of the other formulas into a row; what credit rests on is found once."""
+        rates = None
+        for one in self._rest:
+            if one.only is not None and not values[one.only] > 0:
+                continue
+            if one.name in credit.OF_RATES:
+                rates = credit.posterior(*values[one.operands]) if rates is None else rates
+                row[one.signal] = credit.OF_RATES[one.name](rates)[0]
+            else:
+                row[one.signal] = FORMULAS[one.name](*values[one.operands])[0]
 
     def _place(self, signal: Signal, one: Operand) -> int:
         """Where among the values an operand of a signal is."""
@@ -132,6 +137,37 @@ class Instant:
             return self._begin[h] + len(EDGES) * columns + streams + layout.streams.index(one.source)
         column = layout.columns[bare(one).text.removeprefix("?")]
         return self._begin[h] + _PLACES[window(signal, one)] * columns + column
+
+
+def _compiled(signals: Mapping[int, Signal], places: Mapping[int, Sequence[int]]) -> tuple[Int, Int, Int, Int]:
+    """What the compiled formulas take: which each signal has, where its operands are, how many, and which signal it is."""
+    some = [i for i, one in signals.items() if one.pattern.formula in CODES]
+    operands = np.zeros((len(some), MOST), np.int64)
+    for k, i in enumerate(some):
+        operands[k, : len(places[i])] = places[i]
+    codes = [CODES[signals[i].pattern.formula] for i in some]
+    counts = [len(places[i]) for i in some]
+    return np.array(codes, np.int64), operands, np.array(counts, np.int64), np.array(some, np.int64)
+
+
+def _others(signals: Mapping[int, Signal], places: Mapping[int, Sequence[int]]) -> list[_Formula]:
+    """The formulas that are called by themselves."""
+    found = []
+    for i, one in signals.items():
+        name = one.pattern.formula
+        if name not in CODES:
+            only = places[i][CLAIMED_SHORT[name]] if name in CLAIMED_SHORT else None
+            found.append(_Formula(name, np.array(places[i], np.int64)[:, None], i, only))
+    return found
+
+
+def _lengths(layout: Layout, signals: Iterable[Signal]) -> list[int]:
+    """The windows that signals sum a history over; of what cases add every one."""
+    if layout.entity == OWN:
+        return list(_LENGTHS)
+    mine = (one for one in signals if one.entity == layout.entity)
+    words = {window(one, operand) for one in mine for operand in one.operands if not operand.of_case}
+    return [EDGES[word] for word in EDGES if word in words and EDGES[word] > 0]
 
 
 def _layouts(signals: Iterable[Signal], asked: str) -> list[Layout]:

@@ -53,8 +53,9 @@ def placed(
     """Facts in the order of time among those of a store that knows all before `watermark`.
 
     One older than that counts as learnt when it arrived, and its own time as when it happened. Messages without an id are
-    `known` where their request came before; what the store `decided` itself is given with its home, by id. Raises RedressError for the key of another fact, and for a fact that points to
-    none that was known by then.
+    `known` where their request came before; what the store `decided` itself is given with its home, by id.
+
+    Raises RedressError for the key of another fact, and for a fact that points to none that was known by then.
     """
     made = decided or {}
     found = Placed(watermark=watermark, arrivals=arrivals, decided={name: one for name, (_, one) in made.items()})

@@ -13,7 +13,7 @@ from features.indices import OF_INSTRUMENT, listed
 from features.kernel import DAY, Int
 from features.keys import Snapshot, end
 from features.pages import joined, totals
-from features.priors import COMPELLING, MATCHES, OBJECTIONS
+from features.priors import COMPELLING, MATCHES, MEASURES, OBJECTIONS
 from features.sharing import PLACEHOLDER
 from features.shelves import ALONE, pages, prefix
 
@@ -33,29 +33,30 @@ class _Total:
 
 def _total(snapshot: Snapshot, shelf: str, name: str, t: int) -> _Total:
     layout = layouts()[shelf]
-    history, found = pages(snapshot, [prefix(shelf, name)], t, ())
+    history, found = pages(snapshot, [prefix(shelf, name)], t)
     n, streams = int(layout.start[-1]), len(layout.streams)
     out = np.empty(n + 2 * streams, np.int64)
     totals(ALONE[shelf], *joined(found), history, t, _EVER, out)
     return _Total(out[:n], out[n + streams :])
 
 
-def content(snapshot: Snapshot, case: "Case", measure: str) -> float:
+def content(snapshot: Snapshot, case: "Case") -> dict[str, float]:
     """Of what the buyer had shown in disputes about the order, the content most shared; NaN where nothing has a hash."""
-    layout, found = layouts()["content"], list[float]()
-    for name in sorted(_shown(case)):
-        told = _total(snapshot, "content", name, case.at)
-        buyers = int(told.columns[layout.columns["sharers.count"]])
-        if buyers > PLACEHOLDER:
-            continue
-        if measure == "days_since_new":
-            last = int(told.last[layout.streams.index("sharers")])
-            found.append((case.at - last) / DAY if buyers else nan)
-        else:
-            stream = {"buyers": "sharers", "malicious": "malicious_sharers", "charged": "charged_sharers"}[measure]
-            found.append(float(told.columns[layout.columns[f"{stream}.count"]]))
-    known = [one for one in found if one == one]
-    return nan if not known else min(known) if measure == "days_since_new" else max(known)
+    told = [one for name in sorted(_shown(case)) if (one := _sharers(snapshot, name, case.at)) is not None]
+    found = {name: max((one[name] for one in told), default=nan) for name in ("buyers", "malicious", "charged")}
+    since = [one["days_since_new"] for one in told if one["days_since_new"] == one["days_since_new"]]
+    return found | {"days_since_new": min(since, default=nan)}
+
+
+def _sharers(snapshot: Snapshot, name: str, t: int) -> dict[str, float] | None:
+    """Who had shown a content by then; None where they were so many that it is a placeholder."""
+    layout, told = layouts()["content"], _total(snapshot, "content", name, t)
+    buyers, malicious, charged = (
+        int(told.columns[layout.columns[f"{of}.count"]]) for of in ("sharers", "malicious_sharers", "charged_sharers")
+    )
+    since = (t - int(told.last[layout.streams.index("sharers")])) / DAY if buyers else nan
+    found: dict[str, float] = {"buyers": buyers, "malicious": malicious, "charged": charged, "days_since_new": since}
+    return None if buyers > PLACEHOLDER else found
 
 
 def _shown(case: "Case") -> set[str]:
@@ -73,12 +74,11 @@ def _shown(case: "Case") -> set[str]:
     }
 
 
-def earlier(snapshot: Snapshot, case: "Case", measure: str) -> float:
+def earlier(snapshot: Snapshot, case: "Case") -> dict[str, float]:
     """How many undisputed earlier orders with the same card there were; NaN where it is not known, or a placeholder."""
-    instrument = case.order.text("instrument_id")
+    counts, instrument = dict.fromkeys(MEASURES, 0.0), case.order.text("instrument_id")
     if instrument is None or _crowded(snapshot, "instrument", instrument, case.at):
-        return nan
-    counts = dict.fromkeys(("earlier", "transactions", "qualifying", *MATCHES), 0)
+        return dict.fromkeys(MEASURES, nan)
     named = {name: case.order.text(f"{name}_id") for name in MATCHES}
     names = [name for name, of in named.items() if of is not None and not _crowded(snapshot, name, of, case.at)]
     for other in _undisputed(snapshot, instrument, case):
@@ -88,7 +88,7 @@ def earlier(snapshot: Snapshot, case: "Case", measure: str) -> float:
             counts["transactions"] += 1
             counts |= {name: counts[name] + 1 for name in same}
             counts["qualifying"] += len(same) >= COMPELLING.matches and not set(same).isdisjoint(MATCHES[:2])
-    return float(counts[measure])
+    return counts
 
 
 def _undisputed(snapshot: Snapshot, instrument: str, case: "Case") -> Iterator[Fact]:

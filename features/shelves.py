@@ -261,16 +261,20 @@ def _within(shape: Shape, change: Change, one: _Region) -> Change:
     return Change(some(change.added), some(change.removed))
 
 
-def pages(snapshot: Snapshot, whose: Sequence[bytes | None], t: int, lengths: Sequence[int]) -> tuple[Int, list[bytes]]:
+def pages(
+    snapshot: Snapshot, whose: Sequence[bytes | None], t: int, lengths: Sequence[Sequence[int]] = ()
+) -> tuple[Int, list[bytes]]:
     """The pages that windows [t - length, t) of histories are read from, and whose each is as a position in `whose`.
 
-    A history without a name has none. Two round trips find them, and more where a history was not touched for long.
+    Each history has `lengths` of its own, or none has any; one without a name has no pages. Two round trips find them, and
+    more where a history was not touched for long.
     """
     there = [(h, one) for h, one in enumerate(whose) if one is not None]
-    edge, edges = moment(t), [moment(t - length) for length in lengths]
+    edge, before = moment(t), {length: moment(t - length) for some in lengths for length in some}
     last = snapshot.below([(one, one + edge) for _, one in there])
     found = [dict([page]) if page is not None else {} for page in last]
-    more = [(i, (one, one + before)) for i, (_, one) in enumerate(there) if _goes_on(last[i]) for before in edges]
+    on = [(i, h, one) for i, (h, one) in enumerate(there) if lengths and _goes_on(last[i])]
+    more = [(i, (one, one + before[length])) for i, h, one in on for length in lengths[h]]
     more += [(i, (there[i][1], page[0])) for i, page in enumerate(last) if page is not None and page[1][0] == UNSEALED]
     while more:
         met = zip(more, snapshot.below([asked for _, asked in more]), strict=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -60,6 +61,10 @@ class Appended:
     late: int
 
 
+class _OvertakenError(Exception):
+    """Something was decided while facts were taken that it should have seen."""
+
+
 class Store:
     """A platform's facts in a directory or in PostgreSQL, with the cumulative rows of every history kept current."""
 
@@ -98,6 +103,10 @@ class Store:
             self.meta = self.stands(snapshot)
         return self.meta.lacks
 
+    def sync(self) -> None:
+        """Flushes what was decided to disk, so that it outlives a power cut too; facts are there as soon as they are taken."""
+        self.decisions.sync()
+
     def close(self) -> None:
         """Lets go of what is open, once all that was decided is on disk."""
         self.decisions.sync()
@@ -114,7 +123,16 @@ class Store:
         RedressError that names table, row and field for what no ledger would take.
         """
         told = submitted(facts, arrived)
-        with self.keys.writing() as batch:
+        try:
+            return self._append(told, arrived, request, calm=False)
+        except _OvertakenError:
+            return self._append(told, arrived, request, calm=True)
+
+    def _append(self, told: Sequence[Submitted], arrived: int, request: str, *, calm: bool) -> Appended:
+        """Takes facts, while nothing is decided if it is to be `calm`; else it may be overtaken by what is."""
+        with ExitStack() as held, self.keys.writing() as batch:  # records are held until after the commit
+            if calm:
+                held.enter_context(self.decisions.holding())
             meta = _meta(batch, self.where)
             known = _asked_before(batch, request, told)
             until = max(meta.watermark, self.decisions.latest())
@@ -124,7 +142,20 @@ class Store:
             )
             if came.new:
                 self._take(batch, came, meta)
+                if not calm:
+                    held.enter_context(self.decisions.holding())
+                    if self.decisions.latest() > min(one.at for some in came.new.values() for one in some):
+                        raise _OvertakenError
         return Appended(came.taken, came.repeated, came.late)
+
+    def mark(self, snapshot: Snapshot) -> bytes | None:
+        """What is another once facts have come."""
+        return snapshot.many([_META])[0]
+
+    def unmoved(self, mark: bytes | None) -> bool:
+        """Whether no facts have come since a mark was made."""
+        with self.keys.reading() as snapshot:
+            return self.mark(snapshot) == mark
 
     def decision(self, decision_id: str) -> Mapping[str, object] | None:
         """The record of a decision."""

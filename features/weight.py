@@ -231,6 +231,8 @@ FORMULAS: Final[Mapping[str, Callable[..., Float]]] = {
     "weight_to_goods": _to_goods,
 }
 """The formulas of the signals below."""
+CLAIMED_SHORT: Final = {"weight_carrier": 4, "weight_seller": 4, "weight_separation": 1, "weight_missing": 4}
+"""Formulas that know nothing unless shortness is what the buyer complains of, and which of their operands says so."""
 _CLAIM: Final = ("dispute.reason=short_quantity", "order.quantity", "order.amount", "dispute.claimed")
 
 

@@ -1,9 +1,12 @@
-"""Forests: the trees of several models, walked for one row by compiled code; each sum is LightGBM's own to the bit.
+"""Forests: the trees of one model or of several, walked by compiled code; each sum is LightGBM's own to the bit.
 
-LightGBM adds the leaves of a row one tree after the other, beginning at 0. So does this, without what a call of it costs.
+LightGBM adds the leaves of a row one tree after the other, beginning at 0. So does this, in less time, and without what a call
+of it costs where there is only one row.
 """
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,13 +16,15 @@ from numpy.typing import NDArray
 
 from features.kernel import Code
 from features.signal import Float
-from models.attributions import ABSENT, ABSENT_LEFT, ALMOST_ZERO, Fields, plain
+from models.attributions import ABSENT, ABSENT_LEFT, ALMOST_ZERO, TOGETHER, Fields, plain
 
 NODE: Final = np.dtype([("threshold", "f4"), *((name, "i4") for name in ("signal", "absent", "left", "right"))])
 """`absent` is where what is absent goes, LEFT or not, and whether ZEROS are as good as absent; of the children, c below 0 is
 leaf -1 - c. A float32 is at most a threshold just where it is at most the largest float32 that is at most the threshold."""
 LEFT: Final = 1
 ZEROS: Final = 2
+SLAB: Final = 4096
+"""Rows that a core walks at a time, where there are more."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +36,24 @@ class Forest:
     nodes: NDArray[np.void]
     leaves: Float
 
-    def said(self, row: NDArray[np.float32]) -> Float:
-        """What the trees of each model add up to for a row (columns,), raw log-odds (models,)."""
-        found = np.empty(self.start.size - 1)
-        _walk(row, self.start, self.roots, self.nodes, self.leaves, found)
+    def said(self, matrix: NDArray[np.float32]) -> Float:
+        """What the trees of each model add up to for each row of a matrix (n, columns), raw log-odds (n, models)."""
+        found, whole = np.zeros((len(matrix), self.start.size - 1)), np.ascontiguousarray(matrix)
+
+        def walk(lo: int) -> None:
+            rows = slice(lo, lo + SLAB)
+            _walk(whole[rows], self.start, self.roots, self.nodes, self.leaves, found[rows])
+
+        if len(matrix) <= SLAB:
+            walk(0)
+        else:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                list(pool.map(walk, range(0, len(matrix), SLAB)))
         return found
 
 
 def forest(models: Sequence[tuple[str, Sequence[int]]]) -> Forest | None:
-    """Models as trees in LightGBM's own format, each with the places of its signals in a row; None unless all are `plain`."""
+    """Models as trees in LightGBM's own format, each with the columns that its signals are; None unless all are `plain`."""
     start, roots, nodes, leaves = [0], list[int](), list[tuple[float, ...]](), list[float]()
     for text, places in models:
         trees = plain(text)
@@ -88,17 +102,18 @@ def _absent(kind: int, threshold: float) -> int:
 
 @njit(cache=True, nogil=True)
 def _walk(
-    row: NDArray[np.float32], start: Code, roots: Code, nodes: NDArray[np.void], leaves: Float, found: Float
+    matrix: NDArray[np.float32], start: Code, roots: Code, nodes: NDArray[np.void], leaves: Float, found: Float
 ) -> None:
-    """What each model's leaves of a row add up to, into `found` (models,)."""
-    for model in range(found.size):
-        total = 0.0
-        for tree in range(start[model], start[model + 1]):
-            at = roots[tree]
-            while at >= 0:
-                node = nodes[np.uint32(at)]
-                number, absent = row[np.uint32(node.signal)], node.absent
-                gone = (number != number) | ((absent & ZEROS != 0) & (abs(number) <= ALMOST_ZERO))
-                at = node.left if (number <= node.threshold) & ~gone | gone & (absent & LEFT != 0) else node.right
-            total += leaves[np.uint32(-1 - at)]
-        found[model] = total
+    """Adds to `found` (n, models) what each model's leaves of a row say, tree by tree."""
+    for lo in range(0, matrix.shape[0], TOGETHER):
+        for model in range(found.shape[1]):
+            for tree in range(start[model], start[model + 1]):
+                for row in range(lo, min(lo + TOGETHER, matrix.shape[0])):
+                    numbers, at = matrix[row], roots[tree]
+                    while at >= 0:
+                        node = nodes[np.uint32(at)]
+                        number, absent = numbers[np.uint32(node.signal)], node.absent
+                        gone = (number != number) | ((absent & ZEROS != 0) & (abs(number) <= ALMOST_ZERO))
+                        left = (number <= node.threshold) & ~gone | gone & (absent & LEFT != 0)
+                        at = node.left if left else node.right
+                    found[row, model] += leaves[np.uint32(-1 - at)]

@@ -61,7 +61,7 @@ class Instant:
         columns = tuple(dict.fromkeys((*model.columns, *terms)))
         own, given = ({name: i for i, name in enumerate(some)} for some in (columns, names))
         there = [own[name] for name in columns if name in given]
-        return cls(
+        ready = cls(
             model,
             columns,
             np.array(there, np.int64),
@@ -71,6 +71,10 @@ class Instant:
             parted(model.question, model.signals),
             Speech.of(model.question, model.signals),
         )
+        ready.told(
+            np.full(len(names), np.nan, np.float32), with_reasons=True
+        )  # the first row takes no longer than others
+        return ready
 
     @cached_property
     def lines(self) -> Lines | None:
@@ -124,7 +128,7 @@ class Instant:
     def _raw(self, own: NDArray[np.float32]) -> list[float]:
         """What the trees of each member add up to."""
         if self.forest is not None:
-            found: list[float] = self.forest.said(own).tolist()
+            found: list[float] = self.forest.said(own[None])[0].tolist()
             return found
         own_of = {name: i for i, name in enumerate(self.columns)}
         rows = (own[None, [own_of[name] for name in one.signals]] for one in self.members)

@@ -20,6 +20,7 @@ from features.kernel import DAY
 from features.signal import Float
 from models.attributions import Tables, tables
 from models.explain import summed
+from models.forest import Forest, forest
 from models.linear import Linear
 from models.odds import calibrated, divided, ends, probability, spread
 from models.telling import reasons
@@ -69,8 +70,13 @@ class Model:
 
     @cached_property
     def booster(self) -> Booster:
-        """The trees, ready to be run."""
+        """The trees, ready to be run by LightGBM."""
         return booster(self.trees)
+
+    @cached_property
+    def forest(self) -> Forest | None:
+        """The trees, ready to be walked; None where LightGBM itself has to be asked."""
+        return forest([(self.trees, range(len(self.signals)))])
 
     @cached_property
     def tables(self) -> Tables | None:
@@ -79,7 +85,7 @@ class Model:
 
     def __getstate__(self) -> dict[str, object]:
         """What a pickle holds: the text of the trees and not again what was made of it to run them."""
-        return {name: value for name, value in vars(self).items() if name not in ("booster", "tables")}
+        return {name: value for name, value in vars(self).items() if name not in ("booster", "forest", "tables")}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -229,6 +235,8 @@ class Model:
             return np.zeros((len(matrix), len(self.signals) + 1) if contributions else len(matrix))
         if contributions and self.tables is not None:
             return self.tables.contributions(matrix)
+        if not contributions and self.forest is not None:
+            return self.forest.said(matrix)[:, 0]
         return said(self.booster, matrix, contributions=contributions)
 
     def _matrix(self, frame: pd.DataFrame) -> NDArray[np.float32]:

@@ -450,6 +450,32 @@ def _add_evidence(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--zone", default="UTC", metavar="Z", help="times are shown in it besides, such as Europe/Berlin")
 
 
+def _serve(args: argparse.Namespace, said: Said) -> Closing:
+    """Serve decisions over HTTP until it is told to end; or make a token for those who may ask."""
+    from pipelines.serving import Served, serve, token
+
+    if args.new_token is not None:
+        if args.tokens is None or not args.scope:
+            args.parser.error("--new-token wants --tokens FILE and --scope")
+        return token(args.tokens, args.new_token, args.scope, args.expires)
+    if args.store is None or args.models is None or args.is_open == (args.tokens is not None):
+        args.parser.error("want --store, --models, and either --tokens FILE or --open")
+    serve(Served(args.store, args.models, args.policy, args.host, args.port, args.tokens), said=said)
+
+
+def _add_serve(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--store", metavar="S", help="what is known: a store")
+    verb.add_argument("--models", metavar="DIR", help="one folder for each question")
+    verb.add_argument("--policy", default="default", metavar="P", help="a TOML file, or default, strict or generous")
+    verb.add_argument("--host", default="127.0.0.1", help="where to listen; this machine alone unless set")
+    verb.add_argument("--port", type=whole, default=8000)
+    verb.add_argument("--tokens", type=Path, metavar="FILE", help="who may ask: a line for each token, with its hash")
+    verb.add_argument("--open", action="store_true", dest="is_open", help="answer this machine without tokens")
+    verb.add_argument("--new-token", metavar="NAME", help="add a token to --tokens and print it, this once")
+    verb.add_argument("--scope", action="append", choices=("append", "decide", "read"), help="what it opens; repeat it")
+    verb.add_argument("--expires", default="never", metavar="T", help="until when, such as 2027-01-01T00:00:00Z")
+
+
 def _add_demo(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--out", type=Path, default=Path("redress-out/demo"), metavar="DIR")
 
@@ -493,9 +519,12 @@ VERBS: Final = {
     "evidence": Verb(
         _evidence, _add_evidence, "redress evidence c123 --ledger ledger --models redress-out/train --as-of 2025-03-01"
     ),
+    "serve": Verb(
+        _serve, _add_serve, "redress serve --store store --models redress-out/train --tokens tokens --port 8000"
+    ),
     "backtest": Verb(_backtest, _add_backtest, "redress backtest chargeback_risk --ledger ledger --folds 3 --test 7d"),
 }
-AWAITED: Final = ("load", "export", "erase", "serve", "monitor")
+AWAITED: Final = ("load", "export", "erase", "monitor")
 """Commands that are named in the interface and come with later versions."""
 
 

@@ -15,6 +15,7 @@ from serve.current import Current, mark
 from serve.limits import limits
 from serve.opening import files, opened
 from serve.service import Clock, Log, Service, made
+from serve.warming import warmed
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -42,6 +43,7 @@ def service(environ: Mapping[str, str], clock: Clock, log: Log) -> Service:
     writer = f"{gethostname()}.{os.getpid()}.{clock.now()}"
     store, scorer = opened(where, models, policy, writer)
     current = Current(scorer, lambda: mark(*files(models, policy)))
+    warmed(current.value.models, current.value.policy)
     return made(store, current, held, limits=kept, clock=clock, log=log, near="://" not in where)
 
 

@@ -25,6 +25,7 @@ FIELDS: Final[Mapping[str, Mapping[str, object]]] = {
     "at": dict(TIME)
     | {"description": "The moment of which the answer is; what was learnt at it or later is not known."},
     "evidence_asked": {"type": "boolean", "description": "True once evidence was asked for and waited for."},
+    "reasons": {"type": "boolean", "description": "False for a record without the score's reasons, which is quicker."},
     "facts": {"$ref": "#/components/schemas/facts"},
 }
 """The fields of a case; the last are facts to take first, as POST /v1/events would, which wants the scope append too."""
@@ -79,8 +80,8 @@ def _judge_rest(told: Mapping[str, object], most: int, where: str) -> None:
         if name in told and told[name] not in words:
             came = short(told[name])
             raise RedressError(f"{where}.{name}: want one of {', '.join(words)}, got {came}; correct or leave it out")
-    if not isinstance(told.get("evidence_asked", False), bool):
-        came = short(told["evidence_asked"])
-        raise RedressError(f"{where}.evidence_asked: want true or false, got {came}; say which")
+    for name in ("evidence_asked", "reasons"):
+        if not isinstance(told.get(name, False), bool):
+            raise RedressError(f"{where}.{name}: want true or false, got {short(told[name])}; say which")
     if "facts" in told:
         facts(told["facts"], most, f"{where}.facts")

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +11,15 @@ from features.requests import fact_schema, facts_schema
 from features.tables import TABLES
 from models.records import SCHEMA as RECORD
 from serve import cases
-from serve.limits import Limits
+from serve.limits import PREFIX, Limits
 from serve.problems import JSON, KINDS, PROBLEM
 from serve.problems import SCHEMA as PROBLEM_SCHEMA
 from serve.replies import LOOKS
 
 FILE: Final = Path(__file__).parents[1] / "docs" / "openapi.json"
+PAGE: Final = FILE.with_name("service.md")
+MARK: Final = "<!-- the limits, by make docs -->"
+END: Final = "<!-- end -->"
 Json = dict[str, object]
 ALWAYS: Final = ("unauthorized", "forbidden", "often", "failed", "busy")
 """Problems of everything that wants a token."""
@@ -137,9 +141,22 @@ def text() -> str:
     return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
 
 
+def limits() -> str:
+    """The limits as a Markdown table."""
+    rows = [f"| `{PREFIX}{one.name.upper()}` | {one.default:,} | {one.metadata['says']} |" for one in fields(Limits)]
+    return "\n".join(["| limit | default | what it is |", "|---|---|---|", *rows])
+
+
+def page(told: str) -> str:
+    """A page with the limits in it made anew."""
+    head, mark, rest = told.partition(MARK)
+    return f"{head}{mark}\n{limits()}\n{END}{rest.partition(END)[2]}"
+
+
 def main() -> int:
-    """Writes the document."""
+    """Writes the document, and the limits into the page about the service."""
     FILE.write_text(text(), encoding="utf-8")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 

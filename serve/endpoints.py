@@ -216,11 +216,11 @@ def answered(service: Service, endpoint: Endpoint, asked: Asked) -> Reply:
         )
     except Exception as error:
         service.log(
-            {"event": "failure", "route": endpoint.path, "outcome": type(error).__name__, "where": _where(error)}
+            {"event": "failure", "route": endpoint.path, "outcome": type(error).__name__, "where": where(error)}
         )
         return problem("failed", "the service failed, which its log tells; try again, or tell whoever runs it")
 
 
-def _where(error: Exception) -> list[str]:
+def where(error: Exception) -> list[str]:
     """Through which lines of code an error came; what it says may be about somebody, and stays out of logs."""
     return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in extract_tb(error.__traceback__)][-5:]

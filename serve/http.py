@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from serve import tokens
 from serve.document import document
-from serve.endpoints import ENDPOINTS, Asked, Endpoint, answered
+from serve.endpoints import ENDPOINTS, Asked, Endpoint, answered, where
 from serve.problems import JSON, Reply, problem
 from serve.service import Service
 from serve.tokens import ANYONE, Token
@@ -142,10 +142,9 @@ async def read(headers: Headers, receive: Receive, service: Service) -> bytes | 
         return problem("media", f"Content-Type: want {JSON}, got another; say it in JSON")
     if headers.get(b"content-encoding", b"identity") != b"identity":
         return problem("media", "Content-Encoding: want identity, got another; send it as it is")
-    large = problem("large", f"body: want at most {limits.body_bytes:,} bytes, got more; send it in parts")
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or int(length[:20]) > limits.body_bytes:
-        return large
+        return _large(limits.body_bytes)
     parts, size = list[bytes](), 0
     try:
         async with asyncio.timeout(limits.body_milliseconds / 1e3):
@@ -156,13 +155,17 @@ async def read(headers: Headers, receive: Receive, service: Service) -> bytes | 
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 if size > limits.body_bytes:
-                    return large
+                    return _large(limits.body_bytes)
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:
         return problem(
             "slow", f"body: want it within {limits.body_milliseconds / 1e3:g} s, got part of it; send it again"
         )
+
+
+def _large(most: int) -> Reply:
+    return problem("large", f"body: want at most {most:,} bytes, got more; send it in parts")
 
 
 def local(scope: Scope) -> bool:
@@ -191,11 +194,14 @@ def _refused(service: Service) -> Callable[[Request, Exception], Response]:
     return refused
 
 
-async def _watch(service: Service) -> None:
-    """Reads anew what changed, now and then, aside from the loop."""
+async def _often(seconds: float, do: Callable[[], object], service: Service) -> None:
+    """Does something now and then, aside from the loop; what fails is logged and tried again."""
     while True:
-        await asyncio.sleep(service.limits.reload_seconds)
-        await asyncio.to_thread(service.renew_changed)
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(do)
+        except Exception as error:
+            service.log({"event": "failure", "route": "", "outcome": type(error).__name__, "where": where(error)})
 
 
 def application(service: Service) -> FastAPI:
@@ -213,11 +219,16 @@ def application(service: Service) -> FastAPI:
 
         with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # not in a thread, not on Windows
             loop.add_signal_handler(signal.SIGHUP, renew)
-        watching = loop.create_task(_watch(service))
+        limits = service.limits
+        watching = [
+            loop.create_task(_often(limits.reload_seconds, service.renew_changed, service)),
+            loop.create_task(_often(limits.flush_milliseconds / 1e3, service.store.sync, service)),
+        ]
         service.log({"event": "start", "models": sorted(service.scorer.value.models)})
         yield
-        watching.cancel()
-        await asyncio.gather(watching, *renewing, return_exceptions=True)
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, *renewing, return_exceptions=True)
         run.close()
         service.store.close()
         service.log({"event": "stop"})

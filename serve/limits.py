@@ -28,6 +28,9 @@ class Limits:
     milliseconds: int = _limit(2_000, "longest time to an answer")
     body_milliseconds: int = _limit(10_000, "longest time in which a body may come")
     shutdown_seconds: int = _limit(30, "longest wait for requests under way at the end")
+    flush_milliseconds: int = _limit(
+        1_000, "how often decisions are flushed to disk; facts are before they are answered"
+    )
     reload_seconds: int = _limit(10, "how often models, policy and tokens are looked at for changes")
     keys: int = _limit(100_000, "Idempotency-Keys that are remembered")
     key_hours: int = _limit(24, "how long they are")

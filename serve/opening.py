@@ -15,7 +15,7 @@ def opened(where: str, models: str, policy: str, writer: str) -> tuple[Storing, 
     store = Store.open(where)
 
     def scorer() -> Deciding:
-        return OverStore(store, read(models), policy_at(policy), writer)
+        return OverStore(store, read(models), policy_at(policy), writer).ready()
 
     return store, scorer
 

@@ -21,7 +21,7 @@ from models.model import RIVALS
 from models.policy import Policy
 from models.questions import answered
 from models.records import Grounds
-from serve.scorer import Case, Record, Score, Scorer, Told, asked, dispute, model_of, too_late
+from serve.scorer import Case, Record, Score, Scorer, Told, asked, instant, model_of, too_late, wanted
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,16 @@ class OverLedger(Scorer):
         low, high, abstain = float(told.get("low", nan)), float(told.get("high", nan)), bool(told.get("abstain", False))
         probability, prices = float(told["probability"]), priced(model.card)
         loss = float(expected_losses(self.ledger, asks, np.array([probability]), prices)[0]) if prices else nan
-        return Score(question, ask_id, at, probability, parts, rivals, low, high, abstain, loss)
+        return Score(question, ask_id, instant(at), probability, parts, rivals, low, high, abstain, loss)
 
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: a record that is the first of a chain."""
-        ask_id, at, waited = dispute(case, QUESTION)
-        model, asks = self._asking(QUESTION, ask_id, at)
-        sight = seen(self.ledger, model, asks, with_reasons=True)
+        one = wanted(case, QUESTION)
+        model, asks = self._asking(QUESTION, one.ask_id, one.at)
+        sight = seen(self.ledger, model, asks, with_reasons=one.reasons)
         policy = self._informed
         grounds = Grounds(self.fingerprint, {QUESTION: model.version}, policy.name, policy.version)
-        return MappingProxyType(one_record(sight, 0, policy, grounds, askable=not waited))
+        return MappingProxyType(one_record(sight, 0, policy, grounds, askable=not one.evidence_asked))
 
     def reasons(self, case: Case) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
@@ -73,15 +73,17 @@ class OverLedger(Scorer):
         row = model.reasons(frame).iloc[0]
         return Told(*(tuple(words) for words in row.to_list()))
 
-    def _frame(self, question: str, ask_id: str, at: pd.Timestamp) -> tuple[Model, Askings, pd.DataFrame]:
+    def _frame(self, question: str, ask_id: str, at: int) -> tuple[Model, Askings, pd.DataFrame]:
         """The model of a question, the asking, and the signals of one case; RedressError when it cannot be scored."""
         model, asks = self._asking(question, ask_id, at)
         return model, asks, gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=model.columns)
 
-    def _asking(self, question: str, ask_id: str, at: pd.Timestamp) -> tuple[Model, Askings]:
+    def _asking(self, question: str, ask_id: str, at: int) -> tuple[Model, Askings]:
         """The model of a question and the asking; RedressError when its answer was known."""
         model = model_of(self.models, question)
-        asks = named_askings(self.ledger, question, pd.DataFrame({"ask_id": [ask_id], "at": pd.DatetimeIndex([at])}))
+        asks = named_askings(
+            self.ledger, question, pd.DataFrame({"ask_id": [ask_id], "at": pd.DatetimeIndex([instant(at)])})
+        )
         if answered(self.ledger, asks, model.horizon)[0]:
             raise too_late(at)
         return model, asks

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from features import RedressError, given
@@ -26,7 +26,10 @@ from models.loss import loss_of, priced
 from models.policy import Policy
 from models.records import Grounds, following
 from models.tiers import Adjustment, standing
-from serve.scorer import Case, Record, Score, Scorer, Told, asked, dispute, model_of, too_late
+from serve.scorer import Case, Record, Score, Scorer, Told, Wanted, asked, instant, model_of, too_late, wanted
+
+ATTEMPTS: Final = 100
+"""How often a decision is made anew where facts come meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,10 @@ class Ready:
         signals = Instant(model.question, names, lacks=lacks, prior=model.prior)
         return cls(model, signals, Scoring.of(model, names) if desk is None else desk.instant, desk)
 
-    def row(self, snapshot: Snapshot, ask_id: str, at: pd.Timestamp) -> tuple[Asked, NDArray[np.float32]]:
+    def row(self, snapshot: Snapshot, ask_id: str, at: int) -> tuple[Asked, NDArray[np.float32]]:
         """A case and its signals; RedressError when it is not known, or its answer was."""
-        t = at.value // 1_000
-        case = given.found(snapshot, self.model.question, ask_id, t)
-        if known_at(self.model.question, case, self.model.horizon) < t:
+        case = given.found(snapshot, self.model.question, ask_id, at)
+        if known_at(self.model.question, case, self.model.horizon) < at:
             raise too_late(at)
         return case, self.signals.signals(snapshot, case)
 
@@ -79,6 +81,12 @@ class OverStore(Scorer):
                     f"{question}: want a model of the store's horizon, {days:g} days, got {model.card['horizon_days']:g}; "
                     "load the ledger into a store of that horizon, or train again"
                 )
+
+    def ready(self) -> "OverStore":
+        """Itself, once all that the first case would have to make is made."""
+        assert len(self._made) == len(self.models)
+        assert QUESTION not in self.models or self._grounds
+        return self
 
     @cached_property
     def _made(self) -> dict[tuple[str, tuple[str, ...]], Ready]:
@@ -114,7 +122,16 @@ class OverStore(Scorer):
             told.probability, None if amount is None else int(amount), known.order.at, priced(ready.model.card)
         )
         return Score(
-            question, ask_id, at, told.probability, told.parts, told.rivals, told.low, told.high, told.abstain, loss
+            question,
+            ask_id,
+            instant(at),
+            told.probability,
+            told.parts,
+            told.rivals,
+            told.low,
+            told.high,
+            told.abstain,
+            loss,
         )
 
     def reasons(self, case: Case) -> Told:
@@ -128,29 +145,42 @@ class OverStore(Scorer):
         assert told is not None
         return Told(told.codes, told.reviewer, told.seller, told.buyer)
 
-    def _take(self, case: Case, at: pd.Timestamp) -> None:
+    def _take(self, case: Case, at: int) -> None:
         """Takes the facts that a case brings into the store, as learnt by the moment asked."""
         facts = case.get("facts")
         if facts is not None:
             if not isinstance(facts, Mapping):
                 raise RedressError(f"case.facts: want facts by table, got {type(facts).__name__}; give a dict")
-            self.store.append(facts, arrived=at.value // 1_000)
+            self.store.append(facts, arrived=at)
 
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: a record that is kept, the next of the writer's chain."""
-        ask_id, at, waited = dispute(case, QUESTION)
+        one = wanted(case, QUESTION)
         model_of(self.models, QUESTION)
-        self._take(case, at)
-        with self.store.keys.reading() as snapshot:
-            ready = self._ready(QUESTION, snapshot)
-            known, row = ready.row(snapshot, ask_id, at)
-        assert ready.desk is not None
+        self._take(case, one.at)
+        for _ in range(ATTEMPTS):
+            if (kept := self._decided(one)) is not None:
+                return MappingProxyType(dict(kept))
+        raise RedressError(f"{self.store.where}: want a moment in which no facts come, got none; ask again")
+
+    def _decided(self, one: Wanted) -> Record | None:
+        """The record of a decision, kept; None where facts came meanwhile, which it should have seen."""
         decisions = self.store.decisions
+        with self.store.keys.reading() as snapshot:
+            ready, mark = self._ready(QUESTION, snapshot), self.store.mark(snapshot)
+            known, row = ready.row(snapshot, one.ask_id, one.at)
+        assert ready.desk is not None
         record = ready.desk.record(
-            _dispute(known), row, self._informed, self._grounds, askable=not waited, previous=decisions.tip(self.writer)
+            _dispute(known),
+            row,
+            self._informed,
+            self._grounds,
+            askable=not one.evidence_asked,
+            with_reasons=one.reasons,
+            previous=decisions.tip(self.writer),
         )
-        kept = decisions.keep(self.writer, record, known.order.text("order_id") or "", following)
-        return MappingProxyType(dict(kept))
+        order = known.order.text("order_id") or ""
+        return decisions.keep(self.writer, record, order, following, lambda: self.store.unmoved(mark))
 
 
 def _dispute(case: Asked) -> Dispute:

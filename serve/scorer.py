@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from features import RedressError
+from features import RedressError, requests
 from models import Model, load
 from models.policy import Policy
 from models.policy import opened as policy_at
@@ -84,7 +84,8 @@ class Scorer(ABC):
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: the record of the decision, which cannot be changed.
 
-        `evidence_asked` is true in a case once evidence was asked for and waited for. The record is that of
+        `evidence_asked` is true in a case once evidence was asked for and waited for; with `reasons` false the record tells no
+        reasons of the score, which takes less time. The record is that of
         docs/decision.schema.json; `redress refunds` makes the same of the same dispute and time. Raises RedressError that
         names the field when one is missing or wrong, or where the dispute, its order or its claim is not known.
         """
@@ -109,20 +110,37 @@ def model_of(models: Mapping[str, Model], question: str) -> Model:
     return models[question]
 
 
-def too_late(at: pd.Timestamp) -> RedressError:
+def too_late(at: int) -> RedressError:
     """What is said of a case whose answer is known."""
-    return RedressError(f"case.at: want a time before the answer was known, got {at.isoformat()}; it needs no score")
+    came = instant(at).isoformat()
+    return RedressError(f"case.at: want a time before the answer was known, got {came}; it needs no score")
 
 
-def dispute(case: Case, question: str) -> tuple[str, pd.Timestamp, bool]:
-    """What a case to be decided says: the dispute, the moment, and whether evidence was asked for; RedressError if not."""
+def instant(at: int) -> pd.Timestamp:
+    """A moment in microseconds since 1970 as a time."""
+    return pd.Timestamp(at, unit="us", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a case to be decided says: the dispute, the moment, whether evidence was asked for, and if reasons are wanted."""
+
+    ask_id: str
+    at: int
+    evidence_asked: bool
+    reasons: bool
+
+
+def wanted(case: Case, question: str) -> Wanted:
+    """What a case to be decided says; RedressError that names the field when one is missing or wrong."""
     found, ask_id, at = asked({"question": question} | named(case))
     if found != question:
         raise RedressError(f"case.question: want {question} or none, got {found[:40]}; leave it out")
-    told = case.get("evidence_asked", False)
-    if not isinstance(told, bool):
-        raise RedressError(f"case.evidence_asked: want true or false, got {str(told)[:40]}; say which")
-    return ask_id, at, told
+    asked_for, reasons = case.get("evidence_asked", False), case.get("reasons", True)
+    for name, told in (("evidence_asked", asked_for), ("reasons", reasons)):
+        if not isinstance(told, bool):
+            raise RedressError(f"case.{name}: want true or false, got {str(told)[:40]}; say which")
+    return Wanted(ask_id, at, bool(asked_for), bool(reasons))
 
 
 def named(case: object) -> dict[str, object]:
@@ -132,8 +150,8 @@ def named(case: object) -> dict[str, object]:
     return dict(case)
 
 
-def asked(case: Mapping[str, object]) -> tuple[str, str, pd.Timestamp]:
-    """The question, the row asked about and the moment that a case tells; RedressError for what lacks or is wrong."""
+def asked(case: Mapping[str, object]) -> tuple[str, str, int]:
+    """The question, the row asked about and the moment, in microseconds since 1970; RedressError for what lacks or is wrong."""
     case = named(case)
     lost = [field for field in ("question", "ask_id", "at") if field not in case]
     if lost:
@@ -141,7 +159,9 @@ def asked(case: Mapping[str, object]) -> tuple[str, str, pd.Timestamp]:
     return str(case["question"]), str(case["ask_id"]), _moment(case["at"])
 
 
-def _moment(value: object) -> pd.Timestamp:
+def _moment(value: object) -> int:
+    if (at := requests.moment(value)) is not None:
+        return at
     came = f"case.at: want an ISO 8601 time with its zone, got {str(value)[:40]}"
     try:
         moment = pd.Timestamp(str(value))
@@ -149,4 +169,4 @@ def _moment(value: object) -> pd.Timestamp:
         raise RedressError(f"{came}; give one such as 2025-06-24T00:00:00Z") from None
     if pd.isna(moment) or moment.tzinfo is None:
         raise RedressError(f"{came}; add the zone, such as +00:00")
-    return moment.tz_convert("UTC")
+    return int(moment.value) // 1_000

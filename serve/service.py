@@ -42,6 +42,9 @@ class Storing(Protocol):
     def decision(self, decision_id: str) -> Record | None:
         """A recorded decision."""
 
+    def sync(self) -> None:
+        """Flushes what was decided to disk."""
+
     def close(self) -> None:
         """Lets go of what it holds."""
 

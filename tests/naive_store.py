@@ -81,6 +81,9 @@ class NaiveStore:
             rows["decisions"] = [*rows.get("decisions", ()), *told]
         return Ledger.of(naive.tables(rows))
 
+    def sync(self) -> None:
+        """Has no disk."""
+
     def close(self) -> None:
         """Lets go of everything."""
         self.open = False

@@ -21,6 +21,7 @@ from benchmarks import (
     planner,
     real,
     rules,
+    serving,
     signals,
     simulate,
     whole,
@@ -308,3 +309,13 @@ def test_effects_are_held_against_the_true_ones(tmp_path: Path) -> None:
     said = effects.effects(bench(tmp_path, rows=20_000))
     assert "| effect |" in said
     assert "| 1 | correspondence |" in said
+
+
+@pytest.mark.slow
+def test_the_service_is_measured_beside_another_with_the_same_model(tmp_path: Path) -> None:
+    told = serving.serving(bench(tmp_path, rows=8_000)).splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in told if line.startswith("|")]
+    found = {row[0]: dict(zip(rows[0], row, strict=True)) for row in rows[2:]}
+    assert list(found) == ["redress, POST /v1/decide", "redress, GET /healthz", "MLflow, POST /invocations"]
+    assert {row["refused"] for row in found.values()} == {"0"}
+    assert found["MLflow, POST /invocations"]["times MLflow"] == "1"

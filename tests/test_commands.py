@@ -1135,9 +1135,7 @@ def test_wrong_usage_ends_with_2_and_says_how_it_is_used(words: str, tmp_path: P
     assert files(tmp_path) == {}
 
 
-@pytest.mark.parametrize(
-    "words", [*AWAITED, "monitor --ledger L --from 2024-01-01", "serve --store S --models M --port 1"]
-)
+@pytest.mark.parametrize("words", [*AWAITED, "monitor --ledger L --from 2024-01-01", "load --ledger L --store S"])
 def test_a_command_of_a_later_version_ends_with_2_and_says_so(words: str) -> None:
     assert run(*words.split()) == Ran(2, "", f"redress: {words.split()[0]} belongs to a later version\n")
 

@@ -23,6 +23,7 @@ from features.credit import (
     credit,
     estimated,
     orders_to_restore,
+    posterior,
     strength,
 )
 from features.kernel import DAY
@@ -108,7 +109,7 @@ def operands(good: Any, marks: list[Any]) -> list[np.ndarray[Any, np.dtype[np.fl
 @given(counts, st.lists(counts, min_size=4, max_size=4), st.integers(0, 3))
 def test_every_order_without_a_mark_raises_credit(good: Any, marks: list[Any], age: int) -> None:
     one_more = good + (np.arange(4) >= age)
-    before, after = (float(credit(*operands(some, marks))[0]) for some in (good, one_more))
+    before, after = (float(credit(posterior(*operands(some, marks)))[0]) for some in (good, one_more))
     assert before < after <= 100
 
 
@@ -116,19 +117,19 @@ def test_every_order_without_a_mark_raises_credit(good: Any, marks: list[Any], a
 def test_every_mark_lowers_credit_and_an_older_one_less(good: Any, marks: list[Any], kind: int, age: int) -> None:
     def marked(since: int) -> float:
         more = [some + (np.arange(4) >= since) * (k == kind) for k, some in enumerate(marks)]
-        return float(credit(*operands(good, more))[0])
+        return float(credit(posterior(*operands(good, more)))[0])
 
-    clean = float(credit(*operands(good, marks))[0])
+    clean = float(credit(posterior(*operands(good, marks)))[0])
     assert 0 < marked(age) < clean
     assert marked(age) <= marked(3) + 1e-9
 
 
 @given(counts, st.lists(counts, min_size=4, max_size=4))
 def test_so_many_orders_restore_it_and_one_fewer_does_not(good: Any, marks: list[Any]) -> None:
-    needed = int(orders_to_restore(*operands(good, marks))[0])
-    assert float(credit(*operands(good + needed, marks))[0]) >= NEW - 1e-6
+    needed = int(orders_to_restore(posterior(*operands(good, marks)))[0])
+    assert float(credit(posterior(*operands(good + needed, marks)))[0]) >= NEW - 1e-6
     if needed:
-        assert float(credit(*operands(good + needed - 1, marks))[0]) < NEW
+        assert float(credit(posterior(*operands(good + needed - 1, marks)))[0]) < NEW
 
 
 def test_operands_are_as_many_as_windows_of_orders_and_marks_and_priors() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.attributions import ALMOST_ZERO, tables
-from models.forest import forest
+from models.forest import SLAB, forest
 from models.trees import booster, said
 
 QUIET = {"verbose": -1, "num_threads": 1, "objective": "binary", "min_data_in_leaf": 5}
@@ -40,7 +40,8 @@ def test_a_walk_adds_up_to_what_lightgbm_says_to_the_bit(
     text = trees.model_to_string()
     found, wanted = forest([(text, range(6))]), said(booster(text), matrix)
     assert found is not None
-    assert [found.said(row)[0] for row in matrix] == wanted.tolist()
+    assert found.said(matrix)[:, 0].tolist() == wanted.tolist()
+    assert [found.said(row[None])[0, 0] for row in matrix] == wanted.tolist()
     assert len(set(wanted)) > 1
 
 
@@ -57,8 +58,8 @@ def test_a_number_at_a_threshold_goes_where_lightgbm_sends_it(near: int) -> None
     for signal, edge in edges:
         row = matrix[:1].copy()
         row[0, signal] = np.nextafter(edge, np.float32(np.inf * near)) if near else edge
-        assert found.said(row[0])[0] == said(booster(text), row)[0]
-        np.testing.assert_allclose(added.contributions(row).sum(), found.said(row[0])[0], rtol=0, atol=1e-12)
+        assert found.said(row)[0, 0] == said(booster(text), row)[0]
+        np.testing.assert_allclose(added.contributions(row).sum(), found.said(row)[0, 0], rtol=0, atol=1e-12)
 
 
 def test_several_models_are_walked_together_each_over_its_own_places() -> None:
@@ -67,9 +68,15 @@ def test_several_models_are_walked_together_each_over_its_own_places() -> None:
     found = forest([(texts[0], range(6)), ("", ()), (texts[1], [5, 4, 3, 2, 1, 0])])
     assert found is not None
     first, second = (said(booster(text), some) for text, some in ((texts[0], matrix), (texts[1], matrix[:, ::-1])))
-    assert [found.said(row).tolist() for row in matrix[:50]] == [
-        [*pair] for pair in zip(first[:50], np.zeros(50), second[:50], strict=True)
-    ]
+    assert (found.said(matrix) == np.column_stack([first, np.zeros(len(first)), second])).all()
+
+
+def test_many_rows_are_walked_by_all_cores_to_the_same_sums() -> None:
+    matrix, answers = rows(7, n=3 * SLAB + 5)
+    text = lgb.train(QUIET, lgb.Dataset(matrix, answers), 5).model_to_string()
+    found = forest([(text, range(6))])
+    assert found is not None
+    assert (found.said(matrix)[:, 0] == said(booster(text), matrix)).all()
 
 
 @pytest.mark.parametrize("setting", [{"linear_tree": True}, {"boosting": "rf", "bagging_freq": 1}])

@@ -14,7 +14,7 @@ from naive_service import CASE, HOUR, NOW, Client, Got, World, dispute, hour, or
 from prometheus_client.parser import text_string_to_metric_families
 
 from features import RedressError
-from serve.document import FILE, text
+from serve.document import END, FILE, MARK, PAGE, page, text
 from serve.http import application
 from serve.limits import Limits, limits
 
@@ -97,6 +97,15 @@ def test_a_key_gets_the_answer_it_got_even_when_all_has_changed(ask: Client, sho
 def test_a_key_is_not_used_up_by_what_was_refused(ask: Client) -> None:
     assert ask.post("/v1/decide", CASE | {"ask_id": "d9"}, idempotency_key="k").status == 422
     assert ask.post("/v1/decide", CASE, idempotency_key="k").status == 200
+
+
+def test_a_key_is_not_used_up_by_a_token_that_opened_too_little(ask: Client, shop: World) -> None:
+    facts = {"orders": [order("o2", 50)], "disputes": [dispute("d2", 55, "o2")]}
+    case, header = {"ask_id": "d2", "at": hour(60), "facts": facts}, f"Bearer {shop.texts['decide']}"
+    assert ask.post("/v1/decide", case, idempotency_key="k", authorization=header).status == 403
+    shop.tokens.write_text(shop.tokens.read_text().replace("decide decide ", "decide decide,append "))
+    shop.service.renew_changed()
+    assert ask.post("/v1/decide", case, idempotency_key="k", authorization=header).status == 200
 
 
 REFUSED: list[tuple[str, object, int, str | None]] = [
@@ -270,7 +279,8 @@ class _Slow:
     """A store that answers when it is told to."""
 
     def __init__(self, shop: World) -> None:
-        self.go, self.append, self.close = Event(), shop.store.append, shop.store.close
+        self.go, self.append = Event(), shop.store.append
+        self.sync, self.close = shop.store.sync, shop.store.close
 
     def decision(self, decision_id: str) -> None:
         self.go.wait(10)
@@ -392,6 +402,13 @@ def test_the_openapi_document_is_current_or_make_docs_makes_it_so(ask: Client) -
     assert FILE.read_text(encoding="utf-8") == text()
     assert ask.get("/openapi.json").json == json.loads(text())
     assert ask.get("/docs").status == 200
+
+
+def test_the_limits_in_the_page_are_current_or_make_docs_makes_them_so() -> None:
+    told = PAGE.read_text(encoding="utf-8")
+    assert told == page(told)
+    assert "| `REDRESS_CASES` | 256 | most cases in one request |" in told
+    assert page(f"a{MARK}\nold\n{END}\nb").startswith(f"a{MARK}\n| limit |")
 
 
 def test_limits_come_from_the_environment_by_their_names() -> None:

@@ -17,6 +17,7 @@ from models.explain import COLUMNS
 from models.instant import Instant, Scored
 from models.model import RIVALS
 from models.telling import TOLD
+from models.trees import said
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,19 @@ def test_every_asking_is_told_what_the_batch_tells_to_the_bit(question: str, tra
     assert model.rival is not None
     agree(model, frame)
     agree(model, gappy(frame))
+
+
+def test_trees_say_in_the_batch_what_lightgbm_says_to_the_bit(trained: dict[str, Trained]) -> None:
+    compared = 0
+    for one in trained.values():
+        for model in (one.model, *one.model.bags, one.model.rival):
+            if model is not None and model.trees:
+                matrix = rows(gappy(one.frame), model.signals)
+                raw = replace(model, slope=1.0, intercept=0.0, follows=None, linear=None, bags=(), rival=None)
+                wanted = said(model.booster, matrix)
+                assert (raw.logit(gappy(one.frame)) == wanted).all()
+                compared += len(set(wanted)) > 1
+    assert compared > 12
 
 
 def test_models_follow_and_have_terms(trained: dict[str, Trained]) -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,11 @@ class Process:
         return {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
 
 
+def _listen(said: Iterable[str], lines: "Queue[str]") -> None:
+    for line in said:
+        lines.put(line)
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Process]:
     """A service in a process of its own, which ends with the test."""
@@ -68,7 +73,7 @@ def server(tmp_path: Path) -> Iterator[Process]:
     with subprocess.Popen(words, env=told, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         lines: Queue[str] = Queue()
         assert process.stderr is not None
-        listener = Thread(target=lambda told: [lines.put(line) for line in told], args=(process.stderr,))
+        listener = Thread(target=_listen, args=(process.stderr, lines))
         listener.start()
         found = Process(process, lines, models, token)
         try:

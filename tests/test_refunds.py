@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from features import RedressError
 from features.tables import REASONS
 from models.officers import Officers
-from models.refunds import ACTIONS, WHY, Case, Cases, Refunds, Scores, decide, decide_many
+from models.refunds import ACTIONS, WHY, Case, Cases, Refunds, Scores, decide, decide_at, decide_many
 from models.signs import CONFIRMED
 from models.tiers import STEPS
 
@@ -98,6 +98,16 @@ def test_many_cases_are_decided_as_each_by_itself_to_the_bit(some: list[tuple[Ca
         one = decide(case, score, POLICY)
         assert (one.action, one.why, one.amount) == (ACTIONS[made.action[i]], list(WHY)[made.why[i]], made.amount[i])
         assert np.array_equal(one.costs, made.costs[i], equal_nan=True)
+
+
+@given(cases, scores, st.lists(st.just(nan) | st.floats(0, 1), max_size=5))
+def test_an_answer_at_another_probability_is_that_of_the_case_with_it(
+    case: Case, score: Scores, malicious: list[float]
+) -> None:
+    each = [decide(case, replace(score, malicious=m), POLICY) for m in malicious]
+    actions, costs = decide_at(case, score, POLICY, malicious)
+    assert actions == [one.action for one in each]
+    assert repr(costs) == repr([list(one.costs) for one in each])
 
 
 @given(cases, scores)
