@@ -69,7 +69,7 @@ class Store:
     """A platform's facts in a directory or in PostgreSQL, with the cumulative rows of every history kept current."""
 
     def __init__(self, keys: Keys, decisions: Decisions, where: str) -> None:
-        self.keys, self.decisions, self.where = keys, decisions, where
+        self.keys, self.decisions, self.where, self._open = keys, decisions, where, True
         with keys.reading() as snapshot:
             self.meta = _meta(snapshot, where)
 
@@ -108,10 +108,12 @@ class Store:
         self.decisions.sync()
 
     def close(self) -> None:
-        """Lets go of what is open, once all that was decided is on disk."""
-        self.decisions.sync()
-        self.decisions.close()
-        self.keys.close()
+        """Lets go of what is open, once all that was decided is on disk; it may be called again."""
+        if self._open:
+            self._open = False
+            self.decisions.sync()
+            self.decisions.close()
+            self.keys.close()
 
     def append(
         self, facts: Mapping[str, Sequence[Mapping[str, object]]], *, arrived: int, request: str = ""
