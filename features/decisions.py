@@ -134,6 +134,11 @@ class Decisions:
             batch.put((key, json.dumps(emptied(record)).encode()) for key, record in found.items())
         return len(found)
 
+    def named(self, ids: Iterable[str]) -> dict[str, tuple[bytes, Fact]]:
+        """Decisions of a few ids as facts, by id, each with the home of its order; those that are not here are left out."""
+        kept = {name: record for name in ids if (record := self.record(name)) is not None}
+        return {name: (home("order", _order(record)), _fact(record)) for name, record in kept.items()}
+
     def sync(self) -> None:
         """Flushes records to disk, so that they outlive a power cut too; among facts they are there at once."""
         if self.keys is not self._facts:
@@ -187,6 +192,12 @@ def entry(record: Record) -> dict[str, object]:
         "policy": f"{policy['name']} {policy['version']}",
         "propensity": float(str(record["propensity"])),
     }
+
+
+def _order(record: Record) -> str:
+    case = record["case"]
+    assert isinstance(case, dict)
+    return str(case["order_id"])
 
 
 def _fact(record: Record) -> Fact:

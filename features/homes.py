@@ -106,7 +106,7 @@ def _living(one: Fact, lives: Mapping[tuple[str, str], bytes]) -> bytes:
             kinds = case_tables(one.text("case_kind")) if target == "case_kind" else (target,)
             met = [lives[table, name] for table in kinds if (table, name) in lives]
             return met[0] if met else home("order", name)
-    return home("seller", one.text("seller_id") or "")
+    return home("seller", (one.text("seller_id") if "seller_id" in COLUMNS[one.table] else None) or "")
 
 
 def packed(facts: Iterable[Fact]) -> bytes:

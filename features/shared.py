@@ -61,6 +61,8 @@ def _sharers(snapshot: Snapshot, name: str, t: int) -> dict[str, float] | None:
 
 def _shown(case: "Case") -> set[str]:
     """The contents that the buyer had shown in disputes about the order."""
+    if case.order.text("order_id") is None:
+        return set()
     disputes = {one["dispute_id"] for one in case.facts if one.table == "disputes"}
     return {
         str(one["content_hash"])

@@ -22,7 +22,7 @@ from features.keys import Batch, Entry, Keys, Snapshot, end, opened
 from features.ledger import Ledger
 from features.neighbours import neighbours
 from features.persons import homes_of
-from features.placing import Placed, placed
+from features.placing import Placed, of_decisions, placed
 from features.pseudonyms import Key, judged, known_as
 from features.receiving import Submitted, submitted
 from features.shelves import changes, filled, put
@@ -77,6 +77,7 @@ class Store:
 
     def __init__(self, keys: Keys, decisions: Decisions, where: str, key: Key | None = None) -> None:
         self.keys, self.decisions, self.where, self.key = keys, decisions, where, key
+        self._open = True
         with keys.reading() as snapshot:
             self.meta = _meta(snapshot, where)
 
@@ -112,15 +113,27 @@ class Store:
         """How long after an order a chargeback counts, in microseconds."""
         return self.meta.horizon
 
+    def stands(self, snapshot: Snapshot) -> Meta:
+        """What the store said of itself when a snapshot was taken."""
+        return _meta(snapshot, self.where)
+
+    def lacks(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """The tables and columns of which nothing was ever said; what was said of once is never lacking again."""
+        if self.meta.lacks:
+            self.meta = self.stands(snapshot)
+        return self.meta.lacks
+
     def sync(self) -> None:
         """Flushes what was decided to disk, so that it outlives a power cut too; facts are there as soon as they are taken."""
         self.decisions.sync()
 
     def close(self) -> None:
-        """Lets go of what is open, once all that was decided is on disk."""
-        self.decisions.sync()
-        self.decisions.close()
-        self.keys.close()
+        """Lets go of what is open, once all that was decided is on disk; it may be called again."""
+        if self._open:
+            self._open = False
+            self.decisions.sync()
+            self.decisions.close()
+            self.keys.close()
 
     def append(
         self, facts: Mapping[str, Sequence[Mapping[str, object]]], *, arrived: int, request: str = ""
@@ -147,7 +160,10 @@ class Store:
             meta = _meta(batch, self.where)
             known = _asked_before(batch, request, told)
             until = max(meta.watermark, self.decisions.latest())
-            came = placed(batch, told, watermark=until, arrivals=meta.arrivals, arrived=arrived, known=known)
+            made = self.decisions.named(of_decisions(told))
+            came = placed(
+                batch, told, watermark=until, arrivals=meta.arrivals, arrived=arrived, known=known, decided=made
+            )
             if came.new:
                 self._take(batch, came, meta)
                 if not calm:
@@ -250,11 +266,10 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         with self.keys.reading() as snapshot:
             lacks = set(_meta(snapshot, self.where).lacks)
-        found = {
-            name: _known(rows, name, lacks)
-            for name, rows in whole(self.facts() if facts is None else facts).items()
-            if name not in lacks
-        }
+        made = whole(self.facts() if facts is None else facts)
+        if made["decisions"].num_rows:
+            lacks -= {"decisions", *(f"decisions.{column}" for column in made["decisions"].column_names)}
+        found = {name: _known(rows, name, lacks) for name, rows in made.items() if name not in lacks}
         for name, rows in found.items():
             pq.write_table(rows, folder / f"{name}.parquet")
         return {name: rows.num_rows for name, rows in found.items()}
@@ -340,7 +355,12 @@ def _said(facts: Iterable[Fact]) -> set[str]:
 
 
 def _known(rows: pa.Table, name: str, lacks: Collection[str]) -> pa.Table:
-    return rows.select([column for column in rows.column_names if f"{name}.{column}" not in lacks])
+    """The columns of a table that it does not lack, and those that it may not lack, as of no type."""
+    for i, column in enumerate(TABLES[name].columns):
+        if column.required and f"{name}.{column.name}" in lacks:
+            rows = rows.set_column(i, column.name, pa.nulls(rows.num_rows))
+    kept = {one.name for one in TABLES[name].columns if one.required or f"{name}.{one.name}" not in lacks}
+    return rows.select([column for column in rows.column_names if column in kept])
 
 
 def _order(facts: Iterable[Fact]) -> Fact | None:

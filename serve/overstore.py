@@ -84,27 +84,34 @@ class OverStore(Scorer):
 
     def absent(self) -> dict[str, int]:
         """By signal in how many decisions it was absent."""
-        names = self._ready[QUESTION].signals.names if QUESTION in self._ready else ()
+        names = self.prepared(QUESTION).signals.names if QUESTION in self.models else ()
         return {name: int(count) for name, count in zip(names, self._absent, strict=True) if count}
 
     @cached_property
     def _absent(self) -> NDArray[np.int64]:
-        return np.zeros(len(self._ready[QUESTION].signals.names) if QUESTION in self._ready else 0, np.int64)
+        return np.zeros(len(self.prepared(QUESTION).signals.names) if QUESTION in self.models else 0, np.int64)
 
     def ready(self) -> "OverStore":
         """Itself, once all that the first case would have to make is made."""
-        assert len(self._ready) == len(self.models)
+        assert len(self._made) == len(self.models)
         assert QUESTION not in self.models or self._grounds
         return self
 
     @cached_property
-    def _ready(self) -> dict[str, Ready]:
-        return {question: Ready.of(model, self.store.meta.lacks) for question, model in self.models.items()}
+    def _made(self) -> dict[tuple[str, tuple[str, ...]], Ready]:
+        return {(name, lacks := self.store.meta.lacks): Ready.of(model, lacks) for name, model in self.models.items()}
+
+    def _ready(self, question: str, snapshot: Snapshot) -> Ready:
+        """The model of a question, made ready anew where the store lacks less than it did."""
+        self.store.lacks(snapshot)
+        return self.prepared(question)
 
     def prepared(self, question: str) -> Ready:
-        """The model of a question made ready; RedressError where there is none."""
-        model_of(self.models, question)
-        return self._ready[question]
+        """The model of a question made ready for the store as it was last seen; RedressError where there is none."""
+        model, key = model_of(self.models, question), (question, self.store.meta.lacks)
+        if key not in self._made:
+            self._made[key] = Ready.of(model, key[1])
+        return self._made[key]
 
     @cached_property
     def _informed(self) -> Policy:
@@ -119,8 +126,9 @@ class OverStore(Scorer):
     def score(self, case: Case) -> Score:
         """Scores a case; RedressError that names the field when one is missing or wrong."""
         question, ask_id, at = asked(case)
-        ready = self.prepared(question)
+        self.prepared(question)
         with self.store.keys.reading() as snapshot:
+            ready = self._ready(question, snapshot)
             known, row = ready.row(snapshot, ask_id, at)
         told = ready.scoring.told(row)
         amount = known.order["amount"]
@@ -143,8 +151,9 @@ class OverStore(Scorer):
     def reasons(self, case: Case) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
         question, ask_id, at = asked(case)
-        ready = self.prepared(question)
+        self.prepared(question)
         with self.store.keys.reading() as snapshot:
+            ready = self._ready(question, snapshot)
             _, row = ready.row(snapshot, ask_id, at)
         told = ready.scoring.told(row, with_reasons=True).told
         assert told is not None
@@ -170,11 +179,11 @@ class OverStore(Scorer):
 
     def _decided(self, one: Wanted) -> Record | None:
         """The record of a decision, kept; None where facts came meanwhile, which it should have seen."""
-        ready, decisions = self.prepared(QUESTION), self.store.decisions
-        assert ready.desk is not None
+        decisions = self.store.decisions
         with self.store.keys.reading() as snapshot:
-            seen = self.store.mark(snapshot)
+            ready, seen = self._ready(QUESTION, snapshot), self.store.mark(snapshot)
             known, row = ready.row(snapshot, one.ask_id, one.at)
+        assert ready.desk is not None
         np.add(self._absent, np.isnan(row), out=self._absent)
         record = ready.desk.record(
             _dispute(known),
@@ -185,7 +194,7 @@ class OverStore(Scorer):
             with_reasons=one.reasons,
             previous=decisions.tip(self.writer),
         )
-        order = str(known.order["order_id"])
+        order = known.order.text("order_id") or ""
         return decisions.keep(self.writer, record, order, following, seen)
 
 
@@ -196,7 +205,7 @@ def _dispute(case: Asked) -> Dispute:
     claimed, amount, quantity = row["claimed"], order["amount"], order["quantity"]
     return Dispute(
         case.ask_id,
-        str(order["order_id"]),
+        order.text("order_id") or "",
         case.at,
         str(row["reason"] or ""),
         _whole(claimed),

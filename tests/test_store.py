@@ -1,138 +1,219 @@
-"""The store takes, refuses and keeps what the naive store does, fact by fact, whatever comes and in whichever order."""
+"""The laws of the online store: it takes what the naive store takes, and says what the batch says of the same facts."""
 
-import random
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
-import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from dense import dense
+from hypothesis import HealthCheck, settings
+from hypothesis import given as drawn
 from hypothesis import strategies as st
-from naive_service import HOUR, hour
-from naive_store import NaiveStore
-from odd import nearly
+from scenes import JUST, SCENES, Scene, moment, order
+from twins import Twins
 
-from features import Ledger, RedressError
+from benchmarks.parity import LATER, Facts, histories, in_order, told, unequal
+from features import Ledger, RedressError, given
+from features.asking import ASKED
+from features.instant import Instant
 from features.store import Store
-from features.tables import TABLES
+from features.tables import CASES, TABLES
+from pipelines.marketplace import happen, world
+from pipelines.marketplace.ledger import tables
 
-Facts = Mapping[str, Sequence[Mapping[str, object]]]
-POOLS = {
-    "order_id": "o",
-    "dispute_id": "d",
-    "chargeback_id": "c",
-    "block_id": "b",
-    "report_id": "r",
-    "case_id": "odc",
-    "evidence_id": "e",
-    "message_id": "m",
-    "decision_id": "x",
+EVERYTHING = {
+    **{"opportunist_share": 0.3, "opportunist_claims": 0.1, "serial_share": 0.03, "faulty_products": 0.1},
+    **{"ring_share": 0.03, "faker_share": 0.1, "caught_days": 30, "stolen_rate": 0.05, "integrity_error": 0.1},
 }
-"""The first letters of ids, by column: few of each point, so that they meet, and more are keys."""
-OFTEN = ("orders", "orders", "disputes", "chargebacks", "messages", "shipments", "evidence", "rulings", "blocks")
+"""Rates at which everything that a marketplace can do happens in a few hundred orders."""
 
 
-def fact(draw: random.Random, name: str) -> dict[str, object]:
-    """A fact of a table that points to one of few others."""
-    told = nearly(draw, name)
-    for column, letters in POOLS.items():
-        if column in told:
-            many = 40 if TABLES[name].key == (column,) else 4
-            told[column] = f"{draw.choice(letters)}{draw.randrange(many)}"
-    if "case_kind" in told:
-        told["case_kind"] = {"o": "order", "d": "dispute", "c": "chargeback"}[str(told["case_id"])[0]]
-    for declared in TABLES[name].columns:
-        if declared.kind == "time" and declared.name in told:
-            told[declared.name] = hour(draw.randrange(10, 30))
-    return told
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
+@drawn(
+    seed=st.integers(0, 2**32),
+    jitter=st.sampled_from([0, 1, 3, 8, 30]),
+    most=st.sampled_from([6, 20, 200]),
+)
+def test_facts_in_any_order_and_again_make_what_the_naive_store_and_the_batch_make_of_them(
+    seed: int, jitter: int, most: int
+) -> None:
+    random = Random(seed)
+    with TemporaryDirectory() as folder:
+        twins = Twins.made(Path(folder))
+        twins.pour(in_order(Ledger.of(dense(random, 4))), random, most=most, jitter=jitter)
+        twins.same()
+        ledger = twins.exported()
+        twins.as_filled(ledger)
+        assert twins.as_batch(ledger, random, 30) > 30
 
 
-FIRST: Facts = {
-    "orders": [
-        {"order_id": f"o{i}", "at": hour(i), "buyer_id": f"x{i % 2}", "seller_id": "x", "amount": i} for i in range(4)
-    ],
-    "disputes": [{"dispute_id": f"d{i}", "at": hour(5), "order_id": f"o{i}", "reason": "quality"} for i in range(4)],
-    "chargebacks": [{"chargeback_id": f"c{i}", "at": hour(6), "order_id": f"o{i}", "amount": i} for i in range(4)],
-    "blocks": [{"block_id": f"b{i}", "at": hour(7), "order_id": f"o{i}", "kind": "chargeback"} for i in range(4)],
-    "reports": [{"report_id": f"r{i}", "at": hour(8), "order_id": f"o{i}"} for i in range(4)],
-}
-"""What most of the others point to."""
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Twins:
+    """A small marketplace in which everything happens, sent in large batches, some facts late and some twice."""
+    twins, random = Twins.made(tmp_path_factory.mktemp("market")), Random(5)
+    facts = Ledger.of(tables(happen(world("chargeback_rich", orders=400, days=300, **EVERYTHING), seed=5)))
+    twins.pour(in_order(facts), random, most=300, jitter=40)
+    return twins
 
 
-def batches(seed: int) -> list[tuple[Facts, int, str]]:
-    """Batches of facts, when each arrived, and with which key; some come again, as they were or changed."""
-    draw = random.Random(seed)
-    found: list[tuple[Facts, int, str]] = [(FIRST, 9 * HOUR, "")] if seed % 4 else []
-    for i in range(draw.randrange(1, 9)):
-        if found and draw.random() < 0.25:
-            facts, _, key = draw.choice(found)
-        else:
-            names = [draw.choice((*OFTEN, *TABLES)) for _ in range(draw.randrange(1, 3))]
-            facts = {name: [fact(draw, name) for _ in range(draw.randrange(1, 3))] for name in dict.fromkeys(names)}
-            key = draw.choice(("", "k1", "k2"))
-        found.append((facts, (28 + i) * HOUR + draw.randrange(HOUR), key))
+def test_a_marketplace_in_disorder_is_that_of_the_naive_store(market: Twins) -> None:
+    assert market.late > 100
+    market.same()
+
+
+def test_signals_of_a_marketplace_are_those_of_the_batch_whenever_they_are_asked_for(market: Twins) -> None:
+    ledger = market.exported()
+    market.as_filled(ledger)
+    assert market.as_batch(ledger, Random(6), 120) > 300
+
+
+def sent(twins: Twins, scene: Scene) -> None:
+    """Sends what a scene tells, each fact by itself as soon as it is learnt."""
+    for table, day, row in scene.told:
+        assert twins.send({table: [dict(row) | {"at": moment(day)}]}, moment(day))
+
+
+def every_asking(ledger: Ledger, question: str) -> list[tuple[str, int]]:
+    """Every row that a question asks about, at each moment at which it may be asked again."""
+    if ASKED[question] not in ledger.facts:
+        return []
+    facts = ledger.facts[ASKED[question]]
+    ids = facts.strings(TABLES[ASKED[question]].key[0]).to_pylist()
+    return sorted({(name, at + more) for name, at in zip(ids, facts.at.tolist(), strict=True) for more in LATER})
+
+
+def says(twins: Twins, question: str, ask_id: str, day: float, signal: str) -> float | None:
+    """What the store says of one signal; None where that is not known."""
+    with twins.store.keys.reading() as snapshot:
+        case = given.found(snapshot, question, ask_id, moment(day))
+        found = float(Instant(question, [signal]).signals(snapshot, case)[0])
+    return None if found != found else round(found, 4)
+
+
+@pytest.mark.parametrize("scene", SCENES.values(), ids=[name.replace(" ", "_") for name in SCENES])
+def test_a_scene_told_fact_by_fact_ends_as_it_is_known_to(scene: Scene, tmp_path: Path) -> None:
+    twins = Twins.made(tmp_path)
+    sent(twins, scene)
+    assert [one for one in scene.expected if says(twins, *one[:4]) != one[4]] == []
+    twins.same()
+    ledger = twins.exported()
+    twins.as_filled(ledger)
+    for question in ASKED:
+        assert list(unequal(twins.store, ledger, question, every_asking(ledger, question))) == []
+
+
+def test_an_id_of_more_than_two_hundred_buyers_is_a_placeholder_that_links_nobody(tmp_path: Path) -> None:
+    twins = Twins.made(tmp_path)
+    links = dict.fromkeys(("instrument_id", "device_id", "login_id"), "shared")
+    crowd = [order(f"o{i}", i * JUST, f"b{i}", **links)[2] for i in range(203)]
+    rows = [dict(row) | {"at": moment(i * JUST)} for i, row in enumerate(crowd)]
+    assert twins.send({"orders": list(rows[:150])}, moment(1))
+    assert twins.send({"orders": list(rows[150:])}, moment(1))
+    for signal in ("device_orders_count_ever", "device_sharers_days", "instrument_orders_count_ever"):
+        known = [says(twins, "chargeback_risk", f"o{i}", i * JUST, signal) is not None for i in (199, 200, 201, 202)]
+        assert known == [True, True, False, False], signal
+    ledger, asks = (
+        twins.exported(),
+        [(f"o{i}", moment(i * JUST) + more) for i in (199, 200, 201, 202) for more in (0, 1)],
+    )
+    twins.as_filled(ledger)
+    assert list(unequal(twins.store, ledger, "chargeback_risk", asks)) == []
+
+
+def less(tables: dict[str, pa.Table], random: Random) -> dict[str, pa.Table]:
+    """Tables of which some are gone with what points to them, and of others columns that need not be there."""
+    found = dict[str, pa.Table]()
+    for name, table in TABLES.items():
+        lost = [column for column, target in table.references if not {target} & {*found, "case_kind"}]
+        lost += [
+            column for column, target in table.references if target == "case_kind" and not {*CASES.values()} <= {*found}
+        ]
+        needed = {c.name for c in table.columns if c.required}
+        if name != "orders" and (random.random() < 0.2 or needed.intersection(lost)):
+            continue
+        gone = {c.name for c in table.columns if not c.required and random.random() < 0.4} | {*lost}
+        found[name] = tables[name].drop_columns([c for c in tables[name].column_names if c in gone])
     return found
 
 
-def outcome(store: Store | NaiveStore, facts: Facts, arrived: int, key: str) -> tuple[int, int, int] | str:
-    """How many facts were taken, were there before and came late; or that they were refused, for one of their faults."""
-    try:
-        found = store.append(facts, arrived=arrived, request=key)
-    except RedressError:
-        return "refused"
-    return found.taken, found.repeated, found.late
+@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
+@drawn(seed=st.integers(0, 2**32))
+def test_what_a_ledger_lacks_is_unknown_until_it_is_said(seed: int) -> None:
+    random = Random(seed)
+    everything = dense(random, 6)
+    some = Ledger.of(less(everything, random))
+    with TemporaryDirectory() as folder:
+        twins = Twins.made(Path(folder))
+        twins.store.fill(some)
+        ledger = twins.exported()
+        assert ledger.facts.keys() == some.facts.keys()
+        twins.as_batch(ledger, random, 8)
+        lacking = len(twins.store.meta.lacks)
+        there = {(one.table, one.key) for one in in_order(some)}
+        more = [one for one in in_order(Ledger.of(everything)) if (one.table, one.key) not in there]
+        for one in random.sample(more, min(12, len(more))):
+            with suppress(RedressError):  # what it points to is gone
+                twins.store.append(told([one]), arrived=moment(600))
+        after = twins.exported()
+        twins.as_filled(after)
+        twins.as_batch(after, random, 8)
+        assert len(twins.store.meta.lacks) < lacking
 
 
-def rows(ledger: Ledger) -> dict[str, list[dict[str, object]]]:
-    """What each table of a ledger says, without what is unknown."""
-    found = dict[str, list[dict[str, object]]]()
-    for name, source in ledger.sources.items():
-        assert len(ledger.bad[name]) == 0, ledger.bad[name].reasons().tolist()
-        some = source.take(np.arange(source.rows)).to_pylist()
-        known = [{column: told for column, told in row.items() if told is not None} for row in some]
-        if known:
-            found[name] = sorted(known, key=lambda row: repr(sorted(row.items())))
-    return found
-
-
-@settings(max_examples=40)
-@given(st.integers(0, 2**32))
-def test_the_store_takes_and_keeps_what_the_naive_store_does(seed: int) -> None:
-    plain = NaiveStore()
-    with (
-        TemporaryDirectory(prefix="redress-") as folder,
-        closing(Store.create(Path(folder) / "store", name="0" * 32)) as store,
+def test_a_case_that_is_not_known_or_not_yet_gets_a_sentence(tmp_path: Path) -> None:
+    twins = Twins.made(tmp_path)
+    sent(twins, SCENES["a buyer is new and a product was never seen"])
+    with pytest.raises(RedressError, match=r"^case.ask_id: want one of disputes, got o1, of which nothing is known"):
+        says(twins, "malicious_dispute", "o1", 0, "order_amount")
+    with pytest.raises(
+        RedressError, match=r"^case.at: want a time no earlier than the row asked about, got one before d1"
     ):
-        for facts, arrived, key in batches(seed):
-            assert outcome(store, facts, arrived, key) == outcome(plain, facts, arrived, key)
-        if plain.stored["orders"]:
-            store.export(Path(folder) / "ledger")
-            assert rows(Ledger.open(Path(folder) / "ledger")) == rows(plain.ledger())
+        says(twins, "malicious_dispute", "d1", -JUST, "order_amount")
 
 
-def test_batches_are_taken_and_refused_and_come_late_and_again() -> None:
-    seen = dict.fromkeys(("taken", "repeated", "late", "refused"), 0)
-    for seed in range(300):
-        plain = NaiveStore()
-        for facts, arrived, key in batches(seed):
-            told = outcome(plain, facts, arrived, key)
-            if isinstance(told, str):
-                seen["refused"] += 1
-            else:
-                for name, count in zip(seen, told, strict=False):
-                    seen[name] += count
-    assert min(seen.values()) > 100, seen
+def test_a_store_without_facts_has_an_empty_ledger_and_takes_only_one_filling(tmp_path: Path) -> None:
+    twins = Twins.made(tmp_path)
+    assert twins.store.export(tmp_path / "exported") == dict.fromkeys(TABLES, 0)
+    twins.store.fill(Ledger.of(dense(Random(1), 2)))
+    with pytest.raises(RedressError, match="want a store without facts, got"):
+        twins.store.fill(Ledger.of(dense(Random(1), 2)))
+    with pytest.raises(RedressError, match="want no store there yet, got one"):
+        Store.create(twins.store.where, name="again")
 
 
-@pytest.mark.parametrize("again", [False, True])
-def test_a_store_that_was_closed_and_opened_again_goes_on(tmp_path: Path, again: bool) -> None:
-    plain, place = NaiveStore(), tmp_path / "store"
-    store = Store.create(place, name="0" * 32)
-    for facts, arrived, key in batches(7):
-        assert outcome(store, facts, arrived, key) == outcome(plain, facts, arrived, key)
-        if again:
-            store.close()
-            store = Store.open(place)
-    store.close()
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"orders": [order("o2", 4)[2]]}, r"^orders\[0\]\.at: "),
+        ({"weather": [{"at": moment(1)}]}, "^weather: want a table of the ledger"),
+        ({"orders": [{"order_id": "o2", "at": moment(1), "amount": -5}]}, r"^orders\[0\]\.amount: want int64 cents"),
+        ({"orders": [{"order_id": "o2", "at": moment(1), "colour": "red"}]}, r"^orders\[0\]\.colour: want a column of"),
+        (
+            {"orders": [{"order_id": "o1", "at": moment(0), "amount": 7}]},
+            r"^orders\[0\]\.order_id: want a new order_id",
+        ),
+        (
+            {"rulings": [{"dispute_id": "d", "at": moment(1), "outcome": "settled"}]},
+            r"^rulings\[0\]\.dispute_id: want on",
+        ),
+        (
+            {"disputes": [{"dispute_id": "d", "at": moment(1), "reason": "mood"}]},
+            r"^disputes\[0\]\.reason: want one of",
+        ),
+        ({"orders": [{"order_id": "o2", "at": moment(3) + 300_000_001}]}, r"^orders\[0\]\.at: want .* five minutes"),
+    ],
+)
+def test_what_both_stores_refuse_leaves_nothing(facts: Facts, says: str, tmp_path: Path) -> None:
+    twins = Twins.made(tmp_path)
+    sent(twins, SCENES["a buyer is new and a product was never seen"])
+    before = histories(twins.store)
+    good = {"order_id": "o9", "at": moment(1), "buyer_id": "b"}
+    whole = {**facts, "orders": [*facts.get("orders", ()), good]}
+    assert not twins.send(whole, moment(3))
+    with pytest.raises(RedressError, match=says):
+        twins.store.append(whole, arrived=moment(3))
+    twins.same()
+    assert histories(twins.store) == before
+    assert twins.send({"orders": [good]}, moment(3))
