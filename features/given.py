@@ -116,7 +116,11 @@ def found(snapshot: Snapshot, question: str, ask_id: str, at: int) -> Case:
         raise RedressError(
             f"case.at: want a time no earlier than the row asked about, got one before {short(ask_id)} was known"
         )
-    order = next(one for one in facts if one.table == "orders")
+    order = next((one for one in facts if one.table == "orders"), None)
+    if order is None:
+        raise RedressError(
+            f"case.ask_id: want one whose order is known, got {short(ask_id)}, which names none; it has no case"
+        )
     kinds = {kind: order.text(f"{kind}_id") for kind in ("product", "seller", "buyer")}
     told = {kind: name for kind, name in kinds.items() if name is not None}
     kept = snapshot.many([home(kind, name) for kind, name in told.items()])

@@ -1,12 +1,60 @@
 """Advice as JSON holds it: plain types for a program."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from math import isnan
+from typing import Final
 
-from models.advice import CAUTION, FAIR, Advice, Programme
+from features.tables import CASES
+from models.advice import CAUTION, FAIR, LEADS, Advice, Programme
 from models.answering import Answer
 from models.deadlines import iso
 from models.evidence import Line, Plan, SetState
+
+Schema = Mapping[str, object]
+_WORDS: Final[Schema] = {"type": "array", "items": {"type": "string"}}
+_CENTS: Final[Schema] = {"type": ["number", "null"], "description": "Cents; null where it is not known."}
+_PROBABILITY: Final[Schema] = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+_ROWS: Final[Schema] = {"type": "array", "items": {"type": "object"}}
+_TEXT: Final[Schema] = {"type": "string"}
+_TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+FIELDS: Final[Mapping[str, Schema]] = {
+    "case": _TEXT,
+    "kind": {"enum": list(CASES)},
+    "as of": _TIME,
+    "deadline": {**_TIME, "type": ["string", "null"]},
+    "at stake": _CENTS,
+    "probability of": _TEXT,
+    "probability without": _PROBABILITY,
+    "probability with": _PROBABILITY,
+    "recommended": _WORDS,
+    "recommended by": {"enum": ["rules", "model"]},
+    "cost": {"type": "integer", "minimum": 0},
+    "worth beyond cost": _CENTS,
+    "hours in parallel": {"type": "number", "minimum": 0},
+    "completes": _WORDS,
+    "items": _ROWS,
+    "cannot be obtained": {"type": "object", "additionalProperties": _TEXT},
+    "sets": _ROWS,
+    "prior transactions": _ROWS,
+    "gains are": _TEXT,
+    "answer": {
+        "type": ["object", "null"],
+        "description": "What to do about a chargeback; null for a dispute, and where the bank asks again after a defence.",
+        "properties": {"action": {"enum": list(LEADS)}, "reasons": _WORDS, "warnings": _WORDS},
+    },
+    "blocks": _WORDS,
+    "notes": _WORDS,
+    "advice": _TEXT,
+}
+"""What is always told, with its JSON Schema."""
+SCHEMA: Final[Schema] = {
+    "type": "object",
+    "description": "What evidence to obtain for a case, and what that is worth.",
+    "properties": {**FIELDS, "fair": _TEXT},
+    "required": list(FIELDS),
+}
+"""Advice on a case, as JSON Schema."""
 
 
 def plain(advice: Advice) -> dict[str, object]:

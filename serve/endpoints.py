@@ -10,9 +10,10 @@ from typing import Final, Literal, NoReturn
 
 from features import RedressError
 from features.requests import facts
+from models.advised import plain
 from models.deciding import QUESTION
 from models.records import FIRST
-from serve.cases import case
+from serve.cases import case, weighed
 from serve.metrics import MEDIA
 from serve.problems import Reply, invalid, problem, said
 from serve.replies import checked
@@ -30,6 +31,8 @@ class Asked:
     body: bytes = b""
 
 
+FIELDS: Final = ("case.ask_id", "case.at", "case.kind")
+"""What a scorer may find at fault in a case that evidence is planned for."""
 Answer = Callable[[Service, Asked], Reply]
 
 
@@ -129,6 +132,20 @@ def decide_many(service: Service, asked: Asked) -> Reply:
     return _once(service, asked, answer)
 
 
+def evidence(service: Service, asked: Asked) -> Reply:
+    """Says what evidence is worth obtaining for a case, and with a chargeback the answer to it; nothing is kept."""
+
+    def answer() -> Reply:
+        one = weighed(parsed(asked.body), service.clock.now())
+        try:
+            return said(plain(service.scorer.value.evidence(one)))
+        except RedressError as error:  # says what is wrong with the case in the words of the command
+            detail = str(error).replace("--as-of", "at")
+            return problem("invalid", detail, field=next((f for f in FIELDS if detail.startswith(f)), "case.ask_id"))
+
+    return _once(service, asked, answer)
+
+
 def _once(service: Service, asked: Asked, answer: Callable[[], Reply]) -> Reply:
     key = checked(asked.key)
     if key is None:
@@ -197,6 +214,7 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/v1/events", events, "append"),
     Endpoint("POST", "/v1/decide", decide, "decide", "short"),
     Endpoint("POST", "/v1/decide/batch", decide_many, "decide"),
+    Endpoint("POST", "/v1/evidence", evidence, "decide"),
     Endpoint("GET", "/v1/decisions/{decision_id}", decision, "read", "short"),
     Endpoint("GET", "/healthz", healthy, takes="instant"),
     Endpoint("GET", "/readyz", ready),
