@@ -76,7 +76,8 @@ class Store:
     @classmethod
     def open(cls, where: str | Path) -> "Store":
         """The store in a directory or at a postgresql:// address; RedressError where there is none."""
-        return cls(opened(where), Decisions.open(where), str(where))
+        keys = opened(where)
+        return cls(keys, Decisions.open(where, keys), str(where))
 
     @classmethod
     def create(cls, where: str | Path, *, name: str, horizon: int = HORIZON) -> "Store":
@@ -86,7 +87,7 @@ class Store:
             if batch.many([_META])[0] is not None:
                 raise RedressError(f"{where}: want no store there yet, got one; name another place")
             batch.put([(_META, Meta(name, horizon).packed())])
-        return cls(keys, Decisions.open(where, create=True), str(where))
+        return cls(keys, Decisions.open(where, keys, create=True), str(where))
 
     @property
     def horizon(self) -> int:
@@ -135,14 +136,11 @@ class Store:
                         raise _OvertakenError
         return Appended(came.taken, came.repeated, came.late)
 
-    def mark(self, snapshot: Snapshot) -> bytes | None:
-        """What is another once facts have come."""
-        return snapshot.many([_META])[0]
-
-    def unmoved(self, mark: bytes | None) -> bool:
-        """Whether no facts have come since a mark was made."""
-        with self.keys.reading() as snapshot:
-            return self.mark(snapshot) == mark
+    def mark(self, snapshot: Snapshot) -> Entry:
+        """An entry that is another once facts have come."""
+        kept = snapshot.many([_META])[0]
+        assert kept is not None
+        return _META, kept
 
     def decision(self, decision_id: str) -> Mapping[str, object] | None:
         """The record of a decision."""

@@ -22,7 +22,7 @@ PAGE: Final = FILE.with_name("service.md")
 MARK: Final = "<!-- the limits, by make docs -->"
 END: Final = "<!-- end -->"
 Json = dict[str, object]
-ALWAYS: Final = ("unauthorized", "forbidden", "often", "failed", "busy")
+ALWAYS: Final = ("unauthorized", "forbidden", "often", "failed", "busy", "unready")
 """Problems of everything that wants a token."""
 SENT: Final = ("malformed", "slow", "large", "media", "invalid")
 """Problems of everything that is sent."""

@@ -178,11 +178,7 @@ def healthy(service: Service, asked: Asked) -> Reply:
 
 def ready(service: Service, asked: Asked) -> Reply:
     """Says that a case would be answered: the store is read, and models, policy and tokens are there."""
-    try:
-        service.store.decision(FIRST)
-    except Exception as error:
-        service.log({"event": "store", "outcome": type(error).__name__})
-        return problem("unready", "store: want it readable, got an error, which the log tells; see to it")
+    service.store.decision(FIRST)
     failed = [what for what, one in service.read_anew().items() if one.failed]
     told: dict[str, object] = {"status": "ready", "reload": "failed" if failed else "done"}
     if failed:
@@ -227,18 +223,27 @@ def answered(service: Service, endpoint: Endpoint, asked: Asked) -> Reply:
     try:
         return endpoint.answer(service, asked)
     except RedressError as error:
-        return (
-            problem("malformed", str(error), field="body")
-            if str(error).startswith("body: want JSON")
-            else invalid(error)
-        )
+        if error.__cause__ is not None or str(error).startswith(f"{service.store.where}: "):
+            return _unready(service, endpoint, error.__cause__ or error)  # not what was asked is at fault
+        unread = str(error).startswith("body: want JSON")
+        return problem("malformed", str(error), field="body") if unread else invalid(error)
     except Exception as error:
-        service.log(
-            {"event": "failure", "route": endpoint.path, "outcome": type(error).__name__, "where": where(error)}
-        )
+        if endpoint.answer is ready:
+            return _unready(service, endpoint, error)
+        _logged(service, "failure", endpoint, error)
         return problem("failed", "the service failed, which its log tells; try again, or tell whoever runs it")
 
 
-def where(error: Exception) -> list[str]:
+def _unready(service: Service, endpoint: Endpoint, error: BaseException) -> Reply:
+    _logged(service, "store", endpoint, error)
+    again = (("Retry-After", "1"),)
+    return problem("unready", "store: want it to answer, got an error, which the log tells; come again", headers=again)
+
+
+def _logged(service: Service, event: str, endpoint: Endpoint, error: BaseException) -> None:
+    service.log({"event": event, "route": endpoint.path, "outcome": type(error).__name__, "where": where(error)})
+
+
+def where(error: BaseException) -> list[str]:
     """Through which lines of code an error came; what it says may be about somebody, and stays out of logs."""
     return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in extract_tb(error.__traceback__)][-5:]

@@ -99,6 +99,15 @@ class OverStore(Scorer):
                     "load the ledger into a store of that horizon, or train again"
                 )
 
+    def absent(self) -> dict[str, int]:
+        """By signal in how many decisions it was absent."""
+        names = self._ready[QUESTION].signals.names if QUESTION in self._ready else ()
+        return {name: int(count) for name, count in zip(names, self._absent, strict=True) if count}
+
+    @cached_property
+    def _absent(self) -> NDArray[np.int64]:
+        return np.zeros(len(self._ready[QUESTION].signals.names) if QUESTION in self._ready else 0, np.int64)
+
     def ready(self) -> "OverStore":
         """Itself, once all that the first case would have to make is made."""
         assert len(self._ready) == len(self.models)
@@ -109,6 +118,11 @@ class OverStore(Scorer):
     @cached_property
     def _ready(self) -> dict[str, Ready]:
         return {question: Ready.of(model, self.store.meta.lacks) for question, model in self.models.items()}
+
+    def prepared(self, question: str) -> Ready:
+        """The model of a question made ready; RedressError where there is none."""
+        model_of(self.models, question)
+        return self._ready[question]
 
     @cached_property
     def _weighing(self) -> dict[str, Instant]:
@@ -129,8 +143,7 @@ class OverStore(Scorer):
     def score(self, case: Case) -> Score:
         """Scores a case; RedressError that names the field when one is missing or wrong."""
         question, ask_id, at = asked(case)
-        model_of(self.models, question)
-        ready = self._ready[question]
+        ready = self.prepared(question)
         with self.store.keys.reading() as snapshot:
             known, row = ready.row(snapshot, ask_id, at)
         told = ready.scoring.told(row)
@@ -154,10 +167,10 @@ class OverStore(Scorer):
     def reasons(self, case: Case) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
         question, ask_id, at = asked(case)
-        model_of(self.models, question)
+        ready = self.prepared(question)
         with self.store.keys.reading() as snapshot:
-            _, row = self._ready[question].row(snapshot, ask_id, at)
-        told = self._ready[question].scoring.told(row, with_reasons=True).told
+            _, row = ready.row(snapshot, ask_id, at)
+        told = ready.scoring.told(row, with_reasons=True).told
         assert told is not None
         return Told(told.codes, told.reviewer, told.seller, told.buyer)
 
@@ -180,7 +193,7 @@ class OverStore(Scorer):
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: a record that is kept, the next of the writer's chain."""
         one = wanted(case, QUESTION)
-        model_of(self.models, QUESTION)
+        self.prepared(QUESTION)
         self._take(case, one.at)
         for _ in range(ATTEMPTS):
             if (kept := self._decided(one)) is not None:
@@ -189,11 +202,12 @@ class OverStore(Scorer):
 
     def _decided(self, one: Wanted) -> Record | None:
         """The record of a decision, kept; None where facts came meanwhile, which it should have seen."""
-        ready, decisions = self._ready[QUESTION], self.store.decisions
+        ready, decisions = self.prepared(QUESTION), self.store.decisions
         assert ready.desk is not None
         with self.store.keys.reading() as snapshot:
-            mark = self.store.mark(snapshot)
+            seen = self.store.mark(snapshot)
             known, row = ready.row(snapshot, one.ask_id, one.at)
+        np.add(self._absent, np.isnan(row), out=self._absent)
         record = ready.desk.record(
             _dispute(known),
             row,
@@ -204,7 +218,7 @@ class OverStore(Scorer):
             previous=decisions.tip(self.writer),
         )
         order = str(known.order["order_id"])
-        return decisions.keep(self.writer, record, order, following, lambda: self.store.unmoved(mark))
+        return decisions.keep(self.writer, record, order, following, seen)
 
 
 def _dispute(case: Asked) -> Dispute:

@@ -57,6 +57,7 @@ class NaiveStore:
     requests: dict[str, list[Row]] = field(default_factory=dict)
     records: dict[str, Mapping[str, object]] = field(default_factory=dict)
     open: bool = True
+    where: str = "the naive store"
 
     def append(self, facts: Facts, *, arrived: int, request: str = "") -> Appended:
         """Takes facts, all of them or none; RedressError that names table, row and field."""
@@ -191,6 +192,10 @@ class NaiveScorer:
         if not folders:
             raise RedressError(f"{models}: want a folder with model.json for each question, got none; train with --out")
         return cls(store, {path.parent.name: load(path.parent) for path in folders}, policy_at(policy))
+
+    def absent(self) -> dict[str, int]:
+        """Counts nothing."""
+        return {}
 
     def decide(self, case: Mapping[str, object]) -> Mapping[str, object]:
         """The record of the decision about a dispute, kept in the store."""

@@ -21,6 +21,8 @@ from models.terms import Term
 from serve.document import END, FILE, MARK, PAGE, page, text
 from serve.http import application
 from serve.limits import Limits, limits
+from serve.problems import Reply
+from serve.replies import Replies
 
 
 @pytest.fixture
@@ -217,6 +219,41 @@ def test_what_is_wrong_is_a_problem_that_names_the_field(
     assert (len(shop.store.stored["orders"]), shop.store.records) == (1, {})
 
 
+def test_a_request_whose_first_is_not_answered_yet_is_told_to_come_again_and_a_failure_is_forgotten() -> None:
+    replies, met = Replies(10, HOUR), list[Reply]()
+
+    def answer() -> Reply:
+        met.append(replies.once(("shop", "k"), b"a", 1, lambda: Reply(200, b"second")))
+        return Reply(200, b"first")
+
+    def fails() -> Reply:
+        raise OSError
+
+    with pytest.raises(OSError, match=r"^$"):
+        replies.once(("shop", "k"), b"a", 0, fails)
+    assert replies.once(("shop", "k"), b"a", 0, answer).body == b"first"
+    assert (met[0].status, met[0].headers) == (409, (("Retry-After", "1"),))
+    assert replies.once(("other", "k"), b"b", 1, lambda: Reply(200, b"other")).body == b"other"
+
+
+def test_the_oldest_answers_are_forgotten_first() -> None:
+    replies = Replies(2, HOUR)
+
+    def said(key: str, t: int, body: bytes) -> bytes:
+        return replies.once(("shop", key), b"", t, lambda: Reply(200, body)).body
+
+    assert [said(key, t, b"old") for t, key in enumerate("abc")] == [b"old"] * 3
+    assert [said(key, 3, b"new") for key in "cbca"] == [b"old", b"old", b"old", b"new"]
+    assert [said(key, HOUR + 2, b"newer") for key in "ac"] == [b"new", b"newer"]
+
+
+def test_a_head_has_no_body_and_other_methods_are_refused(ask: Client) -> None:
+    found = ask.ask("HEAD", "/healthz", b"", {})
+    assert (found.status, found.body, found.headers["content-length"]) == (200, b"", str(len(b'{"status":"alive"}')))
+    for method in ("OPTIONS", "PUT", "DELETE", "TRACE", "MOVE"):
+        assert ask.ask(method, "/v1/decide", b"", {}).problem["status"] == 405
+
+
 def test_a_key_that_is_none_is_refused(ask: Client) -> None:
     for key in ("", "k" * 256, "a b", "\xe9"):
         assert ask.post("/v1/decide", CASE, idempotency_key=key).problem["field"] == "Idempotency-Key"
@@ -332,7 +369,7 @@ class _Slow:
 
     def __init__(self, shop: World) -> None:
         self.go, self.append = Event(), shop.store.append
-        self.sync, self.close = shop.store.sync, shop.store.close
+        self.sync, self.close, self.where = shop.store.sync, shop.store.close, "/srv/store"
 
     def decision(self, decision_id: str) -> None:
         self.go.wait(10)
@@ -354,6 +391,26 @@ def test_what_fails_says_nothing_of_what_it_was_about(shop: World, asking: Askin
     assert "road" not in json.dumps(shop.log)
     told = next(one for one in shop.log if one["event"] == "failure")
     assert (told["outcome"], told["route"]) == ("ConnectionError", "/v1/decisions/{decision_id}")
+
+
+class _Gone(_Slow):
+    """A store whose disk or server has gone."""
+
+    def decision(self, decision_id: str) -> None:
+        if decision_id == "aa":
+            raise RedressError("want a store that can be used, got b1") from OSError("b1")
+        raise RedressError("/srv/store: want a moment in which no facts come, got b1")
+
+
+def test_a_store_that_does_not_answer_is_no_fault_of_who_asks(shop: World, asking: Asking) -> None:
+    ask = asking(application(replace(shop.service, store=_Gone(shop))), shop.texts["all"])
+    for path in ("/v1/decisions/aa", "/readyz"):
+        found = ask.get(path)
+        assert (found.problem["type"], found.headers["retry-after"]) == ("urn:redress:problem:unready", "1")
+        assert b"b1" not in found.body
+        assert b"srv" not in found.body
+    assert [one["outcome"] for one in shop.log if one["event"] == "store"] == ["OSError", "RedressError"]
+    assert "b1" not in json.dumps(shop.log)
 
 
 def test_readiness_says_what_answers(ask: Client, shop: World) -> None:

@@ -434,6 +434,17 @@ def test_blocks_of_any_size_and_single_askings_give_the_same_frame(question: str
         same(signals(ledger, question, asks=whole.iloc[[i], :2]), whole.iloc[[i]].reset_index(drop=True))
 
 
+def test_what_else_is_asked_in_a_frame_changes_no_signal(town: Tables) -> None:
+    ledger = Ledger.of(town)
+    for question in QUESTIONS:
+        own = asked(town, question)[:40]
+        alone = signals(ledger, question, asks=named(own))
+        both = signals(ledger, question, asks=named(own + [(name, at + DAY) for name, at in own]))
+        kept = both.merge(alone[["ask_id", "at"]])
+        same(alone, kept[list(alone.columns)])
+
+
+
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_askings_give_an_empty_frame_of_the_same_columns(
     question: str, town: Tables, frames: dict[str, pd.DataFrame]
