@@ -11,6 +11,7 @@ from typing import Final, Literal, NoReturn
 from features import RedressError
 from features.requests import facts
 from models.advised import plain
+from models.advising import QUESTIONS
 from models.deciding import QUESTION
 from models.records import FIRST
 from serve.cases import case, weighed
@@ -31,8 +32,6 @@ class Asked:
     body: bytes = b""
 
 
-FIELDS: Final = ("case.ask_id", "case.at", "case.kind")
-"""What a scorer may find at fault in a case that evidence is planned for."""
 Answer = Callable[[Service, Asked], Reply]
 
 
@@ -139,11 +138,23 @@ def evidence(service: Service, asked: Asked) -> Reply:
         one = weighed(parsed(asked.body), service.clock.now())
         try:
             return said(plain(service.scorer.value.evidence(one)))
-        except RedressError as error:  # says what is wrong with the case in the words of the command
-            detail = str(error).replace("--as-of", "at")
-            return problem("invalid", detail, field=next((f for f in FIELDS if detail.startswith(f)), "case.ask_id"))
+        except RedressError as error:
+            raise _of_case(error, str(one["ask_id"]), QUESTIONS[str(one["kind"])]) from error.__cause__
 
     return _once(service, asked, answer)
+
+
+def _of_case(error: RedressError, ask_id: str, question: str) -> RedressError:
+    """What the command says of a case and its model, in the words of a request, which names a field.
+
+    >>> str(_of_case(RedressError("d1: want one that is open, got another; give an earlier --as-of"), "d1", "dispute_outcome"))
+    'case.ask_id: want one that is open, got another; give an earlier at'
+    """
+    told = str(error).replace("--as-of", "at")
+    for about in (f"{ask_id}: ", f"case {ask_id[:60]}: "):
+        if told.startswith(about):
+            return RedressError(f"case.ask_id: {told.removeprefix(about)}")
+    return RedressError(f"case.kind: {told}") if told.startswith(f"{question}: ") else error
 
 
 def _once(service: Service, asked: Asked, answer: Callable[[], Reply]) -> Reply:

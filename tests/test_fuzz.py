@@ -50,7 +50,7 @@ def whole_body(draw: random.Random, path: str) -> object:
             "facts": {name: [spoiled(draw, nearly(draw, name)) for _ in range(draw.randrange(1, 3))] for name in names}
         }
     if path == "/v1/evidence":
-        return spoiled(draw, CASE | {"kind": "dispute"})
+        return spoiled(draw, {**CASE, "kind": "dispute"})
     case = spoiled(draw, CASE | {"question": "malicious_dispute", "evidence_asked": False})
     return case if path == "/v1/decide" else {"cases": [CASE, case]}
 

@@ -91,7 +91,8 @@ def test_a_chargeback_is_told_how_to_be_answered(ask: Client, shop: World) -> No
     asked = {"chargeback_id": "c1", "at": hour(50), "order_id": "o1", "amount": 5_000, "reason_code": "13.1"}
     ask.post("/v1/events", {"facts": {"chargebacks": [asked | {"network": "visa"}]}})
     case = {"ask_id": "c1", "at": hour(60), "kind": "chargeback"}
-    assert ask.post("/v1/evidence", case).problem["detail"] == "chargeback_win: want its model, got none"
+    lacks = ask.post("/v1/evidence", case).problem
+    assert (lacks["field"], lacks["detail"]) == ("case.kind", "case.kind: chargeback_win: want its model, got none")
     card = {"question": "chargeback_win", "horizon_days": 30.0, "trained_until": "1970-01-02T00:00:00+00:00"}
     line = Linear((Term(("case_items_correspondence",)),), (3.0,), (0.0,), -1.0)
     Model("", ("case_items_correspondence",), linear=line, card=card).save(shop.models / "chargeback_win")
@@ -111,7 +112,9 @@ def test_a_case_that_is_over_is_a_problem_that_names_a_field(ask: Client) -> Non
     ask.post("/v1/events", {"facts": {"rulings": [closed]}})
     found = ask.post("/v1/evidence", CASE | {"kind": "dispute"}).problem
     assert (found["status"], found["field"]) == (422, "case.ask_id")
-    assert found["detail"].startswith("d1: want a case that is open at 1970-01-03T12:00:00+00:00 UTC, got one decided ")
+    assert found["detail"].startswith(
+        "case.ask_id: want a case that is open at 1970-01-03T12:00:00+00:00 UTC, got one decided "
+    )
     assert found["detail"].endswith("give an earlier at, or ask about another")
 
 
