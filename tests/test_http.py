@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from naive_service import CASE, HOUR, NOW, Client, Got, World, dispute, hour, order, save_model, world
+from naive_service import CASE, HOUR, NOW, Client, Got, World, dispute, embedded, hour, order, save_model, world
 from prometheus_client.parser import text_string_to_metric_families
 
 from features import RedressError
@@ -85,6 +85,26 @@ def test_what_to_obtain_for_a_dispute_is_told_and_nothing_of_it_kept(ask: Client
     assert set(FIELDS) | {"fair"} == set(told.json)
     assert shop.store.records == {}
     assert ask.post("/v1/evidence", CASE | {"kind": "dispute"}, idempotency_key="e").json == told.json
+
+
+def test_over_a_store_in_a_directory_the_same_is_told(ask: Client, asking: Asking, tmp_path: Path) -> None:
+    """All but in which words there is no model of rulings; both know of shipments, scans, refunds and evidence."""
+    stored, case = embedded(tmp_path / "stored"), CASE | {"kind": "dispute"}
+    about = {"order_id": "o1", "at": hour(50)}
+    sent: dict[str, list[dict[str, object]]] = {
+        "shipments": [{**about, "carrier": "c"}],
+        "scans": [{**about, "kind": "delivered"}],
+        "refunds": [{**about, "amount": 1, "funded_by": "seller"}],
+        "evidence": [{"evidence_id": "e", "at": hour(51), "case_id": "d1", "party": "seller", "kind": "product_photo"}],
+    }
+    with closing(stored.store):
+        other = asking(application(stored), ask.token)
+        for one in (ask, other):
+            assert one.post("/v1/events", {"facts": sent}).status == 200
+        found, told = (one.post("/v1/evidence", case).json for one in (other, ask))
+    assert told["recommended"] == ["listing_copy"]
+    assert found["notes"].pop(0) == f"{told['notes'].pop(0)}; train it with redress train dispute_outcome"
+    assert found == told
 
 
 def test_a_chargeback_is_told_how_to_be_answered(ask: Client, shop: World) -> None:
