@@ -261,9 +261,10 @@ def _records(args: argparse.Namespace, said: Said) -> Closing:
 
 def _evidence(args: argparse.Namespace, said: Said) -> Closing:
     """Say which evidence to obtain for one case before its deadline, what completes a set, and what that is worth."""
+    from models.advised import plain
     from models.policy import opened
     from pipelines.evidence import evidence
-    from pipelines.printed import closing, table
+    from pipelines.printed import table
 
     found = evidence(
         args.case_id,
@@ -275,7 +276,7 @@ def _evidence(args: argparse.Namespace, said: Said) -> Closing:
         zone=args.zone,
         said=said,
     )
-    return closing(found) if args.json else table(found)
+    return plain(found) if args.json else table(found)
 
 
 def _load(args: argparse.Namespace, said: Said) -> Closing:

@@ -10,9 +10,11 @@ from typing import Final, Literal, NoReturn
 
 from features import RedressError
 from features.requests import facts
+from models.advised import plain
+from models.advising import QUESTIONS
 from models.deciding import QUESTION
 from models.records import FIRST
-from serve.cases import case
+from serve.cases import case, weighed
 from serve.metrics import MEDIA
 from serve.problems import Reply, invalid, problem, said
 from serve.replies import checked
@@ -129,6 +131,32 @@ def decide_many(service: Service, asked: Asked) -> Reply:
     return _once(service, asked, answer)
 
 
+def evidence(service: Service, asked: Asked) -> Reply:
+    """Says what evidence is worth obtaining for a case, and with a chargeback the answer to it; nothing is kept."""
+
+    def answer() -> Reply:
+        one = weighed(parsed(asked.body), service.clock.now())
+        try:
+            return said(plain(service.scorer.value.evidence(one)))
+        except RedressError as error:
+            raise _of_case(error, str(one["ask_id"]), QUESTIONS[str(one["kind"])]) from error.__cause__
+
+    return _once(service, asked, answer)
+
+
+def _of_case(error: RedressError, ask_id: str, question: str) -> RedressError:
+    """What the command says of a case and its model, in the words of a request, which names a field.
+
+    >>> str(_of_case(RedressError("d1: want one that is open, got another; give an earlier --as-of"), "d1", "dispute_outcome"))
+    'case.ask_id: want one that is open, got another; give an earlier at'
+    """
+    told = str(error).replace("--as-of", "at")
+    for about in (f"{ask_id}: ", f"case {ask_id[:60]}: "):
+        if told.startswith(about):
+            return RedressError(f"case.ask_id: {told.removeprefix(about)}")
+    return RedressError(f"case.kind: {told}") if told.startswith(f"{question}: ") else error
+
+
 def _once(service: Service, asked: Asked, answer: Callable[[], Reply]) -> Reply:
     key = checked(asked.key)
     if key is None:
@@ -193,6 +221,7 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/v1/events", events, "append"),
     Endpoint("POST", "/v1/decide", decide, "decide", "short"),
     Endpoint("POST", "/v1/decide/batch", decide_many, "decide"),
+    Endpoint("POST", "/v1/evidence", evidence, "decide"),
     Endpoint("GET", "/v1/decisions/{decision_id}", decision, "read", "short"),
     Endpoint("GET", "/healthz", healthy, takes="instant"),
     Endpoint("GET", "/readyz", ready),

@@ -17,6 +17,8 @@ from features.instant import Instant
 from features.keys import Snapshot
 from features.store import Store
 from models import Model
+from models.advice import Advice
+from models.advising import QUESTIONS, advised
 from models.claims import SIGNALS, Dispute
 from models.deciding import QUESTION
 from models.desk import Desk
@@ -26,7 +28,22 @@ from models.loss import loss_of, priced
 from models.policy import Policy
 from models.records import Grounds, following
 from models.tiers import Adjustment, standing
-from serve.scorer import Case, Record, Score, Scorer, Told, Wanted, asked, instant, model_of, too_late, wanted
+from serve.evidence import stored, weighing
+from serve.scorer import (
+    Case,
+    Record,
+    Score,
+    Scorer,
+    Told,
+    Wanted,
+    asked,
+    instant,
+    model_of,
+    too_late,
+    untrained,
+    wanted,
+    weighed,
+)
 
 ATTEMPTS: Final = 100
 """How often a decision is made anew where facts come meanwhile."""
@@ -95,6 +112,7 @@ class OverStore(Scorer):
         """Itself, once all that the first case would have to make is made."""
         assert len(self._made) == len(self.models)
         assert QUESTION not in self.models or self._grounds
+        assert self._weighing
         return self
 
     @cached_property
@@ -112,6 +130,12 @@ class OverStore(Scorer):
         if key not in self._made:
             self._made[key] = Ready.of(model, key[1])
         return self._made[key]
+
+    @cached_property
+    def _weighing(self) -> dict[str, Instant]:
+        """What tells the signals of each question that evidence is planned by."""
+        lacks = self.store.meta.lacks
+        return {question: weighing(question, self.models.get(question), lacks) for question in QUESTIONS.values()}
 
     @cached_property
     def _informed(self) -> Policy:
@@ -158,6 +182,14 @@ class OverStore(Scorer):
         told = ready.scoring.told(row, with_reasons=True).told
         assert told is not None
         return Told(told.codes, told.reviewer, told.seller, told.buyer)
+
+    def evidence(self, case: Case) -> Advice:
+        """What to obtain before the deadline and what it is worth; all but what a network's programme adds, which it says."""
+        kind, ask_id, at = weighed(case)
+        question = QUESTIONS[kind]
+        with self.store.keys.reading() as snapshot:
+            found = stored(snapshot, kind, ask_id, at, self._weighing[question], self.store.meta.lacks)
+            return advised(found, self.models.get(question), self.policy, lost=untrained(question))
 
     def _take(self, case: Case, at: int) -> None:
         """Takes the facts that a case brings into the store, as learnt by the moment asked."""

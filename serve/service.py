@@ -6,6 +6,7 @@ from typing import Protocol
 
 from features.requests import moment
 from models import Model
+from models.advice import Advice
 from models.policy import Policy
 from serve.current import Current
 from serve.limits import Buckets, Limits
@@ -69,6 +70,9 @@ class Deciding(Protocol):
 
     def decide(self, case: Case) -> Record:
         """The record of the decision about a case."""
+
+    def evidence(self, case: Case) -> Advice:
+        """What to obtain for a dispute or a chargeback, and the answer to the latter."""
 
     def decide_many(self, cases: Sequence[Case]) -> Sequence[Record]:
         """The records of several."""

@@ -17,7 +17,10 @@ from features.asking import named_askings
 from features.decisions import entry
 from features.tables import CASES, TABLES, Column, Table
 from models import Model, load
+from models.advice import Advice
+from models.advising import QUESTIONS, advised
 from models.deciding import QUESTION, one_record, seen
+from models.located import located
 from models.policy import Policy
 from models.policy import opened as policy_at
 from models.records import Grounds
@@ -209,6 +212,13 @@ class NaiveScorer:
         told = one_record(sight, 0, policy, grounds, askable=not case.get("evidence_asked", False))
         self.store.keep(told)
         return told
+
+    def evidence(self, case: Mapping[str, object]) -> Advice:
+        """What the job that plans evidence says over the whole ledger."""
+        kind, t = str(case["kind"]), _moment("case.at", case["at"])
+        question = QUESTIONS[kind]
+        found = located(self._ledger(), str(case["ask_id"]), kind, t)
+        return advised(found, self.models.get(question), self.policy, lost=f"{question}: want its model, got none")
 
     def decide_many(self, cases: Iterable[Mapping[str, object]]) -> list[Mapping[str, object]]:
         """The same for several, one by one."""

@@ -17,7 +17,7 @@ from serve.limits import Limits
 from serve.tokens import NEVER, SCOPES, made
 
 BODIES: Final = 10_000
-PATHS: Final = ("/v1/events", "/v1/decide", "/v1/decide/batch")
+PATHS: Final = ("/v1/events", "/v1/decide", "/v1/decide/batch", "/v1/evidence")
 RAW: Final = (
     *(b"", b" ", b"{", b"}", b"[]", b"null", b"\xef\xbb\xbf{}", b"\xff\xfe{\0}\0", b"{}{}", b"{'a': 1}", b'{"a": 01}'),
     *(b"[" * 5_000, b'{"a":' * 5_000, b"[" * 5_000 + b"]" * 5_000, b'{"cases": ' + b"[" * 900 + b"]" * 900 + b"}"),
@@ -49,6 +49,8 @@ def whole_body(draw: random.Random, path: str) -> object:
         return {
             "facts": {name: [spoiled(draw, nearly(draw, name)) for _ in range(draw.randrange(1, 3))] for name in names}
         }
+    if path == "/v1/evidence":
+        return spoiled(draw, {**CASE, "kind": "dispute"})
     case = spoiled(draw, CASE | {"question": "malicious_dispute", "evidence_asked": False})
     return case if path == "/v1/decide" else {"cases": [CASE, case]}
 

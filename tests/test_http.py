@@ -10,10 +10,14 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from naive_service import CASE, HOUR, NOW, Client, Got, World, dispute, hour, order, save_model, world
+from naive_service import CASE, HOUR, NOW, Client, Got, World, dispute, embedded, hour, order, save_model, world
 from prometheus_client.parser import text_string_to_metric_families
 
 from features import RedressError
+from models import Model
+from models.advised import FIELDS
+from models.linear import Linear
+from models.terms import Term
 from serve.document import END, FILE, MARK, PAGE, page, text
 from serve.http import application
 from serve.limits import Limits, limits
@@ -68,6 +72,70 @@ def test_a_case_is_decided_recorded_and_read_again(ask: Client) -> None:
     assert told.json["case"]["dispute_id"] == "d1"
     again = ask.get(f"/v1/decisions/{told.json['decision_id']}")
     assert (again.status, again.json) == (200, told.json)
+
+
+def test_what_to_obtain_for_a_dispute_is_told_and_nothing_of_it_kept(ask: Client, shop: World) -> None:
+    """There is no model of rulings here, so that the rules say what to bring."""
+    told = ask.post("/v1/evidence", CASE | {"kind": "dispute"}, idempotency_key="e")
+    assert told.status == 200
+    assert (told.json["kind"], told.json["recommended by"], told.json["answer"]) == ("dispute", "rules", None)
+    assert (told.json["deadline"], told.json["at stake"]) == ("1970-01-07T16:00:00+00:00", 5_000)
+    assert told.json["notes"][0].startswith("dispute_outcome: want its model")
+    assert told.json["recommended"] == ["listing_copy", "product_photo"]
+    assert set(FIELDS) | {"fair"} == set(told.json)
+    assert shop.store.records == {}
+    assert ask.post("/v1/evidence", CASE | {"kind": "dispute"}, idempotency_key="e").json == told.json
+
+
+def test_over_a_store_in_a_directory_the_same_is_told(ask: Client, asking: Asking, tmp_path: Path) -> None:
+    """All but in which words there is no model of rulings; both know of shipments, scans, refunds and evidence."""
+    stored, case = embedded(tmp_path / "stored"), CASE | {"kind": "dispute"}
+    about = {"order_id": "o1", "at": hour(50)}
+    sent: dict[str, list[dict[str, object]]] = {
+        "shipments": [{**about, "carrier": "c"}],
+        "scans": [{**about, "kind": "delivered"}],
+        "refunds": [{**about, "amount": 1, "funded_by": "seller"}],
+        "evidence": [{"evidence_id": "e", "at": hour(51), "case_id": "d1", "party": "seller", "kind": "product_photo"}],
+    }
+    with closing(stored.store):
+        other = asking(application(stored), ask.token)
+        for one in (ask, other):
+            assert one.post("/v1/events", {"facts": sent}).status == 200
+        found, told = (one.post("/v1/evidence", case).json for one in (other, ask))
+    assert told["recommended"] == ["listing_copy"]
+    assert found["notes"].pop(0) == f"{told['notes'].pop(0)}; train it with redress train dispute_outcome"
+    assert found == told
+
+
+def test_a_chargeback_is_told_how_to_be_answered(ask: Client, shop: World) -> None:
+    asked = {"chargeback_id": "c1", "at": hour(50), "order_id": "o1", "amount": 5_000, "reason_code": "13.1"}
+    ask.post("/v1/events", {"facts": {"chargebacks": [asked | {"network": "visa"}]}})
+    case = {"ask_id": "c1", "at": hour(60), "kind": "chargeback"}
+    lacks = ask.post("/v1/evidence", case).problem
+    assert (lacks["field"], lacks["detail"]) == ("case.kind", "case.kind: chargeback_win: want its model, got none")
+    card = {"question": "chargeback_win", "horizon_days": 30.0, "trained_until": "1970-01-02T00:00:00+00:00"}
+    line = Linear((Term(("case_items_correspondence",)),), (3.0,), (0.0,), -1.0)
+    Model("", ("case_items_correspondence",), linear=line, card=card).save(shop.models / "chargeback_win")
+    shop.service.renew()
+    known = {"evidence_id": "e", "at": hour(55), "case_id": "d1", "party": "buyer", "kind": "other"}
+    ask.post("/v1/events", {"facts": {"evidence": [known]}})
+    told = ask.post("/v1/evidence", case).json
+    assert (told["recommended"], told["answer"]["action"]) == (["correspondence"], "contest")
+    assert told["probability with"] > told["probability without"] > 0
+    assert told["advice"].startswith("Contest. Obtain correspondence by ")
+
+
+def test_a_case_that_is_over_is_a_problem_that_names_a_field(ask: Client) -> None:
+    late = ask.post("/v1/evidence", {"ask_id": "d1", "at": hour(40), "kind": "dispute"})
+    assert late.status == 200
+    closed = {"dispute_id": "d1", "at": hour(50), "outcome": "refused"}
+    ask.post("/v1/events", {"facts": {"rulings": [closed]}})
+    found = ask.post("/v1/evidence", CASE | {"kind": "dispute"}).problem
+    assert (found["status"], found["field"]) == (422, "case.ask_id")
+    assert found["detail"].startswith(
+        "case.ask_id: want a case that is open at 1970-01-03T12:00:00+00:00 UTC, got one decided "
+    )
+    assert found["detail"].endswith("give an earlier at, or ask about another")
 
 
 def test_several_cases_are_decided_as_one_by_one(ask: Client) -> None:
@@ -144,6 +212,13 @@ REFUSED: list[tuple[str, object, int, str | None]] = [
     ("/v1/decide", CASE | {"ask_id": "d9"}, 422, "asks"),
     ("/v1/decide/batch", {"cases": [CASE, CASE | {"at": ""}]}, 422, "cases[1].at"),
     ("/v1/decide/batch", {"cases": []}, 422, "cases"),
+    ("/v1/evidence", CASE, 422, "case.kind"),
+    ("/v1/evidence", CASE | {"kind": "order"}, 422, "case.kind"),
+    ("/v1/evidence", CASE | {"kind": ["dispute"]}, 422, "case.kind"),
+    ("/v1/evidence", CASE | {"kind": "dispute", "facts": {}}, 422, "case.facts"),
+    ("/v1/evidence", {"kind": "dispute", "ask_id": "", "at": hour(60)}, 422, "case.ask_id"),
+    ("/v1/evidence", CASE | {"kind": "dispute", "ask_id": "nobody"}, 422, "case.ask_id"),
+    ("/v1/evidence", CASE | {"kind": "dispute", "at": hour(101)}, 422, "case.at"),
     ("/v1/decide/batch", {"cases": [CASE] * 257}, 422, "cases"),
     ("/v1/decide", b"", 400, "body"),
     ("/v1/decide", b"{", 400, "body"),
