@@ -334,4 +334,4 @@ def test_a_chargeback_of_no_known_order_has_no_evidence(tmp_path: Path) -> None:
     with closing(Store.create(tmp_path / "store", name="a" * 32, horizon=HORIZON)) as store:
         store.fill(Ledger.of(tables))
         found = told(OverStore(store, {}, POLICY), "chargeback", "c", BEGIN + 2 * DAY)
-    assert found == "case.ask_id: want one whose order is known, got c, which names none; it has no case"
+    assert found == "case c: want the order that it is about, got none; add its order_id to the ledger"
