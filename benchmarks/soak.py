@@ -68,12 +68,9 @@ def survived(ledger: Path, models: Path, folder: Path, kills: int) -> Said:
     differ = sum(ours.get(key) != theirs.get(key) for key in ours.keys() | theirs.keys())
     store.close()
     filled.close()
-    told: dict[str, object] = {
-        "kills": left.kills,
-        "facts acknowledged": left.facts,
-        "decisions acknowledged": left.decisions,
-    }
-    return [told | {"lost, twice or unchained": len(wrong), "histories": len(theirs), "histories that differ": differ}]
+    told: dict[str, object] = {"kills": left.kills, "facts acknowledged": left.facts}
+    told |= {"decisions acknowledged": left.decisions, "lost, twice or unchained": len(wrong)}
+    return [told | {"histories": len(theirs), "histories that differ": differ}]
 
 
 def compared(ledger: Path, folder: Path, cases: int) -> Said:

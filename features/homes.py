@@ -65,7 +65,7 @@ class Fact:
 
 def digest(name: str) -> bytes:
     """Sixteen bytes for an id of any length."""
-    return blake2b(name.encode(), digest_size=16).digest()
+    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def home(kind: str, name: str) -> bytes:

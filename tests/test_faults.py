@@ -101,8 +101,8 @@ def test_two_processes_that_write_and_one_that_reads_do_not_disturb_each_other(
         for ask_id, t in asked(whole, RISK, random, 20):
             with store.keys.reading() as snapshot, suppress(RedressError):  # not sent yet
                 case = given.found(snapshot, RISK, ask_id, t + HORIZON)
-                one, other = (reading.signals(snapshot, case) for _ in range(2))
-                assert np.array_equal(one, other, equal_nan=True)
+                once, again = (reading.signals(snapshot, case) for _ in range(2))
+                assert np.array_equal(once, again, equal_nan=True)
                 met += 1
     assert [child.wait() for child in children] == [0, 0]
     assert met > 0
