@@ -32,7 +32,7 @@ soak: $(READY) ## kill, compare and load the online service for a quarter of an 
 
 docs: $(READY) ## write into docs what is declared in code
 	@$(BIN)/python -m pipelines.documents
-	@$(BIN)/python -m serve.document
+	@$(BIN)/python -m service.document
 
 lock: $(READY) ## pin what pyproject.toml asks for; UPGRADE=--upgrade takes newer versions
 	@$(PIP) install uv

@@ -22,7 +22,7 @@ from features.homes import Fact
 from features.store import Store
 from models.records import chained
 from serve import Scorer
-from serve.overstore import OverStore
+from service.overstore import OverStore
 
 MOST: Final = 30
 """Facts of a batch."""

@@ -63,8 +63,11 @@ def asked(ledger: Ledger, question: str, random: Random, most: int) -> list[tupl
     if facts is None or not len(facts):
         return []
     ids, at = facts.strings(facts.table.key[0]).to_pylist(), facts.at.tolist()
-    which = [random.randrange(len(ids)) for _ in range(most)]
-    return sorted({(ids[i], at[i] + random.choice(LATER)) for i in which})
+    found = set[tuple[str, int]]()
+    while len(found) < most:
+        i, later = random.randrange(len(ids)), random.choice((random.choice(LATER), random.randrange(100 * DAY)))
+        found.add((ids[i], at[i] + later))
+    return sorted(found)
 
 
 def unequal(store: Store, ledger: Ledger, question: str, asks: Sequence[tuple[str, int]]) -> Iterator[str]:

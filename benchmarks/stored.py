@@ -19,8 +19,8 @@ from features.asking import askings
 from features.store import Store
 from models.deciding import QUESTION
 from serve import Scorer
-from serve.overledger import OverLedger
-from serve.overstore import OverStore
+from service.overledger import OverLedger
+from service.overstore import OverStore
 
 CASES: Final = 1_000
 SERVED: Final = 100

@@ -69,7 +69,7 @@ class Appended:
 
 
 class _OvertakenError(Exception):
-    """Something was decided while facts were taken that it should have seen."""
+    """Something was decided while facts were taken that should have seen them, or that they should have."""
 
 
 class Store:
@@ -165,12 +165,19 @@ class Store:
                 batch, told, watermark=until, arrivals=meta.arrivals, arrived=arrived, known=known, decided=made
             )
             if came.new:
+                followed = self._followed(came)
                 self._take(batch, came, meta)
                 if not calm:
                     held.enter_context(self.decisions.holding())
-                    if self.decisions.latest() > min(one.at for some in came.new.values() for one in some):
+                    first = min(one.at for some in came.new.values() for one in some)
+                    if self.decisions.latest() > first or self._followed(came) != followed:
                         raise _OvertakenError
         return Appended(came.taken, came.repeated, came.late)
+
+    def _followed(self, came: Placed) -> list[tuple[bytes, Fact]]:
+        """What was decided about the orders of new rulings, each of which may follow from that."""
+        ruled = [where for where, new in came.new.items() if any(one.table == "rulings" for one in new)]
+        return list(self.decisions.facts(ruled))
 
     def mark(self, snapshot: Snapshot) -> Entry:
         """An entry that is another once facts have come, or a buyer was erased."""

@@ -79,7 +79,7 @@ def token(file: Path, name: str, scopes: Sequence[str], expires: str = NEVER) ->
     """Adds a token to a file, which keeps its hash, and gives it, this once; RedressError for a name that is taken."""
     told = [file, name, *(word for scope in scopes for word in ("--scope", scope)), "--expires", expires]
     ended = subprocess.run(
-        [sys.executable, "-m", "serve.tokens", *map(str, told)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "service.tokens", *map(str, told)], capture_output=True, text=True, check=False
     )
     if ended.returncode:
         raise RedressError(ended.stderr.strip().removeprefix("redress: "))

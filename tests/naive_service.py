@@ -16,14 +16,14 @@ from models import Model
 from models.linear import Linear
 from models.policy import opened as policy_at
 from models.terms import Term
-from serve import tokens
-from serve.application import lines
-from serve.current import Current, mark
-from serve.http import application
-from serve.limits import Limits
-from serve.overstore import OverStore
-from serve.scorer import read
-from serve.service import Clock, Deciding, Service, made
+from service import tokens
+from service.application import lines
+from service.current import Current, mark
+from service.http import application
+from service.limits import Limits
+from service.overstore import OverStore
+from service.scorer import read
+from service.service import Clock, Deciding, Service, made
 
 HOUR: Final = 3_600_000_000
 NOW: Final = 100 * HOUR

@@ -40,7 +40,7 @@ from models.telling import TOLD
 from pipelines.__main__ import AWAITED, main
 from pipelines.marketplace import world
 from pipelines.simulate import simulate, write_ledger
-from serve.scorer import read
+from service.scorer import read
 
 ROOT = Path(__file__).resolve().parent.parent
 RISK, OUTCOME = "chargeback_risk", "dispute_outcome"

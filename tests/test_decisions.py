@@ -29,7 +29,7 @@ from models.policy import opened as policy_at
 from models.questions import answered
 from models.records import Grounds, chained
 from serve import Scorer
-from serve.overstore import OverStore
+from service.overstore import OverStore
 
 Case = tuple[str, int]
 """A dispute, and the moment at which it is decided."""
@@ -198,14 +198,15 @@ def test_what_comes_later_changes_nothing_that_was_decided(shop: Shop, scorer: O
 
 
 class Meanwhile(Decisions):
-    """Decisions of which one more is made while facts are being taken."""
+    """Decisions of which one more is made while facts are being taken, after those about them were read."""
 
     turn: Callable[[], object] = staticmethod(lambda: None)
 
     def facts(self, homes: Iterable[bytes] | None = None) -> Iterator[tuple[bytes, Fact]]:
+        found = list(super().facts(homes))
         turn, self.turn = self.turn, Meanwhile.turn
         turn()
-        return super().facts(homes)
+        return iter(found)
 
 
 def test_what_is_taken_while_a_decision_is_made_changes_nothing_either(
@@ -218,6 +219,19 @@ def test_what_is_taken_while_a_decision_is_made_changes_nothing_either(
         meanwhile.turn = partial(list, decided(scorer, [case]))
         add(store, case)
     assert replay(shop, scorer, tmp_path / "exported") == {}
+
+
+def test_a_ruling_that_is_taken_while_its_dispute_is_decided_is_of_that_decision(
+    shop: Shop, scorer: OverStore, tmp_path: Path
+) -> None:
+    meanwhile = Meanwhile(scorer.store.decisions.keys, scorer.store.keys)
+    store = Store(scorer.store.keys, meanwhile, scorer.store.where)
+    for case in unruled(shop, scorer.store, Random(6), 20):
+        meanwhile.turn = partial(list, decided(scorer, [case]))
+        ruling = {"dispute_id": case[0], "at": case[1] + 1, "outcome": "refused"}
+        store.append({"rulings": [ruling]}, arrived=case[1] + 1)
+    assert any(one["action"] in SETTLING for one in scorer.store.decisions.chain("redress"))
+    assert filled_alike(scorer.store, tmp_path)
 
 
 def test_what_was_decided_can_be_answered_and_is_known_when_it_is_sent_again(
@@ -242,7 +256,7 @@ def test_what_was_decided_can_be_answered_and_is_known_when_it_is_sent_again(
 def test_a_refusal_that_the_system_decided_is_none_of_an_officer_and_later_ones_are(
     shop: Shop, scorer: OverStore, tmp_path: Path
 ) -> None:
-    cases = unanswered(shop, scorer.store, Random(6), 30)
+    cases = unruled(shop, scorer.store, Random(6), 30)
     list(decided(scorer, cases))
     settled = [case_of(one) for one in scorer.store.decisions.chain("redress") if one["action"] in SETTLING]
     t = max(at for _, at in cases)
@@ -281,6 +295,19 @@ def unanswered(shop: Shop, store: Store, random: Random, most: int) -> list[Case
         since = store.stands(snapshot).watermark
     names = dict.fromkeys(name for name, _ in shop.cases(random, most))
     return list(shop.batch(shop.ledger, [(name, since + (i + 1) * 60_000_000) for i, name in enumerate(names)]))
+
+
+def unruled(shop: Shop, store: Store, random: Random, most: int) -> list[Case]:
+    """New disputes about orders of the ledger, at the moment at which all of them were opened, after all else."""
+    with store.keys.reading() as snapshot:
+        since = store.stands(snapshot).watermark + DAY
+    orders = random.sample(shop.ledger.facts["orders"].strings("order_id").to_pylist(), most)
+    rows = [
+        {"dispute_id": f"new {i}", "at": since, "order_id": order, "reason": "quality", "claimed": 100}
+        for i, order in enumerate(orders)
+    ]
+    store.append({"disputes": rows}, arrived=since)
+    return [(f"new {i}", since) for i in range(most)]
 
 
 def add(store: Store, case: Case) -> Appended:

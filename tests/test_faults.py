@@ -31,7 +31,7 @@ from models.records import chained
 from pipelines.marketplace import happen, world
 from pipelines.marketplace.ledger import tables as told_of
 from serve import Scorer
-from serve.overstore import OverStore
+from service.overstore import OverStore
 
 RISK = "chargeback_risk"
 

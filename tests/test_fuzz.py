@@ -12,9 +12,9 @@ from naive_service import CASE, SECRETS, Client, embedded, world
 from odd import nearly, odd, spoiled
 
 from features.tables import TABLES
-from serve.http import application
-from serve.limits import Limits
-from serve.tokens import NEVER, SCOPES, made
+from service.http import application
+from service.limits import Limits
+from service.tokens import NEVER, SCOPES, made
 
 BODIES: Final = 10_000
 PATHS: Final = ("/v1/events", "/v1/decide", "/v1/decide/batch", "/v1/evidence")

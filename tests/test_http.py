@@ -18,11 +18,11 @@ from models import Model
 from models.advised import FIELDS
 from models.linear import Linear
 from models.terms import Term
-from serve.document import END, FILE, MARK, PAGE, page, text
-from serve.http import application
-from serve.limits import Limits, limits
-from serve.problems import Reply
-from serve.replies import Replies
+from service.document import END, FILE, MARK, PAGE, page, text
+from service.http import application
+from service.limits import Limits, limits
+from service.problems import Reply
+from service.replies import Replies
 
 
 @pytest.fixture

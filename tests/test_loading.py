@@ -23,7 +23,7 @@ from models.refunds import Case, Refunds, Scores, decide
 from pipelines.__main__ import main
 from pipelines.marketplace import world
 from pipelines.simulate import simulate, write_ledger
-from serve.opening import opened
+from service.opening import opened
 
 KEY = bytes(range(32))
 

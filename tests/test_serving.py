@@ -32,14 +32,14 @@ from pipelines.__main__ import main
 from pipelines.marketplace import world
 from pipelines.serving import Served, serve, token
 from pipelines.simulate import simulate_ledger
-from serve.application import service
-from serve.http import application
-from serve.limits import Limits
-from serve.overledger import OverLedger
-from serve.scorer import read as read_models
-from serve.service import Clock
-from serve.tokens import found, made, read
-from serve.warming import warmed
+from service.application import service
+from service.http import application
+from service.limits import Limits
+from service.overledger import OverLedger
+from service.scorer import read as read_models
+from service.service import Clock
+from service.tokens import found, made, read
+from service.warming import warmed
 
 ROOT = Path(__file__).parents[1]
 CHAINED = ("previous", "hash")

@@ -32,8 +32,8 @@ from models.programmes import month
 from models.terms import Term
 from pipelines.evidence import evidence
 from pipelines.simulate import write_ledger
-from serve.overledger import OverLedger
-from serve.overstore import OverStore
+from service.overledger import OverLedger
+from service.overstore import OverStore
 
 UNTIL = "2024-09-01T00:00:00+00:00"
 LATER = (0, 1, HOUR, DAY, 4 * DAY, 25 * DAY)

@@ -14,12 +14,12 @@ from models.advised import plain
 from models.advising import QUESTIONS
 from models.deciding import QUESTION
 from models.records import FIRST
-from serve.cases import case, weighed
-from serve.metrics import MEDIA
-from serve.problems import Reply, invalid, problem, said
-from serve.replies import checked
-from serve.service import Record, Service
-from serve.tokens import Token
+from service.cases import case, weighed
+from service.metrics import MEDIA
+from service.problems import Reply, invalid, problem, said
+from service.replies import checked
+from service.service import Record, Service
+from service.tokens import Token
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,8 @@ class Scorer(ABC):
         A policy is a TOML file or the name of a shipped one. Raises RedressError for what cannot be read, and for a model of
         another horizon than the store's.
         """
-        from serve.overledger import OverLedger
-        from serve.overstore import OverStore
+        from service.overledger import OverLedger
+        from service.overstore import OverStore
 
         of_store = "://" in str(where) or (Path(where) / "data.mdb").is_file()
         return (OverStore if of_store else OverLedger).of(where, read(models), policy_at(policy))

@@ -24,7 +24,7 @@ from models.model import RIVALS
 from models.policy import Policy
 from models.questions import answered
 from models.records import Grounds
-from serve.scorer import (
+from service.scorer import (
     Case,
     Record,
     Score,

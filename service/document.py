@@ -1,4 +1,4 @@
-"""The OpenAPI document of the service, made from the ledger's declarations: `python -m serve.document` writes it to docs."""
+"""The OpenAPI document of the service, made from the ledger's declarations: `python -m service.document` writes it to docs."""
 
 import json
 import sys
@@ -11,11 +11,11 @@ from features.requests import fact_schema, facts_schema
 from features.tables import TABLES
 from models.advised import SCHEMA as ADVICE
 from models.records import SCHEMA as RECORD
-from serve import cases
-from serve.limits import PREFIX, Limits
-from serve.problems import JSON, KINDS, PROBLEM
-from serve.problems import SCHEMA as PROBLEM_SCHEMA
-from serve.replies import LOOKS
+from service import cases
+from service.limits import PREFIX, Limits
+from service.problems import JSON, KINDS, PROBLEM
+from service.problems import SCHEMA as PROBLEM_SCHEMA
+from service.replies import LOOKS
 
 FILE: Final = Path(__file__).parents[1] / "docs" / "openapi.json"
 PAGE: Final = FILE.with_name("service.md")

@@ -10,7 +10,7 @@ from typing import Final
 
 from features import RedressError
 from features.requests import short
-from serve.problems import Reply, problem
+from service.problems import Reply, problem
 
 LOOKS: Final = r"[\x21-\x7e]{1,255}"
 """What a key looks like: up to 255 visible ASCII characters."""

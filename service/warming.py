@@ -13,7 +13,7 @@ from models import Model
 from models.advising import QUESTIONS
 from models.deciding import QUESTION
 from models.policy import Policy
-from serve.overstore import OverStore
+from service.overstore import OverStore
 
 AT: Final = "2020-01-02T00:00:00Z"
 ORDER: Final = {"order_id": "1", "at": AT, "buyer_id": "1", "seller_id": "1", "amount": 1}

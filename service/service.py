@@ -8,11 +8,11 @@ from features.requests import moment
 from models import Model
 from models.advice import Advice
 from models.policy import Policy
-from serve.current import Current
-from serve.limits import Buckets, Limits
-from serve.metrics import Metrics
-from serve.replies import Replies
-from serve.tokens import Token
+from service.current import Current
+from service.limits import Buckets, Limits
+from service.metrics import Metrics
+from service.replies import Replies
+from service.tokens import Token
 
 Case = Mapping[str, object]
 Record = Mapping[str, object]

@@ -10,12 +10,12 @@ from socket import gethostname
 from typing import TYPE_CHECKING
 
 from features import RedressError
-from serve import tokens
-from serve.current import Current, mark
-from serve.limits import limits
-from serve.opening import files, opened
-from serve.service import Clock, Log, Service, made
-from serve.warming import warmed
+from service import tokens
+from service.current import Current, mark
+from service.limits import limits
+from service.opening import files, opened
+from service.service import Clock, Log, Service, made
+from service.warming import warmed
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -27,7 +27,7 @@ def app() -> "ASGIApp":
     REDRESS_KEY names the file of the key that ids of persons are hashed by.
     REDRESS_OPEN=1 in place of REDRESS_TOKENS opens it to its own machine. Ends with one sentence where it cannot begin.
     """
-    from serve.http import application
+    from service.http import application
 
     clock = Clock(lambda: time.time_ns() // 1_000, time.perf_counter)
     try:

@@ -28,8 +28,8 @@ from models.loss import loss_of, priced
 from models.policy import Policy
 from models.records import Grounds, following
 from models.tiers import Adjustment, standing
-from serve.evidence import stored, weighing
-from serve.scorer import (
+from service.evidence import stored, weighing
+from service.scorer import (
     Case,
     Record,
     Score,

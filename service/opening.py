@@ -7,9 +7,9 @@ from features import RedressError
 from features.pseudonyms import Key, judged
 from features.store import Store
 from models.policy import opened as policy_at
-from serve.overstore import OverStore
-from serve.scorer import read
-from serve.service import Deciding, Storing
+from service.overstore import OverStore
+from service.scorer import read
+from service.service import Deciding, Storing
 
 
 def opened(
