@@ -190,6 +190,7 @@ SCENES: Final = {
         (
             order("o1", 0),
             shown("e1", 1, "o1", "order", "seller"),
+            order("o2", 2, "x"),
             dispute("d1", 3, "o1"),
             shown("e2", 4, "o1", "order", "seller"),
         ),
