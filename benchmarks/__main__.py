@@ -25,6 +25,7 @@ from benchmarks import (
     serving,
     signals,
     simulate,
+    stored,
     whole,
     winning,
 )
@@ -73,6 +74,7 @@ BENCHMARKS: Final = {
     "decisions": Benchmark(deciding.decisions, "deciding"),
     "logged": Benchmark(deciding.logged, "deciding"),
     "effects": Benchmark(effects.effects, "winning"),
+    "stored": Benchmark(stored.stored, "stored"),
     "serving": Benchmark(serving.serving, "serving"),
     "intervals": Benchmark(intervals.intervals, "winning"),
 }

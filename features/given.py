@@ -45,11 +45,6 @@ class Case:
             self._kept[name] = find()
         return self._kept[name]
 
-    @property
-    def again(self) -> bool:
-        """Whether it is asked about later than at its own moment."""
-        return self.at > self.row.at
-
     def known(self, table: str) -> list[Fact]:
         """The facts of a table about the order that were learnt before, in the order of time."""
         return sorted(

@@ -1,7 +1,7 @@
 """Homes: where a store keeps the facts of each order, buyer, seller and product, and the ledger that some homes make."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -106,7 +106,8 @@ def _living(one: Fact, lives: Mapping[tuple[str, str], bytes]) -> bytes:
             kinds = case_tables(one.text("case_kind")) if target == "case_kind" else (target,)
             met = [lives[table, name] for table in kinds if (table, name) in lives]
             return met[0] if met else home("order", name)
-    return home("seller", (one.text("seller_id") if "seller_id" in COLUMNS[one.table] else None) or "")
+    seller = one.text("seller_id") if "seller_id" in COLUMNS[one.table] else None
+    return home("seller", seller or "")
 
 
 def packed(facts: Iterable[Fact]) -> bytes:
@@ -126,9 +127,9 @@ def unpacked(kept: bytes | None) -> list[Fact]:
     return [Fact(NAMES[row[0]], row[1], tuple(row[3:]), row[2]) for row in rows]
 
 
-def ledger(facts: Iterable[Fact]) -> Ledger:
-    """The ledger of some facts, whose rows of one moment are in the order of arrival."""
-    return Ledger.trusted(tables(facts))
+def ledger(facts: Iterable[Fact], lacks: Collection[str] = ()) -> Ledger:
+    """The ledger of some facts, whose rows of one moment are in the order of arrival, without the tables that it `lacks`."""
+    return Ledger.trusted(tables(facts), lacks)
 
 
 def tables(facts: Iterable[Fact]) -> dict[str, pa.Table]:

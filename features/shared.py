@@ -77,10 +77,10 @@ def _shown(case: "Case") -> set[str]:
 def earlier(snapshot: Snapshot, case: "Case") -> dict[str, float]:
     """How many undisputed earlier orders with the same card there were; NaN where it is not known, or a placeholder."""
     counts, instrument = dict.fromkeys(MEASURES, 0.0), case.order.text("instrument_id")
-    if instrument is None or _crowded(snapshot, "instrument", instrument, case.at):
+    if instrument is None or crowded(snapshot, "instrument", instrument, case.at):
         return dict.fromkeys(MEASURES, nan)
     named = {name: case.order.text(f"{name}_id") for name in MATCHES}
-    names = [name for name, of in named.items() if of is not None and not _crowded(snapshot, name, of, case.at)]
+    names = [name for name, of in named.items() if of is not None and not crowded(snapshot, name, of, case.at)]
     for other in _undisputed(snapshot, instrument, case):
         counts["earlier"] += 1
         if COMPELLING.youngest <= case.order.at - other.at <= COMPELLING.oldest:
@@ -91,18 +91,22 @@ def earlier(snapshot: Snapshot, case: "Case") -> dict[str, float]:
     return counts
 
 
-def _undisputed(snapshot: Snapshot, instrument: str, case: "Case") -> Iterator[Fact]:
-    """Orders with the instrument before that of the case that nobody had objected to."""
+def bought_with(snapshot: Snapshot, instrument: str) -> Iterator[list[Fact]]:
+    """The facts of each order with an instrument, in the order of time."""
     first = listed(OF_INSTRUMENT, instrument)
     homes = [home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(first))]
-    for kept in snapshot.many(homes):
-        facts = unpacked(kept)
+    yield from (unpacked(kept) for kept in snapshot.many(homes))
+
+
+def _undisputed(snapshot: Snapshot, instrument: str, case: "Case") -> Iterator[Fact]:
+    """Orders with the instrument before that of the case that nobody had objected to."""
+    for facts in bought_with(snapshot, instrument):
         order = next(one for one in facts if one.table == "orders")
         objected = any(one.table in OBJECTIONS and one.at < case.at for one in facts)
         if order.at < case.order.at and order.at < case.at and not objected:
             yield order
 
 
-def _crowded(snapshot: Snapshot, shelf: str, name: str, t: int) -> bool:
+def crowded(snapshot: Snapshot, shelf: str, name: str, t: int) -> bool:
     """Whether an id linked so many buyers by then that it is a placeholder, which links nobody."""
     return int(_total(snapshot, shelf, name, t).columns[layouts()[shelf].columns["orders.met_buyer"]]) > PLACEHOLDER

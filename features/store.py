@@ -1,7 +1,7 @@
 """The store: facts as they come, the cumulative rows of every history, and decisions, under ordered keys."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from features.build import HORIZON
 from features.decisions import Decisions
 from features.entries import Emitter, layouts
+from features.erasing import Erased, erase
 from features.errors import RedressError
 from features.evidence import OF_CASE
 from features.homes import COLUMNS, Fact, digest, facts_of, homed, ledger, packed, unpacked, whole
@@ -20,7 +21,9 @@ from features.indices import REQUESTS, guilt, indexed, of_seller
 from features.keys import Batch, Entry, Keys, Snapshot, end, opened
 from features.ledger import Ledger
 from features.neighbours import neighbours
+from features.persons import homes_of
 from features.placing import Placed, of_decisions, placed
+from features.pseudonyms import Key, judged, known_as
 from features.receiving import Submitted, submitted
 from features.shelves import changes, filled, put
 from features.tables import TABLES
@@ -37,7 +40,9 @@ _HOMES: Final = b"f"
 class Meta:
     """What a store says of itself: its name, the horizon in microseconds, what it knows until when, and how many facts came.
 
-    It `lacks` tables, and columns as `table.column`, of which nothing was ever said; what they would tell is unknown.
+    It `lacks` tables, and columns as `table.column`, of which nothing was ever said; what they would tell is unknown. `key` is
+    the mark of the key that ids of persons are hashed by, and empty where they are as they came;
+    `erasures` is how many buyers were erased.
     """
 
     name: str
@@ -46,6 +51,8 @@ class Meta:
     arrivals: int = 0
     lacks: tuple[str, ...] = ()
     format: int = FORMAT
+    key: str = ""
+    erasures: int = 0
 
     def packed(self) -> bytes:
         """As bytes."""
@@ -68,25 +75,38 @@ class _OvertakenError(Exception):
 class Store:
     """A platform's facts in a directory or in PostgreSQL, with the cumulative rows of every history kept current."""
 
-    def __init__(self, keys: Keys, decisions: Decisions, where: str) -> None:
-        self.keys, self.decisions, self.where, self._open = keys, decisions, where, True
+    def __init__(self, keys: Keys, decisions: Decisions, where: str, key: Key | None = None) -> None:
+        self.keys, self.decisions, self.where, self.key = keys, decisions, where, key
+        self._open = True
         with keys.reading() as snapshot:
             self.meta = _meta(snapshot, where)
 
     @classmethod
-    def open(cls, where: str | Path) -> "Store":
-        """The store in a directory or at a postgresql:// address; RedressError where there is none."""
-        return cls(opened(where), Decisions.open(where), str(where))
+    def open(cls, where: str | Path, *, key: Key | None = None) -> "Store":
+        """The store in a directory or at a postgresql:// address; RedressError where there is none.
+
+        Cases are read without the `key` that ids of persons are hashed by, where they are; facts come in with it alone.
+        """
+        return cls._made(opened(where), where, key)
 
     @classmethod
-    def create(cls, where: str | Path, *, name: str, horizon: int = HORIZON) -> "Store":
-        """A new store without facts; RedressError where there is one."""
-        keys = opened(where, create=True)
-        with keys.writing() as batch:
-            if batch.many([_META])[0] is not None:
-                raise RedressError(f"{where}: want no store there yet, got one; name another place")
-            batch.put([(_META, Meta(name, horizon).packed())])
-        return cls(keys, Decisions.open(where, create=True), str(where))
+    def create(cls, where: str | Path, *, name: str, horizon: int = HORIZON, key: Key | None = None) -> "Store":
+        """A new store, without facts, whose ids of persons are hashed by a `key`; RedressError where one has facts."""
+        meta = Meta(name, horizon, key=key.mark if key else "")
+        return cls._made(opened(where, create=True), where, key, meta)
+
+    @classmethod
+    def _made(cls, keys: Keys, where: str | Path, key: Key | None, meta: Meta | None = None) -> "Store":
+        """A store over open keys, with a new `meta` if it is to be new; what was opened is closed where it cannot be."""
+        with ExitStack() as undo:
+            undo.callback(keys.close)
+            if meta is not None:
+                _begin(keys, meta, str(where))
+            decisions = Decisions.open(where, keys, create=meta is not None)
+            undo.callback(decisions.close)
+            made = cls(keys, decisions, str(where), key)
+            undo.pop_all()
+        return made
 
     @property
     def horizon(self) -> int:
@@ -125,6 +145,8 @@ class Store:
         RedressError that names table, row and field for what no ledger would take.
         """
         told = submitted(facts, arrived)
+        if (key := judged(self.key, self.meta.key, self.where)) is not None:
+            told = key.submitted(told)
         try:
             return self._append(told, arrived, request, calm=False)
         except _OvertakenError:
@@ -157,14 +179,11 @@ class Store:
         ruled = [where for where, new in came.new.items() if any(one.table == "rulings" for one in new)]
         return list(self.decisions.facts(ruled))
 
-    def mark(self, snapshot: Snapshot) -> bytes | None:
-        """What is another once facts have come."""
-        return snapshot.many([_META])[0]
-
-    def unmoved(self, mark: bytes | None) -> bool:
-        """Whether no facts have come since a mark was made."""
-        with self.keys.reading() as snapshot:
-            return self.mark(snapshot) == mark
+    def mark(self, snapshot: Snapshot) -> Entry:
+        """An entry that is another once facts have come, or a buyer was erased."""
+        kept = snapshot.many([_META])[0]
+        assert kept is not None
+        return _META, kept
 
     def decision(self, decision_id: str) -> Mapping[str, object] | None:
         """The record of a decision."""
@@ -187,8 +206,10 @@ class Store:
         made = replace(meta, watermark=came.watermark, arrivals=came.arrivals, lacks=lacks)
         batch.put([(_META, made.packed())])
 
-    def fill(self, found: Ledger) -> int:
-        """Takes all good facts of a ledger into a store that has none; how many there were."""
+    def fill(self, found: Ledger, seen: Callable[[int], object] = int) -> int:
+        """Takes all good facts of a ledger into a store that has none; how many. `seen` hears of each kind of history."""
+        if (key := judged(self.key, self.meta.key, self.where)) is not None:
+            found = key.ledger(found)
         with self.keys.writing() as batch:
             meta = _meta(batch, self.where)
             if meta.arrivals:
@@ -198,11 +219,43 @@ class Store:
             emitter, last = Emitter(found.whole(), meta.horizon), found.last_at
             for layout in layouts().values():
                 batch.put(filled(emitter.entries(layout), last - SETTLING))
+                seen(1)
             facts = list(facts_of(found))
             batch.put(sorted(_kept(facts)))
             self.meta = replace(meta, watermark=last, arrivals=len(facts), lacks=_lacks(found))
             batch.put([(_META, self.meta.packed())])
         return len(facts)
+
+    def erase(self, buyer: str, secret: bytes) -> Erased:
+        """Makes a buyer nobody; `secret` is 32 random bytes, drawn for this once and kept nowhere.
+
+        The records of decisions about his orders are emptied, and his facts and histories change together: if that fails, he
+        is still there by his name, to be erased again. Records that came meanwhile are emptied after it; one that rests on what
+        was there before is not kept any more. Raises RedressError where there is nothing of him.
+        """
+        who, homes = self._known(buyer)
+        records = self.decisions.erase(homes)
+        with self.keys.writing() as batch:
+            meta = _meta(batch, self.where)
+            sealed_until = meta.watermark - SETTLING
+            found = erase(batch, who, secret, self.decisions.facts, horizon=meta.horizon, sealed_until=sealed_until)
+            batch.put([(_META, replace(meta, erasures=meta.erasures + 1).packed())])
+        return replace(found, records=records + self.decisions.erase(homes))
+
+    def of_buyer(self, buyer: str) -> tuple[list[Fact], list[Mapping[str, object]]]:
+        """All facts about a buyer and his orders, and the records of decisions in full; RedressError where there is nothing."""
+        _, homes = self._known(buyer)
+        facts = [one for some in homes.values() for one in some]
+        return facts + [one for _, one in self.decisions.facts(homes)], self.decisions.about(homes)
+
+    def _known(self, buyer: str) -> tuple[str, dict[bytes, list[Fact]]]:
+        """The name that a buyer has here, and his homes with their facts."""
+        who = known_as(judged(self.key, self.meta.key, self.where), "buyer_id", buyer)
+        with self.keys.reading() as snapshot:
+            homes = homes_of(snapshot, who)
+        if not homes:
+            raise RedressError(f"{self.where}: want a buyer of whom something is known, got {buyer[:80]}; name another")
+        return who, homes
 
     def facts(self) -> Iterator[Fact]:
         """All facts, home by home, and what was decided."""
@@ -215,18 +268,26 @@ class Store:
         """All facts as a ledger."""
         return ledger(self.facts())
 
-    def export(self, folder: Path) -> dict[str, int]:
-        """Writes all facts as the tables of a ledger; how many rows each has."""
+    def export(self, folder: Path, facts: Iterable[Fact] | None = None) -> dict[str, int]:
+        """Writes all facts, or some, as the tables of a ledger; how many rows each has."""
         folder.mkdir(parents=True, exist_ok=True)
         with self.keys.reading() as snapshot:
             lacks = set(_meta(snapshot, self.where).lacks)
-        made = whole(self.facts())
+        made = whole(self.facts() if facts is None else facts)
         if made["decisions"].num_rows:
             lacks -= {"decisions", *(f"decisions.{column}" for column in made["decisions"].column_names)}
         found = {name: _known(rows, name, lacks) for name, rows in made.items() if name not in lacks}
         for name, rows in found.items():
             pq.write_table(rows, folder / f"{name}.parquet")
         return {name: rows.num_rows for name, rows in found.items()}
+
+
+def _begin(keys: Keys, meta: Meta, where: str) -> None:
+    """Makes a store of keys; RedressError where there is one with facts."""
+    with keys.writing() as batch:
+        if batch.many([_META])[0] is not None and (arrivals := _meta(batch, where).arrivals):
+            raise RedressError(f"{where}: want no store there yet, got one of {arrivals:,} facts; name another place")
+        batch.put([(_META, meta.packed())])
 
 
 def _meta(snapshot: Snapshot, where: str) -> Meta:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def app() -> "ASGIApp":
     """The service that the environment describes: REDRESS_STORE, REDRESS_MODELS, REDRESS_POLICY, REDRESS_TOKENS, limits.
 
+    REDRESS_KEY names the file of the key that ids of persons are hashed by.
     REDRESS_OPEN=1 in place of REDRESS_TOKENS opens it to its own machine. Ends with one sentence where it cannot begin.
     """
     from serve.http import application
@@ -41,7 +42,7 @@ def service(environ: Mapping[str, str], clock: Clock, log: Log) -> Service:
     policy, kept = environ.get("REDRESS_POLICY") or "default", limits(environ)
     held = _tokens(environ)
     writer = f"{gethostname()}.{os.getpid()}.{clock.now()}"
-    store, scorer = opened(where, models, policy, writer)
+    store, scorer = opened(where, models, policy, writer, environ.get("REDRESS_KEY") or None)
     current = Current(scorer, lambda: mark(*files(models, policy)))
     warmed(current.value.models, current.value.policy)
     return made(store, current, held, limits=kept, clock=clock, log=log, near="://" not in where)

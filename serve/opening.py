@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from features import RedressError
+from features.pseudonyms import Key, judged
 from features.store import Store
 from models.policy import opened as policy_at
 from serve.overstore import OverStore
@@ -10,9 +12,19 @@ from serve.scorer import read
 from serve.service import Deciding, Storing
 
 
-def opened(where: str, models: str, policy: str, writer: str) -> tuple[Storing, Callable[[], Deciding]]:
-    """The store at a place, and how a scorer over it is opened that keeps its decisions in the chain of a `writer`."""
-    store = Store.open(where)
+def opened(
+    where: str, models: str, policy: str, writer: str, key: str | None = None
+) -> tuple[Storing, Callable[[], Deciding]]:
+    """The store at a place, and how a scorer over it is opened that keeps its decisions in the chain of a `writer`.
+
+    `key` is the file of the key that ids of persons are hashed by; RedressError unless it is that of the store.
+    """
+    store = Store.open(where, key=None if key is None else Key.read(key))
+    try:
+        judged(store.key, store.meta.key, where)
+    except RedressError:
+        store.close()
+        raise
 
     def scorer() -> Deciding:
         return OverStore(store, read(models), policy_at(policy), writer).ready()

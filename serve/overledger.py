@@ -14,14 +14,30 @@ from features import Ledger
 from features.asking import Askings, named_askings
 from features.build import gathered
 from models import Model
+from models.advice import Advice
+from models.advising import QUESTIONS, advised
 from models.deciding import QUESTION, one_record, seen
 from models.explain import COLUMNS
+from models.located import located
 from models.loss import expected_losses, priced
 from models.model import RIVALS
 from models.policy import Policy
 from models.questions import answered
 from models.records import Grounds
-from serve.scorer import Case, Record, Score, Scorer, Told, asked, instant, model_of, too_late, wanted
+from serve.scorer import (
+    Case,
+    Record,
+    Score,
+    Scorer,
+    Told,
+    asked,
+    instant,
+    model_of,
+    too_late,
+    untrained,
+    wanted,
+    weighed,
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,13 @@ class OverLedger(Scorer):
         policy = self._informed
         grounds = Grounds(self.fingerprint, {QUESTION: model.version}, policy.name, policy.version)
         return MappingProxyType(one_record(sight, 0, policy, grounds, askable=not one.evidence_asked))
+
+    def evidence(self, case: Case) -> Advice:
+        """What to obtain before the deadline and what it is worth, by the code of `redress evidence`."""
+        kind, ask_id, at = weighed(case)
+        question = QUESTIONS[kind]
+        found = located(self.ledger, ask_id, kind, at)
+        return advised(found, self.models.get(question), self.policy, lost=untrained(question))
 
     def reasons(self, case: Case) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""

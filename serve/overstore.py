@@ -17,6 +17,8 @@ from features.instant import Instant
 from features.keys import Snapshot
 from features.store import Store
 from models import Model
+from models.advice import Advice
+from models.advising import QUESTIONS, advised
 from models.claims import SIGNALS, Dispute
 from models.deciding import QUESTION
 from models.desk import Desk
@@ -26,7 +28,22 @@ from models.loss import loss_of, priced
 from models.policy import Policy
 from models.records import Grounds, following
 from models.tiers import Adjustment, standing
-from serve.scorer import Case, Record, Score, Scorer, Told, Wanted, asked, instant, model_of, too_late, wanted
+from serve.evidence import stored, weighing
+from serve.scorer import (
+    Case,
+    Record,
+    Score,
+    Scorer,
+    Told,
+    Wanted,
+    asked,
+    instant,
+    model_of,
+    too_late,
+    untrained,
+    wanted,
+    weighed,
+)
 
 ATTEMPTS: Final = 100
 """How often a decision is made anew where facts come meanwhile."""
@@ -82,10 +99,20 @@ class OverStore(Scorer):
                     "load the ledger into a store of that horizon, or train again"
                 )
 
+    def absent(self) -> dict[str, int]:
+        """By signal in how many decisions it was absent."""
+        names = self.prepared(QUESTION).signals.names if QUESTION in self.models else ()
+        return {name: int(count) for name, count in zip(names, self._absent, strict=True) if count}
+
+    @cached_property
+    def _absent(self) -> NDArray[np.int64]:
+        return np.zeros(len(self.prepared(QUESTION).signals.names) if QUESTION in self.models else 0, np.int64)
+
     def ready(self) -> "OverStore":
         """Itself, once all that the first case would have to make is made."""
         assert len(self._made) == len(self.models)
         assert QUESTION not in self.models or self._grounds
+        assert self._weighing
         return self
 
     @cached_property
@@ -94,10 +121,21 @@ class OverStore(Scorer):
 
     def _ready(self, question: str, snapshot: Snapshot) -> Ready:
         """The model of a question, made ready anew where the store lacks less than it did."""
-        key = question, self.store.lacks(snapshot)
+        self.store.lacks(snapshot)
+        return self.prepared(question)
+
+    def prepared(self, question: str) -> Ready:
+        """The model of a question made ready for the store as it was last seen; RedressError where there is none."""
+        model, key = model_of(self.models, question), (question, self.store.meta.lacks)
         if key not in self._made:
-            self._made[key] = Ready.of(self.models[question], key[1])
+            self._made[key] = Ready.of(model, key[1])
         return self._made[key]
+
+    @cached_property
+    def _weighing(self) -> dict[str, Instant]:
+        """What tells the signals of each question that evidence is planned by."""
+        lacks = self.store.meta.lacks
+        return {question: weighing(question, self.models.get(question), lacks) for question in QUESTIONS.values()}
 
     @cached_property
     def _informed(self) -> Policy:
@@ -112,7 +150,7 @@ class OverStore(Scorer):
     def score(self, case: Case) -> Score:
         """Scores a case; RedressError that names the field when one is missing or wrong."""
         question, ask_id, at = asked(case)
-        model_of(self.models, question)
+        self.prepared(question)
         with self.store.keys.reading() as snapshot:
             ready = self._ready(question, snapshot)
             known, row = ready.row(snapshot, ask_id, at)
@@ -137,13 +175,21 @@ class OverStore(Scorer):
     def reasons(self, case: Case) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
         question, ask_id, at = asked(case)
-        model_of(self.models, question)
+        self.prepared(question)
         with self.store.keys.reading() as snapshot:
             ready = self._ready(question, snapshot)
             _, row = ready.row(snapshot, ask_id, at)
         told = ready.scoring.told(row, with_reasons=True).told
         assert told is not None
         return Told(told.codes, told.reviewer, told.seller, told.buyer)
+
+    def evidence(self, case: Case) -> Advice:
+        """What to obtain before the deadline and what it is worth; all but what a network's programme adds, which it says."""
+        kind, ask_id, at = weighed(case)
+        question = QUESTIONS[kind]
+        with self.store.keys.reading() as snapshot:
+            found = stored(snapshot, kind, ask_id, at, self._weighing[question], self.store.meta.lacks)
+            return advised(found, self.models.get(question), self.policy, lost=untrained(question))
 
     def _take(self, case: Case, at: int) -> None:
         """Takes the facts that a case brings into the store, as learnt by the moment asked."""
@@ -156,7 +202,7 @@ class OverStore(Scorer):
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: a record that is kept, the next of the writer's chain."""
         one = wanted(case, QUESTION)
-        model_of(self.models, QUESTION)
+        self.prepared(QUESTION)
         self._take(case, one.at)
         for _ in range(ATTEMPTS):
             if (kept := self._decided(one)) is not None:
@@ -167,9 +213,10 @@ class OverStore(Scorer):
         """The record of a decision, kept; None where facts came meanwhile, which it should have seen."""
         decisions = self.store.decisions
         with self.store.keys.reading() as snapshot:
-            ready, mark = self._ready(QUESTION, snapshot), self.store.mark(snapshot)
+            ready, seen = self._ready(QUESTION, snapshot), self.store.mark(snapshot)
             known, row = ready.row(snapshot, one.ask_id, one.at)
         assert ready.desk is not None
+        np.add(self._absent, np.isnan(row), out=self._absent)
         record = ready.desk.record(
             _dispute(known),
             row,
@@ -180,7 +227,7 @@ class OverStore(Scorer):
             previous=decisions.tip(self.writer),
         )
         order = known.order.text("order_id") or ""
-        return decisions.keep(self.writer, record, order, following, lambda: self.store.unmoved(mark))
+        return decisions.keep(self.writer, record, order, following, seen)
 
 
 def _dispute(case: Asked) -> Dispute:

@@ -56,6 +56,8 @@ class Replies:
             self._forget(t)
             kept = self._of.get(key)
             if kept is None:
+                while len(self._of) >= self._most:
+                    self._of.popitem(last=False)
                 kept = self._of[key] = _Kept(said, t)
             elif kept.digest != said:
                 return problem(
@@ -77,8 +79,5 @@ class Replies:
         return kept.reply
 
     def _forget(self, t: int) -> None:
-        while self._of:
-            key, oldest = next(iter(self._of.items()))
-            if len(self._of) < self._most and t - oldest.since < self._lasting:
-                return
-            del self._of[key]
+        while self._of and t - next(iter(self._of.values())).since >= self._lasting:
+            self._of.popitem(last=False)

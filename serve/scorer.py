@@ -13,6 +13,8 @@ import pandas as pd
 
 from features import RedressError, requests
 from models import Model, load
+from models.advice import Advice
+from models.advising import QUESTIONS
 from models.policy import Policy
 from models.policy import opened as policy_at
 
@@ -90,13 +92,33 @@ class Scorer(ABC):
         names the field when one is missing or wrong, or where the dispute, its order or its claim is not known.
         """
 
+    @abstractmethod
+    def evidence(self, case: Case) -> Advice:
+        """What to obtain before a case's deadline and what that is worth, as `redress evidence` advises.
+
+        The `kind` of the case says whether it is a dispute or a chargeback; with the latter goes the answer to it. Raises
+        RedressError for a case that is over, was defended or is too late, and what `score` raises.
+        """
+
     def decide_many(self, cases: Sequence[Case]) -> list[Record]:
         """The records of several, one after the other."""
         return [self.decide(case) for case in cases]
 
 
 def read(models: str | Path) -> dict[str, Model]:
-    """The models in a directory, a folder for each question; RedressError where there is none."""
+    """The models in a directory, a folder for each question, or the champions of a tracking server such as sqlite:///redress.db.
+
+    RedressError where there is none. Champions change together with nothing on this machine: read them anew when they do.
+    """
+    if "://" in str(models):
+        from models.registry import champions
+
+        return champions(tracking=str(models))
+    if str(models).startswith("models:"):
+        raise RedressError(
+            f"{models}: want a directory, or a tracking server whose champions answer, got a model; "
+            "name the server, such as sqlite:///redress.db"
+        )
     folders = sorted(Path(models).glob("*/model.json"))
     if not folders:
         raise RedressError(f"{models}: want a folder with model.json for each question, got none; train with --out")
@@ -141,6 +163,25 @@ def wanted(case: Case, question: str) -> Wanted:
         if not isinstance(told, bool):
             raise RedressError(f"case.{name}: want true or false, got {str(told)[:40]}; say which")
     return Wanted(ask_id, at, bool(asked_for), bool(reasons))
+
+
+def weighed(case: Case) -> tuple[str, str, int]:
+    """Of a case that evidence is planned for its kind, its row and the moment; RedressError for what lacks or is wrong."""
+    kind = named(case).get("kind")
+    if not isinstance(kind, str) or kind not in QUESTIONS:
+        raise RedressError(
+            f"case.kind: want {' or '.join(QUESTIONS)}, got {str(kind)[:40]}; redress evidence says what to "
+            "secure for an order, whose risk and expected loss a score tells"
+        )
+    found, ask_id, at = asked({"question": QUESTIONS[kind]} | named(case))
+    if found != QUESTIONS[kind]:
+        raise RedressError(f"case.question: want {QUESTIONS[kind]} or none, got {found[:40]}; leave it out")
+    return kind, ask_id, at
+
+
+def untrained(question: str) -> str:
+    """What is said where evidence is planned without the model that tells its worth."""
+    return f"{question}: want its model, got none; train it with redress train {question}"
 
 
 def named(case: object) -> dict[str, object]:

@@ -10,6 +10,7 @@ from features.asking import ASKED
 from features.requests import moment
 from features.store import Store
 from models import Model
+from models.advising import QUESTIONS
 from models.deciding import QUESTION
 from models.policy import Policy
 from serve.overstore import OverStore
@@ -40,4 +41,6 @@ def warmed(models: Mapping[str, Model], policy: Policy) -> int:
             scorer = OverStore(store, {question: model}, policy)
             ask = scorer.decide if question == QUESTION else scorer.score
             ask({"question": question, "ask_id": "2", "at": LATER})
+            for kind in (kind for kind, weighs in QUESTIONS.items() if weighs == question):
+                scorer.evidence({"kind": kind, "ask_id": "2", "at": LATER})
     return len(models)

@@ -213,7 +213,7 @@ def test_what_is_taken_while_a_decision_is_made_changes_nothing_either(
     shop: Shop, scorer: OverStore, tmp_path: Path
 ) -> None:
     cases = unanswered(shop, scorer.store, Random(4), 40)
-    meanwhile = Meanwhile(scorer.store.decisions.keys, apart=True)
+    meanwhile = Meanwhile(scorer.store.decisions.keys, scorer.store.keys)
     store = Store(scorer.store.keys, meanwhile, scorer.store.where)
     for case in cases:
         meanwhile.turn = partial(list, decided(scorer, [case]))
@@ -224,7 +224,7 @@ def test_what_is_taken_while_a_decision_is_made_changes_nothing_either(
 def test_a_ruling_that_is_taken_while_its_dispute_is_decided_is_of_that_decision(
     shop: Shop, scorer: OverStore, tmp_path: Path
 ) -> None:
-    meanwhile = Meanwhile(scorer.store.decisions.keys, apart=True)
+    meanwhile = Meanwhile(scorer.store.decisions.keys, scorer.store.keys)
     store = Store(scorer.store.keys, meanwhile, scorer.store.where)
     for case in unruled(shop, scorer.store, Random(6), 20):
         meanwhile.turn = partial(list, decided(scorer, [case]))

@@ -14,13 +14,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from dense import dense
-from postgres_server import Server
 from trained import HORIZON, marketplace, train
 from twins import Twins
 
 from benchmarks.command import ROOT
 from benchmarks.killing import batches, killings
 from benchmarks.parity import asked, histories, in_order, told
+from benchmarks.postgres import Server
 from features import Ledger, RedressError, given
 from features.dictionary import dictionary
 from features.homes import Fact, homed, tables

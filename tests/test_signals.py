@@ -153,6 +153,20 @@ def test_every_signal_equals_its_naive_twin_in_a_larger_world(
         assert unlike(ledger, rows, question, some_asks(Random(horizon), tables, question, 8), horizon) == []
 
 
+@pytest.mark.parametrize("question", [question for question in QUESTIONS if ASKED[question] != "orders"])
+def test_a_case_of_an_order_that_was_cancelled_before_equals_its_naive_twin_at_its_own_moment(
+    question: str, town: Tables
+) -> None:
+    ledger, rows = Ledger.of(town), naive.plain(town)
+    cancelled = {
+        row["order_id"]: row["at"] for row in rows["cancellations"] if row.get("party") not in (None, "platform")
+    }
+    of = {row[TABLES[ASKED[question]].key[0]]: row.get("order_id") for row in rows[ASKED[question]]}
+    some = [(ask, t) for ask, t in dict.fromkeys(asked(town, question)) if cancelled.get(of[ask], t) < t]
+    assert some
+    assert unlike(ledger, rows, question, some[:6], HORIZON) == []
+
+
 @pytest.mark.parametrize("seed", [101, 103, 105, 106])
 def test_every_signal_equals_its_naive_twin_long_after_in_other_towns(seed: int) -> None:
     tables = dense(Random(seed), 150)
@@ -362,6 +376,16 @@ def test_blocks_of_any_size_and_single_askings_give_the_same_frame(question: str
         same(pd.concat(blocks(ledger, which, size=size), ignore_index=True), whole)
     for i in range(0, 40, 9):
         same(signals(ledger, question, asks=whole.iloc[[i], :2]), whole.iloc[[i]].reset_index(drop=True))
+
+
+def test_what_else_is_asked_in_a_frame_changes_no_signal(town: Tables) -> None:
+    ledger = Ledger.of(town)
+    for question in QUESTIONS:
+        own = asked(town, question)[:40]
+        alone = signals(ledger, question, asks=named(own))
+        both = signals(ledger, question, asks=named(own + [(name, at + DAY) for name, at in own]))
+        kept = both.merge(alone[["ask_id", "at"]])
+        same(alone, kept[list(alone.columns)])
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
