@@ -186,6 +186,20 @@ SCENES: Final = {
             (W, "c2", 3 + JUST, "case_evidence_count", 2),
         ),
     ),
+    "what was shown of an order is known of the dispute that is opened about it later": Scene(
+        (
+            order("o1", 0),
+            shown("e1", 1, "o1", "order", "seller"),
+            order("o2", 2, "x"),
+            dispute("d1", 3, "o1"),
+            shown("e2", 4, "o1", "order", "seller"),
+        ),
+        (
+            (M, "d1", 3, "case_evidence_count", 1),
+            (M, "d1", 4, "case_evidence_count", 1),
+            (M, "d1", 4 + JUST, "case_evidence_count", 2),
+        ),
+    ),
     "the same picture is shown by several buyers, one of whom is found malicious": Scene(
         (
             *(order(f"o{i}", 0, f"b{i}") for i in (1, 2, 3)),

@@ -80,8 +80,7 @@ def test_what_was_acknowledged_outlives_five_kills_and_nothing_is_there_twice(
     left, wrong = killings([ledger, store.where, models, "killed"], facts, 5, Random(1))
     assert wrong == []
     assert left.kills == 5
-    assert left.facts > 100
-    assert left.decisions > 0
+    assert left.facts > 0
     after = Store.open(store.where)
     as_filled(after, tmp_path)
     after.close()
