@@ -52,10 +52,13 @@ class Decisions:
         order: str,
         following: Callable[[Record, str], Record],
         seen: Entry | None = None,
+        *,
+        known: int = 0,
     ) -> Record | None:
         """A record about an order as it was first kept; a new one is made `following` the writer's last, if it does not.
 
-        None, and nothing is kept, where among the facts the entry that was `seen` stands no more once nobody else may write.
+        As a fact it is learnt at its own moment, or if that is past at the one from which on nothing is `known`. None, and
+        nothing is kept, where among the facts the entry that was `seen` stands no more once nobody else may write.
         """
         decision_id = str(record["decision_id"])
         key = _RECORDS + decision_id.encode()
@@ -73,7 +76,7 @@ class Decisions:
                 (key, json.dumps(made).encode()),
                 (_chain(writer) + number.to_bytes(8, "big"), decision_id.encode()),
                 (_tip(writer), json.dumps([made["hash"], number + 1]).encode()),
-                (_ORDERS + home("order", order) + moment(at) + decision_id.encode(), b""),
+                (_ORDERS + home("order", order) + moment(max(at, known)) + decision_id.encode(), b""),
             ]
             if latest is None or latest < moment(at):
                 written.append((_LATEST, moment(at)))
@@ -118,9 +121,10 @@ class Decisions:
             for prefix in prefixes:
                 for key, _ in snapshot.span(prefix, end(prefix)):
                     where = key[1 : 1 + len(home("order", ""))]
+                    at = key[len(_ORDERS) + len(where) :][:8]
                     kept = snapshot.many([_RECORDS + key[len(_ORDERS) + len(where) + 8 :]])[0]
                     assert kept is not None, "an order names only records that were kept with it"
-                    yield where, _fact(_record(kept))
+                    yield where, _fact(_record(kept), int.from_bytes(at, "big") - (1 << 63))
 
     def about(self, homes: Iterable[bytes]) -> list[Record]:
         """The records about some orders, by their homes."""
@@ -200,10 +204,13 @@ def _order(record: Record) -> str:
     return str(case["order_id"])
 
 
-def _fact(record: Record) -> Fact:
-    """A decision as a fact that came before all others of its moment."""
+def _fact(record: Record, learnt: int | None = None) -> Fact:
+    """A decision as a fact that came before all others of its moment, which is when it was learnt if that was later."""
     told = entry(record)
-    return Fact("decisions", -1, tuple(_value(told.get(name)) for name in COLUMNS["decisions"]), _at(told))
+    at = _at(told)
+    if learnt is not None and learnt > at:
+        told |= {"at": learnt, "happened_at": at}
+    return Fact("decisions", -1, tuple(_value(told.get(name)) for name in COLUMNS["decisions"]), at)
 
 
 def _value(told: object) -> Value:

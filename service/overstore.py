@@ -214,6 +214,7 @@ class OverStore(Scorer):
         decisions = self.store.decisions
         with self.store.keys.reading() as snapshot:
             ready, seen = self._ready(QUESTION, snapshot), self.store.mark(snapshot)
+            until = self.store.stands(snapshot).watermark
             known, row = ready.row(snapshot, one.ask_id, one.at)
         assert ready.desk is not None
         np.add(self._absent, np.isnan(row), out=self._absent)
@@ -227,7 +228,8 @@ class OverStore(Scorer):
             previous=decisions.tip(self.writer),
         )
         order = known.order.text("order_id") or ""
-        return decisions.keep(self.writer, record, order, following, seen)
+        known = until + 1 if one.at < until else 0
+        return decisions.keep(self.writer, record, order, following, seen, known=known)
 
 
 def _dispute(case: Asked) -> Dispute:

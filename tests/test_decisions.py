@@ -267,8 +267,7 @@ def test_a_refusal_that_the_system_decided_is_none_of_an_officer_and_later_ones_
     assert filled_alike(scorer.store, tmp_path)
 
 
-@pytest.mark.xfail(reason="a decision about a moment before a ruling that is known does not take it out of histories")
-def test_a_decision_about_the_past_makes_the_ruling_that_followed_its_own(
+def test_a_decision_about_the_past_is_learnt_when_it_is_made_and_changes_no_ruling_of_before(
     shop: Shop, scorer: OverStore, tmp_path: Path
 ) -> None:
     facts = shop.ledger.facts["rulings"]
