@@ -228,8 +228,8 @@ class OverStore(Scorer):
             previous=decisions.tip(self.writer),
         )
         order = known.order.text("order_id") or ""
-        known = until + 1 if one.at < until else 0
-        return decisions.keep(self.writer, record, order, following, seen, known=known)
+        since = until + 1 if one.at < until else 0
+        return decisions.keep(self.writer, record, order, following, seen, known=since)
 
 
 def _dispute(case: Asked) -> Dispute:
