@@ -9,7 +9,8 @@ COPY features features
 COPY models models
 COPY pipelines pipelines
 COPY policies policies
-COPY serve serve
+COPY serve.py serve.py
+COPY service service
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
     && useradd --uid 10001 --no-create-home redress && mkdir /data && chown redress /data
 USER redress

@@ -5,7 +5,7 @@ READY := .venv/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SPEAK := redress needs Python 3.11 or newer, $(PYTHON) is %d.%d; name another one: make PYTHON=python3.12
 
-.PHONY: help demo test cover lint bench docs lock clean
+.PHONY: help demo test cover lint bench soak docs lock clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1	/p' Makefile
@@ -27,9 +27,12 @@ lint: $(READY) ## check style and types alone
 bench: $(READY) ## measure
 	@$(BIN)/python -m benchmarks
 
+soak: $(READY) ## kill, compare and load the online service for a quarter of an hour
+	@$(BIN)/python -m benchmarks.soak
+
 docs: $(READY) ## write into docs what is declared in code
 	@$(BIN)/python -m pipelines.documents
-	@$(BIN)/python -m serve.document
+	@$(BIN)/python -m service.document
 
 lock: $(READY) ## pin what pyproject.toml asks for; UPGRADE=--upgrade takes newer versions
 	@$(PIP) install uv

@@ -27,6 +27,7 @@ from benchmarks import (
     serving,
     signals,
     simulate,
+    stored,
     whole,
     winning,
 )
@@ -78,6 +79,7 @@ BENCHMARKS: Final = {
     "decisions": Benchmark(deciding.decisions, "deciding"),
     "logged": Benchmark(deciding.logged, "deciding"),
     "effects": Benchmark(effects.effects, "winning"),
+    "stored": Benchmark(stored.stored, "stored"),
     "serving": Benchmark(serving.serving, "serving"),
     "intervals": Benchmark(intervals.intervals, "winning"),
 }

@@ -44,7 +44,7 @@ MILLISECONDS: Final = 10
 
 def serving(bench: Workbench) -> str:
     """Answers a second over HTTP by one worker to 8 connections, beside MLflow's scoring server; 3 times, p99 10 ms."""
-    ledger, models, tracking = _trained(bench)
+    ledger, models, tracking = trained(bench)
     asks, rows = _asked(ledger, models)
     limits = {
         "REDRESS_STORE": str(_stored(ledger, bench.folder / "store")),
@@ -84,7 +84,7 @@ def _row(name: str, runs: Sequence[Found], peer: float) -> dict[str, object]:
     return {"what": name, "answers a second": pace, "times MLflow": pace / peer} | times | {"refused": refused}
 
 
-def _trained(bench: Workbench) -> tuple[Path, Path, str]:
+def trained(bench: Workbench) -> tuple[Path, Path, str]:
     """A ledger, a directory with a model of it, and the tracking server where the same model is registered."""
     ledger, models, tracking = bench.folder / "shop", bench.folder / "models", f"sqlite:///{bench.folder / 'served.db'}"
     bench.redress("simulate", "--out", ledger, "--orders", bench.rows or ORDERS, "--seed", 1)

@@ -63,11 +63,12 @@ class Apart:
         self._alone = self._shapes.places(1).tolist()
 
     def without(self, snapshot: Snapshot, case: Case, whose: Sequence[bytes | None], out: Int) -> None:
-        """Takes out of totals what a case has added, and sets the first and the last moment to those of the others."""
+        """Takes out of totals what a case and its order added, and sets first and last moments to those of the others."""
         at, shipped = int(out[self._own.first]), case.shipped
         if at == NEVER:
+            out[self._from] -= out[self._taken]
             return
-        heir, late = self._heir(snapshot, case, whose, out), None if shipped is None else shipped.at
+        heir, late = self._heir(snapshot, case, out), None if shipped is None else shipped.at
         if late is not None and late > at:
             self._hold(late, case.at, out)
         out[self._from] -= out[self._taken]
@@ -113,7 +114,7 @@ class Apart:
                 ours = self._held[_COUNTED.index(w)][0]
                 out[ours] += out[theirs] - out[self._ever]
 
-    def _heir(self, snapshot: Snapshot, case: Case, whose: Sequence[bytes | None], out: Int) -> int | None:
+    def _heir(self, snapshot: Snapshot, case: Case, out: Int) -> int | None:
         """When the buyer's next dispute with the seller came, where the case was the first: it takes that place."""
         if self._asked != "disputes" or self._buyer is None or _MET not in self._histories[self._buyer].columns:
             return None

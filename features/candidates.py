@@ -1,5 +1,6 @@
 """Candidates: the earlier orders of a card holder one by one, and what each lacks to count in a network's programme."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,8 @@ PROGRAMMES: Final = {
 """The programme that each reason code opens, and its name."""
 STRONG: Final = MATCHES[:2]
 """Matches of which there must be one."""
+Crowds = Callable[[str], bool]
+"""Whether the id that an order names in a column was a placeholder by the moment asked."""
 
 
 @dataclass(frozen=True)
@@ -55,35 +58,49 @@ def lacking_match(same: frozenset[str], programme: Programme) -> tuple[int, tupl
     return short, tuple(name for name in among if name not in same) if short else ()
 
 
+def crowds(ledger: Ledger, order: int, t: int) -> Crowds:
+    """Which ids of a row of `orders` were placeholders before `t`, by how many buyers the ledger's orders name them."""
+    bg = Background(ledger, 0, "orders")
+    return lambda column: bool(crowded_at(bg, column)[order] < t)
+
+
 def candidates(
-    ledger: Ledger, order: int, t: int, programme: Programme, *, anchor: int | None = None
+    ledger: Ledger,
+    order: int,
+    t: int,
+    programme: Programme,
+    *,
+    anchor: int | None = None,
+    crowded: Crowds | None = None,
 ) -> list[Candidate]:
     """The orders before a row of `orders` with the same instrument as known before `t`, the latest first.
 
     Age is counted back from the moment `anchor`, without which from that order's; none where the instrument is unknown.
+    A ledger that lacks orders with the same ids is told by `crowded` which were placeholders.
     """
+    judged = crowded or crowds(ledger, order, t)
     bg, facts = Background(ledger, 0, "orders"), ledger.facts["orders"]
     if not facts.has("instrument_id"):
         return []
-    instrument, crowd = facts.codes("instrument_id").codes, crowded_at(bg, "instrument_id")
-    if instrument[order] < 0 or crowd[order] < t:
+    instrument = facts.codes("instrument_id").codes
+    if instrument[order] < 0 or judged("instrument_id"):
         return []
     rows = np.flatnonzero((instrument == instrument[order]) & (facts.at < min(t, int(facts.at[order]))))[::-1]
     age = (int(facts.at[order]) if anchor is None else anchor) - facts.at[rows]
     objected = objected_at(bg)[rows] < t
-    same, ids = _same(bg, order, rows, t), facts.strings("order_id").take(rows).to_pylist()
+    same, ids = _same(bg, order, rows, judged), facts.strings("order_id").take(rows).to_pylist()
     return [
         _candidate(str(name), int(days), bool(spoilt), frozenset(m for m in same if same[m][i]), programme)
         for i, (name, days, spoilt) in enumerate(zip(ids, age, objected, strict=True))
     ]
 
 
-def _same(bg: Background, order: int, rows: Int, t: int) -> dict[str, Flag]:
+def _same(bg: Background, order: int, rows: Int, crowded: Crowds) -> dict[str, Flag]:
     """Where each of MATCHES is known and the same; an id that was a placeholder by then matches nobody."""
     facts, found = bg.facts("orders"), dict[str, Flag]()
     for name in MATCHES:
         codes = facts.codes(f"{name}_id").codes
-        ours = codes[order] >= 0 and crowded_at(bg, f"{name}_id")[order] >= t
+        ours = codes[order] >= 0 and not crowded(f"{name}_id")
         found[name] = (codes[rows] == codes[order]) & bool(ours)
     return found
 

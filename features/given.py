@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
+from typing import Final
 
 from features import shared
 from features.asking import ASKED
 from features.credit import Prior
 from features.entries import Layout
 from features.errors import RedressError
-from features.homes import Fact, home, named, unpacked
+from features.homes import COLUMNS, Fact, home, named, unpacked
 from features.keys import Snapshot
 from features.members import CASE, pair
 from features.operand import Operand, operand
@@ -19,6 +20,8 @@ from features.requests import short
 from features.tables import TABLES
 from features.words import WORDS
 
+NOWHERE: Final = Fact("orders", -1, (None,) * len(COLUMNS["orders"]), 0)
+"""The order of a case of which it is not known: nothing is known of it."""
 Given = Callable[[Snapshot, "Case", Prior], float]
 """Finds an operand of a case."""
 
@@ -34,11 +37,13 @@ class Case:
     order: Fact
     facts: tuple[Fact, ...]
     others: Mapping[str, tuple[Fact, ...]]
+    _kept: dict[str, Mapping[str, float]] = field(default_factory=dict)
 
-    @property
-    def again(self) -> bool:
-        """Whether it is asked about later than at its own moment."""
-        return self.at > self.row.at
+    def once(self, name: str, find: Callable[[], Mapping[str, float]]) -> Mapping[str, float]:
+        """Measures that are found together, when the first of them is asked for."""
+        if name not in self._kept:
+            self._kept[name] = find()
+        return self._kept[name]
 
     def known(self, table: str) -> list[Fact]:
         """The facts of a table about the order that were learnt before, in the order of time."""
@@ -109,12 +114,20 @@ def found(snapshot: Snapshot, question: str, ask_id: str, at: int) -> Case:
         raise RedressError(
             f"case.at: want a time no earlier than the row asked about, got one before {short(ask_id)} was known"
         )
-    order = next(one for one in facts if one.table == "orders")
+    order = next((one for one in facts if one.table == "orders"), NOWHERE)
+    if order is NOWHERE:
+        facts = [one for one in facts if _about(one, key, ask_id)]
     kinds = {kind: order.text(f"{kind}_id") for kind in ("product", "seller", "buyer")}
     told = {kind: name for kind, name in kinds.items() if name is not None}
     kept = snapshot.many([home(kind, name) for kind, name in told.items()])
     others = dict.fromkeys(kinds, ()) | {kind: tuple(unpacked(one)) for kind, one in zip(told, kept, strict=True)}
     return Case(asked, ask_id, at, row, order, tuple(facts), others)
+
+
+def _about(fact: Fact, key: str, ask_id: str) -> bool:
+    """Whether a fact names the row asked about, by its `key` or as its case."""
+    names = (fact.text(column) for column in (key, "case_id") if column in COLUMNS[fact.table])
+    return ask_id in names
 
 
 def giver(text: str) -> Given:
@@ -124,9 +137,9 @@ def giver(text: str) -> Given:
         kind, _, of = one.measure.partition("_")
         return lambda snapshot, case, prior: float(getattr(getattr(prior, kind), of))
     if one.source == "content":
-        return lambda snapshot, case, prior: shared.content(snapshot, case, one.measure)
+        return lambda snapshot, case, prior: case.once("content", lambda: shared.content(snapshot, case))[one.measure]
     if one.source == "priors":
-        return lambda snapshot, case, prior: shared.earlier(snapshot, case, one.measure)
+        return lambda snapshot, case, prior: case.once("priors", lambda: shared.earlier(snapshot, case))[one.measure]
     find = _plain(one)
     return lambda snapshot, case, prior: find(case)
 

@@ -43,7 +43,7 @@ class Histories:
         self.signals, self.link = signals, entity.link
         self.members = None if entity.columns == CASE else members(bg, entity)
         self._columns, self._bg, self._unknown, self._streams = entity.columns, bg, unknown, streams
-        self._asked, self._rows, self._at = self._who(asks), asks.row, asks.at
+        self._asked, self._rows = self._who(asks), asks.row
         self._again = bool(np.any(asks.at > bg.facts(bg.asked).at[asks.row]))
         used = self._used()
         self._same = {one: same for one in used if (same := _counted(one, streams.get(one.source)))}
@@ -99,21 +99,22 @@ class Histories:
             return sweep, None
         case, cases = (of[0] if sort is None else of[0][sort]), of[1]
         heirs = [self._heirs(one, codes, order) for one in wanted]
-        return sweep, Own(at, codes, case, summed, heirs, edges, cases, self._case(stream, self._rows, self._at))
+        return sweep, Own(at, codes, case, summed, heirs, edges, cases, self._case(stream, self._rows))
 
     def _cases(self, stream: Stream) -> tuple[Int, int] | None:
-        """The case that each fact belongs to, and how many there are; None where all that is known counts."""
-        if self.members is None or not self._again or self._bg.asked not in OF_CASE:
+        """The case that each fact belongs to, and how many there are; None where all that is known counts.
+
+        What its order made is never of the case's history; what it made itself comes after its own moment.
+        """
+        if self.members is None or self._bg.asked not in OF_CASE:
             return None
         if stream.of_order:
             return stream.order, self._bg.orders
-        return None if stream.case is None else (stream.case, len(self._bg.facts(self._bg.asked)))
+        return None if stream.case is None or not self._again else (stream.case, len(self._bg.facts(self._bg.asked)))
 
-    def _case(self, stream: Stream | None, rows: Int, t: Int) -> Int:
-        """The case of each row of the asked table: itself, or its order, which is of the case once it is asked about again."""
-        if stream is None or not stream.of_order:
-            return rows
-        return np.where(t > self._bg.facts(self._bg.asked).at[rows], self._bg.asked_orders[rows], -1)
+    def _case(self, stream: Stream | None, rows: Int) -> Int:
+        """The case of each row of the asked table: itself, or its order."""
+        return self._bg.asked_orders[rows] if stream is not None and stream.of_order else rows
 
     def _who(self, asks: Askings) -> Code:
         """The entity of each asking, -1 where it is not known."""
@@ -158,7 +159,7 @@ class Histories:
         for name, windows, measures, (sweep, own) in self._sweeps:
             totals = sweep.totals(asked, asks.at)
             if own is not None:
-                totals = own.without(totals, self._case(self._streams.get(name), asks.row, asks.at), asks.at)
+                totals = own.without(totals, self._case(self._streams.get(name), asks.row), asks.at)
             for w, word in enumerate(windows):
                 found |= {(one.text, word): totals.windows[w, m] for m, one in enumerate(measures)}
             found |= {(f"{name}.first", "ever"): totals.first, (f"{name}.last", "ever"): totals.last}

@@ -1,7 +1,7 @@
 """Homes: where a store keeps the facts of each order, buyer, seller and product, and the ledger that some homes make."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from operator import itemgetter
@@ -71,7 +71,7 @@ class Fact:
 
 def digest(name: str) -> bytes:
     """Sixteen bytes for an id of any length."""
-    return blake2b(name.encode(), digest_size=WIDTH).digest()
+    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=WIDTH).digest()
 
 
 def home(kind: str, name: str) -> bytes:
@@ -116,7 +116,8 @@ def _living(one: Fact, lives: Mapping[tuple[str, str], bytes]) -> bytes:
             kinds = case_tables(one.text("case_kind")) if target == "case_kind" else (target,)
             met = [lives[table, name] for table in kinds if (table, name) in lives]
             return met[0] if met else home("order", name)
-    return home("seller", one.text("seller_id") or "")
+    seller = one.text("seller_id") if "seller_id" in COLUMNS[one.table] else None
+    return home("seller", seller or "")
 
 
 def packed(facts: Iterable[Fact]) -> bytes:
@@ -147,9 +148,9 @@ def rows(kept: Iterable[bytes]) -> list[Row]:
     return found
 
 
-def ledger(facts: Iterable[Fact]) -> Ledger:
-    """The ledger of some facts, whose rows of one moment are in the order of arrival."""
-    return Ledger.trusted(tables(facts))
+def ledger(facts: Iterable[Fact], lacks: Collection[str] = ()) -> Ledger:
+    """The ledger of some facts, whose rows of one moment are in the order of arrival, without the tables that it `lacks`."""
+    return Ledger.trusted(tables(facts), lacks)
 
 
 def ledgers(facts: Iterable[Fact], others: Iterable[Row], begin: int) -> tuple[Ledger, Ledger]:

@@ -86,15 +86,15 @@ class Instant:
 
     def signals(self, snapshot: Snapshot, case: Case) -> Row:
         """The signals (names,) of a case, NaN where they are unknown."""
-        names = [name(case) for name in self._namers[: None if case.again else self._parties]]
+        names = [name(case) for name in self._namers]
         whose = [
-            None if name is None else prefix(one.name, name) for one, name in zip(self._layouts, names, strict=False)
+            None if name is None else prefix(one.name, name) for one, name in zip(self._layouts, names, strict=True)
         ]
         history, found = pages(snapshot, whose, case.at, self._lengths)
         out = np.empty(self._begin[-1], np.int64)
         if self._layouts:
             totals(self._shapes, *joined(found), history, case.at, _WINDOWS, out)
-        if case.again and self._apart is not None:
+        if self._apart is not None:
             self._apart.without(snapshot, case, whose, out)
         crowded = {h for h, place in self._crowd.items() if out[place] > PLACEHOLDER}
         values = self._values(snapshot, case, out)

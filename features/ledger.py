@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -149,15 +149,28 @@ class Ledger:
         return cls({name: [ds.InMemoryDataset(table)] for name, table in tables.items()})
 
     @classmethod
-    def trusted(cls, tables: Mapping[str, pa.Table]) -> "Ledger":
-        """A ledger of rows that were checked before, each table's in time order; those that are not there are empty."""
+    def trusted(cls, tables: Mapping[str, pa.Table], lacks: Collection[str] = ()) -> "Ledger":
+        """A ledger of rows that were checked before, each table's in time order.
+
+        Tables that are not there are empty, but for those that it `lacks`.
+        """
         made = cls.__new__(cls)
         made._begin("ledger")
         for table in TABLES.values():
             if table.name in tables:
                 made._trust(table, tables[table.name])
-            else:
+            elif table.name not in lacks:
                 made._add(*_nothing(table))
+        return made
+
+    @classmethod
+    def good(cls, tables: Mapping[str, pa.Table], name: str = "ledger") -> "Ledger":
+        """The same, which lacks those that are not there."""
+        made = cls.__new__(cls)
+        made._begin(name)
+        for table in TABLES.values():
+            if table.name in tables:
+                made._trust(table, tables[table.name])
         return made
 
     def whole(self) -> "Ledger":

@@ -1,12 +1,13 @@
 """Placing: where submitted facts belong in a store, which of them it has already, and which came late."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from features.errors import RedressError
 from features.homes import COLUMNS, NAMED, OF_THEMSELVES, Fact, Value, home, named, unpacked
 from features.keys import Snapshot
+from features.pseudonyms import ERASED
 from features.receiving import Submitted
 from features.requests import short
 from features.tables import CASES, TABLES
@@ -16,11 +17,15 @@ _ORDERS: Final = "orders"
 
 @dataclass
 class Placed:
-    """Homes as they were, and the facts that each gains; what came before is counted, and so is what came late."""
+    """Homes as they were, and the facts that each gains; what came before is counted, and so is what came late.
+
+    What was `decided` by the store itself, by id, is no fact of a home.
+    """
 
     old: dict[bytes, list[Fact]] = field(default_factory=dict)
     new: dict[bytes, list[Fact]] = field(default_factory=dict)
     ids: dict[bytes, bytes] = field(default_factory=dict)
+    decided: Mapping[str, Fact] = field(default_factory=dict)
     repeated: int = 0
     late: int = 0
     watermark: int = 0
@@ -37,19 +42,35 @@ class Placed:
 
 
 def placed(
-    snapshot: Snapshot, told: Sequence[Submitted], *, watermark: int, arrivals: int, arrived: int, known: bool = False
+    snapshot: Snapshot,
+    told: Sequence[Submitted],
+    *,
+    watermark: int,
+    arrivals: int,
+    arrived: int,
+    known: bool = False,
+    decided: Mapping[str, tuple[bytes, Fact]] | None = None,
 ) -> Placed:
     """Facts in the order of time among those of a store that knows all before `watermark`.
 
     One older than that counts as learnt when it arrived, and its own time as when it happened. Messages without an id are
-    `known` where their request came before. Raises RedressError for the key of another fact, and for a fact that points to
-    none that was known by then.
+    `known` where their request came before; what the store `decided` itself is given with its home, by id.
+
+    Raises RedressError for the key of another fact, and for a fact that points to none that was known by then.
     """
-    found = Placed(watermark=watermark, arrivals=arrivals)
+    made = decided or {}
+    found = Placed(watermark=watermark, arrivals=arrivals, decided={name: one for name, (_, one) in made.items()})
+    found.ids |= {named("decisions", name): where for name, (where, _) in made.items()}
     _fetch(snapshot, told, found)
     for one in told:
         _place(one, found, arrived, known)
     return found
+
+
+def of_decisions(told: Iterable[Submitted]) -> set[str]:
+    """The ids of decisions that facts are, or point to."""
+    names = (_text(one, "decision_id") for one in told if one.table in ("decisions", "feedback"))
+    return {name for name in names if name is not None}
 
 
 def _fetch(snapshot: Snapshot, told: Sequence[Submitted], found: Placed) -> None:
@@ -88,7 +109,7 @@ def _homes(one: Submitted, ids: dict[bytes, bytes]) -> Iterable[bytes]:
         name = _text(one, column)
         if name is not None and _ORDERS in _targets(one, target):
             yield home("order", name)
-    if one.table == "blocks":
+    if all(_text(one, column) is None for column, _ in TABLES[one.table].references):
         yield home("seller", _text(one, "seller_id") or "")
     yield from (ids[key] for key in _ids(one) if key in ids)
 
@@ -149,6 +170,8 @@ def _point(one: Submitted, fact: Fact, found: Placed) -> None:
 
 def _known(table: str, name: str, at: int, found: Placed) -> bool:
     where, key = _pointed(table, name, found), TABLES[table].key[0]
+    if table == "decisions" and name in found.decided:
+        return found.decided[name].at <= at
     return where is not None and any(
         other.table == table and other[key] == name and other.at <= at for other in found.facts(where)
     )
@@ -166,11 +189,14 @@ def _met(one: Submitted, fact: Fact, where: bytes, found: Placed, known: bool) -
     if key is None:
         return known
     elsewhere = found.ids.get(named(one.table, str(key[0]))) if one.table in NAMED else None
-    for other in found.facts(elsewhere or where):
+    made = [found.decided[name] for name in {str(key[0])} & found.decided.keys() if one.table == "decisions"]
+    for other in (*made, *found.facts(elsewhere or where)):
         if other.table == one.table and other.key == key:
             if not _same(fact, other):
                 said = " + ".join(TABLES[one.table].key)
-                raise RedressError(f"{one.where}: want a new {said}, got that of another fact; correct it")
+                raise RedressError(
+                    f"{one.where}.{TABLES[one.table].key[0]}: want a new {said}, got that of another fact; correct it"
+                )
             return True
     return False
 
@@ -183,7 +209,12 @@ def _same(fact: Fact, other: Fact) -> bool:
     if kept[at] != other.submitted and kept[happened] == other.submitted and fact.values[happened] is None:
         kept[happened] = None
     kept[at] = other.submitted
-    return fact.values == tuple(kept)
+    return all(map(_alike, fact.values, kept))
+
+
+def _alike(told: Value, kept: Value) -> bool:
+    """Whether a value is that which was stored, of which nobody knows any more what it was where its person was erased."""
+    return told == kept or (isinstance(told, str) and isinstance(kept, str) and kept.startswith(ERASED))
 
 
 def _dated(fact: Fact, beside: Sequence[Fact], watermark: int, arrived: int) -> tuple[Fact, bool]:

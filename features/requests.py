@@ -142,7 +142,12 @@ def holds(column: Column, came: object) -> bool:
         return isinstance(came, int | float) and not isinstance(came, bool) and 0 <= came <= 1
     if column.kind in MOST:
         return isinstance(came, int) and not isinstance(came, bool) and 0 <= came <= MOST[column.kind]
-    return isinstance(came, str) and 0 < len(came) <= LONGEST[column.kind]
+    return isinstance(came, str) and 0 < len(came) <= LONGEST[column.kind] and _whole(came)
+
+
+def _whole(text: str) -> bool:
+    """Whether a text has whole characters alone, and no half of a surrogate pair, which no file holds."""
+    return text.isascii() or not any("\ud800" <= one <= "\udfff" for one in text)
 
 
 def wanted(column: Column) -> str:
@@ -192,4 +197,5 @@ def short(came: object) -> str:
     if came is None or isinstance(came, bool):
         return {None: "null", True: "true", False: "false"}[came]
     text = came if isinstance(came, str) else f"{came:.6g}" if isinstance(came, float) else f"{came}"
+    text = text if _whole(text) else text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= 60 else f"{text[:60]}…"

@@ -13,7 +13,7 @@ from features.indices import OF_INSTRUMENT, listed
 from features.kernel import DAY, Int
 from features.keys import Snapshot, end
 from features.pages import joined
-from features.priors import COMPELLING, MATCHES, OBJECTIONS
+from features.priors import COMPELLING, MATCHES, MEASURES, OBJECTIONS
 from features.sharing import PLACEHOLDER
 from features.shelves import ALONE, pages, prefix
 from features.totals import totals
@@ -41,26 +41,29 @@ def _total(snapshot: Snapshot, shelf: str, name: str, t: int) -> _Total:
     return _Total(out[:n], out[n + streams :])
 
 
-def content(snapshot: Snapshot, case: "Case", measure: str) -> float:
+def content(snapshot: Snapshot, case: "Case") -> dict[str, float]:
     """Of what the buyer had shown in disputes about the order, the content most shared; NaN where nothing has a hash."""
-    layout, found = layouts()["content"], list[float]()
-    for name in sorted(_shown(case)):
-        told = _total(snapshot, "content", name, case.at)
-        buyers = int(told.columns[layout.columns["sharers.count"]])
-        if buyers > PLACEHOLDER:
-            continue
-        if measure == "days_since_new":
-            last = int(told.last[layout.streams.index("sharers")])
-            found.append((case.at - last) / DAY if buyers else nan)
-        else:
-            stream = {"buyers": "sharers", "malicious": "malicious_sharers", "charged": "charged_sharers"}[measure]
-            found.append(float(told.columns[layout.columns[f"{stream}.count"]]))
-    known = [one for one in found if one == one]
-    return nan if not known else min(known) if measure == "days_since_new" else max(known)
+    told = [one for name in sorted(_shown(case)) if (one := _sharers(snapshot, name, case.at)) is not None]
+    found = {name: max((one[name] for one in told), default=nan) for name in ("buyers", "malicious", "charged")}
+    since = [one["days_since_new"] for one in told if one["days_since_new"] == one["days_since_new"]]
+    return found | {"days_since_new": min(since, default=nan)}
+
+
+def _sharers(snapshot: Snapshot, name: str, t: int) -> dict[str, float] | None:
+    """Who had shown a content by then; None where they were so many that it is a placeholder."""
+    layout, told = layouts()["content"], _total(snapshot, "content", name, t)
+    buyers, malicious, charged = (
+        int(told.columns[layout.columns[f"{of}.count"]]) for of in ("sharers", "malicious_sharers", "charged_sharers")
+    )
+    since = (t - int(told.last[layout.streams.index("sharers")])) / DAY if buyers else nan
+    found: dict[str, float] = {"buyers": buyers, "malicious": malicious, "charged": charged, "days_since_new": since}
+    return None if buyers > PLACEHOLDER else found
 
 
 def _shown(case: "Case") -> set[str]:
     """The contents that the buyer had shown in disputes about the order."""
+    if case.order.text("order_id") is None:
+        return set()
     disputes = {one["dispute_id"] for one in case.facts if one.table == "disputes"}
     return {
         str(one["content_hash"])
@@ -72,14 +75,13 @@ def _shown(case: "Case") -> set[str]:
     }
 
 
-def earlier(snapshot: Snapshot, case: "Case", measure: str) -> float:
+def earlier(snapshot: Snapshot, case: "Case") -> dict[str, float]:
     """How many undisputed earlier orders with the same card there were; NaN where it is not known, or a placeholder."""
-    instrument = case.order.text("instrument_id")
-    if instrument is None or _crowded(snapshot, "instrument", instrument, case.at):
-        return nan
-    counts = dict.fromkeys(("earlier", "transactions", "qualifying", *MATCHES), 0)
+    counts, instrument = dict.fromkeys(MEASURES, 0.0), case.order.text("instrument_id")
+    if instrument is None or crowded(snapshot, "instrument", instrument, case.at):
+        return dict.fromkeys(MEASURES, nan)
     named = {name: case.order.text(f"{name}_id") for name in MATCHES}
-    names = [name for name, of in named.items() if of is not None and not _crowded(snapshot, name, of, case.at)]
+    names = [name for name, of in named.items() if of is not None and not crowded(snapshot, name, of, case.at)]
     for other in _undisputed(snapshot, instrument, case):
         counts["earlier"] += 1
         if COMPELLING.youngest <= case.order.at - other.at <= COMPELLING.oldest:
@@ -87,21 +89,25 @@ def earlier(snapshot: Snapshot, case: "Case", measure: str) -> float:
             counts["transactions"] += 1
             counts |= {name: counts[name] + 1 for name in same}
             counts["qualifying"] += len(same) >= COMPELLING.matches and not set(same).isdisjoint(MATCHES[:2])
-    return float(counts[measure])
+    return counts
+
+
+def bought_with(snapshot: Snapshot, instrument: str) -> Iterator[list[Fact]]:
+    """The facts of each order with an instrument, in the order of time."""
+    first = listed(OF_INSTRUMENT, instrument)
+    homes = [home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(first))]
+    yield from (unpacked(kept) for kept in snapshot.many(homes))
 
 
 def _undisputed(snapshot: Snapshot, instrument: str, case: "Case") -> Iterator[Fact]:
     """Orders with the instrument before that of the case that nobody had objected to."""
-    first = listed(OF_INSTRUMENT, instrument)
-    homes = [home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(first))]
-    for kept in snapshot.many(homes):
-        facts = unpacked(kept)
+    for facts in bought_with(snapshot, instrument):
         order = next(one for one in facts if one.table == "orders")
         objected = any(one.table in OBJECTIONS and one.at < case.at for one in facts)
         if order.at < case.order.at and order.at < case.at and not objected:
             yield order
 
 
-def _crowded(snapshot: Snapshot, shelf: str, name: str, t: int) -> bool:
+def crowded(snapshot: Snapshot, shelf: str, name: str, t: int) -> bool:
     """Whether an id linked so many buyers by then that it is a placeholder, which links nobody."""
     return int(_total(snapshot, shelf, name, t).columns[layouts()[shelf].columns["orders.met_buyer"]]) > PLACEHOLDER

@@ -198,14 +198,18 @@ def put(batch: Batch, shelf: str, changed_by: Changes, sealed_until: int) -> Non
     gone, made = _behind(shelf, changed_by, np.flatnonzero(quick), last, sealed_until)
     slow = [i for i, one in enumerate(quick) if not one]
     some = _among(batch, shelf, {changed_by.whose[i]: changed_by.of(i) for i in slow}, sealed_until)
-    batch.delete([*gone, *some[0]])
+    batch.delete(key for old in (*gone, *some[0]) for key in (old, _due(old)))
     pages = [*made, *some[1]]
     batch.put(sorted([*pages, *due(pages)]))
 
 
 def due(pages: Iterable[Entry]) -> Iterator[Entry]:
     """What tells of those of some pages that are not sealed when they can be."""
-    return ((DUE + key[-10:-2] + key, b"") for key, data in pages if data[0] == UNSEALED)
+    return ((_due(key), b"") for key, data in pages if data[0] == UNSEALED)
+
+
+def _due(page: bytes) -> bytes:
+    return DUE + page[-10:-2] + page
 
 
 def seal(batch: Batch, sealed_until: int, most: int) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import accumulate, islice
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from features.build import HORIZON
 from features.decisions import Decisions
 from features.entries import Emitter, layouts
+from features.erasing import Erased, erase
 from features.errors import RedressError
 from features.evidence import OF_CASE
 from features.homes import COLUMNS, ORDER, Fact, digest, ledger, ledgers, packed, unpacked, whole
@@ -23,7 +24,9 @@ from features.indices import OF_INSTRUMENT, OF_SELLER, REQUESTS, indexed, of_sel
 from features.keys import Batch, Entry, Keys, Snapshot, end, opened
 from features.ledger import Ledger
 from features.neighbours import Neighbours, neighbours
-from features.placing import Placed, placed
+from features.persons import homes_of
+from features.placing import Placed, of_decisions, placed
+from features.pseudonyms import Key, judged, known_as
 from features.receiving import Submitted, submitted
 from features.shelves import HISTORIES, changes, due, filled, put, seal
 from features.tables import TABLES
@@ -44,7 +47,9 @@ TOGETHER: Final = 1 << 18
 class Meta:
     """What a store says of itself: its name, the horizon in microseconds, what it knows until when, and how many facts came.
 
-    It `lacks` tables, and columns as `table.column`, of which nothing was ever said; what they would tell is unknown.
+    It `lacks` tables, and columns as `table.column`, of which nothing was ever said; what they would tell is unknown. `key` is
+    the mark of the key that ids of persons are hashed by, and empty where they are as they came;
+    `erasures` is how many buyers were erased.
     """
 
     name: str
@@ -53,6 +58,8 @@ class Meta:
     arrivals: int = 0
     lacks: tuple[str, ...] = ()
     format: int = FORMAT
+    key: str = ""
+    erasures: int = 0
 
     def packed(self) -> bytes:
         """As bytes."""
@@ -69,46 +76,71 @@ class Appended:
 
 
 class _OvertakenError(Exception):
-    """Something was decided while facts were taken that it should have seen."""
+    """Something was decided while facts were taken that should have seen them, or that they should have."""
 
 
 class Store:
     """A platform's facts in a directory or in PostgreSQL, with the cumulative rows of every history kept current."""
 
-    def __init__(self, keys: Keys, decisions: Decisions, where: str) -> None:
-        self.keys, self.decisions, self.where = keys, decisions, where
+    def __init__(self, keys: Keys, decisions: Decisions, where: str, key: Key | None = None) -> None:
+        self.keys, self.decisions, self.where, self.key = keys, decisions, where, key
+        self._open = True
         with keys.reading() as snapshot:
             self.meta = _meta(snapshot, where)
 
     @classmethod
-    def open(cls, where: str | Path) -> "Store":
-        """The store in a directory or at a postgresql:// address; RedressError where there is none."""
-        return cls(opened(where), Decisions.open(where), str(where))
+    def open(cls, where: str | Path, *, key: Key | None = None) -> "Store":
+        """The store in a directory or at a postgresql:// address; RedressError where there is none.
+
+        Cases are read without the `key` that ids of persons are hashed by, where they are; facts come in with it alone.
+        """
+        return cls._made(opened(where), where, key)
 
     @classmethod
-    def create(cls, where: str | Path, *, name: str, horizon: int = HORIZON) -> "Store":
-        """A new store without facts; RedressError where there is one."""
-        keys = opened(where, create=True)
-        with keys.writing() as batch:
-            if batch.many([_META])[0] is not None:
-                raise RedressError(f"{where}: want no store there yet, got one; name another place")
-            batch.put([(_META, Meta(name, horizon).packed())])
-        return cls(keys, Decisions.open(where, create=True), str(where))
+    def create(cls, where: str | Path, *, name: str, horizon: int = HORIZON, key: Key | None = None) -> "Store":
+        """A new store, without facts, whose ids of persons are hashed by a `key`; RedressError where one has facts."""
+        meta = Meta(name, horizon, key=key.mark if key else "")
+        return cls._made(opened(where, create=True), where, key, meta)
+
+    @classmethod
+    def _made(cls, keys: Keys, where: str | Path, key: Key | None, meta: Meta | None = None) -> "Store":
+        """A store over open keys, with a new `meta` if it is to be new; what was opened is closed where it cannot be."""
+        with ExitStack() as undo:
+            undo.callback(keys.close)
+            if meta is not None:
+                _begin(keys, meta, str(where))
+            decisions = Decisions.open(where, keys, create=meta is not None)
+            undo.callback(decisions.close)
+            made = cls(keys, decisions, str(where), key)
+            undo.pop_all()
+        return made
 
     @property
     def horizon(self) -> int:
         """How long after an order a chargeback counts, in microseconds."""
         return self.meta.horizon
 
+    def stands(self, snapshot: Snapshot) -> Meta:
+        """What the store said of itself when a snapshot was taken."""
+        return _meta(snapshot, self.where)
+
+    def lacks(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """The tables and columns of which nothing was ever said; what was said of once is never lacking again."""
+        if self.meta.lacks:
+            self.meta = self.stands(snapshot)
+        return self.meta.lacks
+
     def sync(self) -> None:
         """Flushes what was decided to disk, so that it outlives a power cut too; facts are there as soon as they are taken."""
         self.decisions.sync()
 
     def close(self) -> None:
-        """Lets go of what is open, once all that was decided is on disk."""
-        self.decisions.sync()
-        self.decisions.close()
-        self.keys.close()
+        """Lets go of what is open, once all that was decided is on disk; it may be called again."""
+        if self._open:
+            self._open = False
+            self.decisions.sync()
+            self.decisions.close()
+            self.keys.close()
 
     def append(
         self, facts: Mapping[str, Sequence[Mapping[str, object]]], *, arrived: int, request: str = ""
@@ -120,6 +152,8 @@ class Store:
         RedressError that names table, row and field for what no ledger would take.
         """
         told = submitted(facts, arrived)
+        if (key := judged(self.key, self.meta.key, self.where)) is not None:
+            told = key.submitted(told)
         try:
             return self._append(told, arrived, request, calm=False)
         except _OvertakenError:
@@ -133,23 +167,30 @@ class Store:
             meta = _meta(batch, self.where)
             known = _asked_before(batch, request, told)
             until = max(meta.watermark, self.decisions.latest())
-            came = placed(batch, told, watermark=until, arrivals=meta.arrivals, arrived=arrived, known=known)
+            made = self.decisions.named(of_decisions(told))
+            came = placed(
+                batch, told, watermark=until, arrivals=meta.arrivals, arrived=arrived, known=known, decided=made
+            )
             if came.new:
+                followed = self._followed(came)
                 self._take(batch, came, meta)
                 if not calm:
                     held.enter_context(self.decisions.holding())
-                    if self.decisions.latest() > min(one.at for some in came.new.values() for one in some):
+                    first = min(one.at for some in came.new.values() for one in some)
+                    if self.decisions.latest() > first or self._followed(came) != followed:
                         raise _OvertakenError
         return Appended(came.taken, came.repeated, came.late)
 
-    def mark(self, snapshot: Snapshot) -> bytes | None:
-        """What is another once facts have come."""
-        return snapshot.many([_META])[0]
+    def _followed(self, came: Placed) -> list[tuple[bytes, Fact]]:
+        """What was decided about the orders of new rulings, each of which may follow from that."""
+        ruled = [where for where, new in came.new.items() if any(one.table == "rulings" for one in new)]
+        return list(self.decisions.facts(ruled))
 
-    def unmoved(self, mark: bytes | None) -> bool:
-        """Whether no facts have come since a mark was made."""
-        with self.keys.reading() as snapshot:
-            return self.mark(snapshot) == mark
+    def mark(self, snapshot: Snapshot) -> Entry:
+        """An entry that is another once facts have come, or a buyer was erased."""
+        kept = snapshot.many([_META])[0]
+        assert kept is not None
+        return _META, kept
 
     def decision(self, decision_id: str) -> Mapping[str, object] | None:
         """The record of a decision."""
@@ -166,14 +207,16 @@ class Store:
         made = replace(meta, watermark=came.watermark, arrivals=came.arrivals, lacks=lacks)
         batch.put([(_META, made.packed())])
 
-    def fill(self, found: Ledger) -> int:
-        """Takes all good facts of a ledger into a store that has none; how many there were.
+    def fill(self, found: Ledger, seen: Callable[[int], object] = int) -> int:
+        """Takes all good facts of a ledger into a store that has none; how many. `seen` hears of each kind of history.
 
         It is written in order, some at a time, and is no store, to be opened by nobody, until all of it is there.
         """
+        if (key := judged(self.key, self.meta.key, self.where)) is not None:
+            found = key.ledger(found)
         counts = [len(of) for of in found.facts.values()]
         meta = self._emptied()
-        for some in _some(self._filled(found)):
+        for some in _some(self._filled(found, seen)):
             with self.keys.writing() as batch:
                 batch.put(some)
         self.meta = replace(meta, watermark=found.last_at, arrivals=sum(counts), lacks=_lacks(found))
@@ -192,7 +235,7 @@ class Store:
             batch.delete([key for key, _ in batch.span(b"\0", end(b"\xff"))])
         return meta
 
-    def _filled(self, found: Ledger) -> Iterator[Entry]:
+    def _filled(self, found: Ledger, seen: Callable[[int], object]) -> Iterator[Entry]:
         """All entries of a ledger's facts, in the order of their keys."""
         begins = accumulate((len(of) for of in found.facts.values()), initial=0)
         housing = Housing(found, dict(zip(found.facts, begins, strict=False)))
@@ -208,9 +251,41 @@ class Store:
             for page in filled(emitter.entries(layouts()[name]), found.last_at - SETTLING):
                 later += due([page])
                 yield page
+            seen(1)
         yield from _between(others, HISTORIES, b"\xff")
         yield from housing.listed(OF_INSTRUMENT, "instrument_id")
         yield from sorted(later)
+
+    def erase(self, buyer: str, secret: bytes) -> Erased:
+        """Makes a buyer nobody; `secret` is 32 random bytes, drawn for this once and kept nowhere.
+
+        The records of decisions about his orders are emptied, and his facts and histories change together: if that fails, he
+        is still there by his name, to be erased again. Records that came meanwhile are emptied after it; one that rests on what
+        was there before is not kept any more. Raises RedressError where there is nothing of him.
+        """
+        who, homes = self._known(buyer)
+        records = self.decisions.erase(homes)
+        with self.keys.writing() as batch:
+            meta = _meta(batch, self.where)
+            sealed_until = meta.watermark - SETTLING
+            found = erase(batch, who, secret, self.decisions.facts, horizon=meta.horizon, sealed_until=sealed_until)
+            batch.put([(_META, replace(meta, erasures=meta.erasures + 1).packed())])
+        return replace(found, records=records + self.decisions.erase(homes))
+
+    def of_buyer(self, buyer: str) -> tuple[list[Fact], list[Mapping[str, object]]]:
+        """All facts about a buyer and his orders, and the records of decisions in full; RedressError where there is nothing."""
+        _, homes = self._known(buyer)
+        facts = [one for some in homes.values() for one in some]
+        return facts + [one for _, one in self.decisions.facts(homes)], self.decisions.about(homes)
+
+    def _known(self, buyer: str) -> tuple[str, dict[bytes, list[Fact]]]:
+        """The name that a buyer has here, and his homes with their facts."""
+        who = known_as(judged(self.key, self.meta.key, self.where), "buyer_id", buyer)
+        with self.keys.reading() as snapshot:
+            homes = homes_of(snapshot, who)
+        if not homes:
+            raise RedressError(f"{self.where}: want a buyer of whom something is known, got {buyer[:80]}; name another")
+        return who, homes
 
     def facts(self) -> Iterator[Fact]:
         """All facts, home by home, and what was decided."""
@@ -223,12 +298,15 @@ class Store:
         """All facts as a ledger."""
         return ledger(self.facts())
 
-    def export(self, folder: Path) -> dict[str, int]:
-        """Writes all facts as the tables of a ledger; how many rows each has."""
+    def export(self, folder: Path, facts: Iterable[Fact] | None = None) -> dict[str, int]:
+        """Writes all facts, or some, as the tables of a ledger; how many rows each has."""
         folder.mkdir(parents=True, exist_ok=True)
         with self.keys.reading() as snapshot:
             lacks = set(_meta(snapshot, self.where).lacks)
-        found = {name: _known(rows, name, lacks) for name, rows in whole(self.facts()).items() if name not in lacks}
+        made = whole(self.facts() if facts is None else facts)
+        if made["decisions"].num_rows:
+            lacks -= {"decisions", *(f"decisions.{column}" for column in made["decisions"].column_names)}
+        found = {name: _known(rows, name, lacks) for name, rows in made.items() if name not in lacks}
         for name, rows in found.items():
             pq.write_table(rows, folder / f"{name}.parquet")
         return {name: rows.num_rows for name, rows in found.items()}
@@ -243,6 +321,14 @@ def _change(batch: Batch, around: Neighbours, watermark: int, meta: Meta) -> Non
     for name, layout in layouts().items():
         since = 0 if layout.entity == OF_CASE else meta.watermark - 1
         put(batch, name, changes(before.entries(layout), after.entries(layout), since), watermark - SETTLING)
+
+
+def _begin(keys: Keys, meta: Meta, where: str) -> None:
+    """Makes a store of keys; RedressError where there is one with facts."""
+    with keys.writing() as batch:
+        if batch.many([_META])[0] is not None and (arrivals := _meta(batch, where).arrivals):
+            raise RedressError(f"{where}: want no store there yet, got one of {arrivals:,} facts; name another place")
+        batch.put([(_META, meta.packed())])
 
 
 def _meta(snapshot: Snapshot, where: str) -> Meta:
@@ -315,4 +401,9 @@ def _said(facts: Iterable[Fact]) -> set[str]:
 
 
 def _known(rows: pa.Table, name: str, lacks: Collection[str]) -> pa.Table:
-    return rows.select([column for column in rows.column_names if f"{name}.{column}" not in lacks])
+    """The columns of a table that it does not lack, and those that it may not lack, as of no type."""
+    for i, column in enumerate(TABLES[name].columns):
+        if column.required and f"{name}.{column.name}" in lacks:
+            rows = rows.set_column(i, column.name, pa.nulls(rows.num_rows))
+    kept = {one.name for one in TABLES[name].columns if one.required or f"{name}.{one.name}" not in lacks}
+    return rows.select([column for column in rows.column_names if column in kept])

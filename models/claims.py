@@ -167,7 +167,7 @@ def claims(ledger: Ledger, asks: Askings, frame: pd.DataFrame) -> Claims:
     row = disputes.points["orders"][asks.row]
     claimed, known = (values[asks.row] for values in disputes.numbers("claimed"))
     claimed = np.where(known, claimed, 0).astype(np.int64)
-    amount, quantity = (orders.numbers(name)[0][row] for name in ("amount", "quantity"))
+    amount, quantity = (np.append(orders.numbers(name)[0], 0)[row] for name in ("amount", "quantity"))
     reasons = disputes.codes("reason")
     named = [*(str(word) for word in reasons.values.to_pylist()), ""]
     reason = tuple(named[code] for code in reasons.codes[asks.row].tolist())
@@ -241,7 +241,8 @@ def _paid_back(ledger: Ledger, order: Int, at: Int) -> Int:
         if name in ledger.facts:
             facts = ledger.facts[name]
             cents, known = facts.numbers("amount")
-            rows = pd.DataFrame({"order": facts.points["orders"], "at": facts.at, "cents": cents})[known]
+            of = facts.points["orders"]
+            rows = pd.DataFrame({"order": of, "at": facts.at, "cents": cents})[known & (of >= 0)]
             both = asked.merge(rows, on="order")
             paid = both[both["at"] < both["t"]].groupby("i")["cents"].sum()
             found[paid.index.to_numpy()] += paid.to_numpy(np.int64)

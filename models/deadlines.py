@@ -30,6 +30,15 @@ def moment(at: int) -> datetime:
     return EPOCH + timedelta(microseconds=at)
 
 
+def iso(at: int) -> str:
+    """The same as ISO 8601, UTC.
+
+    >>> iso(1_500_000)
+    '1970-01-01T00:00:01.500000+00:00'
+    """
+    return moment(at).isoformat()
+
+
 def shown(at: int, name: str = "UTC") -> str:
     """A moment by the clock of a zone, with its distance from UTC; a part of a second is dropped, so that it is never late.
 

@@ -68,10 +68,11 @@ class Desk:
         grounds: Grounds,
         *,
         askable: bool = True,
+        with_reasons: bool = True,
         previous: str = FIRST,
     ) -> Record:
-        """The record of what a policy answers to a dispute, with the reasons: as `models.deciding.one_record`."""
-        found, told = self.scored(dispute, row, with_reasons=True)
+        """The record of what a policy answers to a dispute, with the score's reasons if wanted: as `deciding.one_record`."""
+        found, told = self.scored(dispute, row, with_reasons=with_reasons)
         case = self.case(dispute, row, askable=askable)
         return of_case(
             case, found, policy, grounds, reasons=UNSCORED if told is None else voiced(told), previous=previous

@@ -9,6 +9,7 @@ from math import isnan, nan
 from typing import Final
 
 from features import RedressError
+from features.decisions import LEFT
 from models.deadlines import moment
 from models.exploring import WHY as EXPLORED
 from models.refunds import ACTIONS, WHY, Case, Decision, Refunds, Scores, decide_at
@@ -210,16 +211,22 @@ def replayed(told: Mapping[str, object], again: Mapping[str, object]) -> list[st
 def chained(records: Iterable[Mapping[str, object]]) -> Iterator[str]:
     """A sentence for every record whose hash is not of what it says, or which does not name the one before.
 
-    What was taken off the end, and a chain that was made anew as a whole, only its last hash, kept elsewhere, can show.
+    What was taken off the end, and a chain that was made anew as a whole, only its last hash, kept elsewhere, can show. Of a
+    record that was erased the hash stands for what it said, and the next one vouches for it.
     """
     before = FIRST
     for i, one in enumerate(records):
         rest = {name: value for name, value in one.items() if name != "hash"}
-        if one.get("hash") != _hash(rest):
+        if one.get("hash") != _hash(rest) and not is_erased(one):
             yield f"record {i}: want the hash of what it says, got another; it was edited"
         if one.get("previous") != before:
             yield f"record {i}: want the one before named, got another; one was taken out, put in or moved"
         before = str(one.get("hash"))
+
+
+def is_erased(told: Mapping[str, object]) -> bool:
+    """Whether a record was emptied, as its person was erased."""
+    return told.get("erased") is True and told.keys() == {*LEFT, "erased"}
 
 
 def of_buyer(told: Mapping[str, object]) -> Record:
@@ -248,6 +255,8 @@ def opened(text: str, where: str) -> Record:
         raise RedressError(f"{where}: want a decision record in JSON, got {error}; name another file") from None
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise RedressError(f"{where}: want a decision record of format {FORMAT}, got another; name another file")
+    if is_erased(told):
+        raise RedressError(f"{where}: want a record with what it said, got one that was erased; leave it out")
     if fault := next(_amiss(told, SCHEMA), ""):
         raise RedressError(f"{where}: want a decision record, got one {fault}; name another file")
     if told["hash"] != own:

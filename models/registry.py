@@ -22,6 +22,7 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from features import RedressError
+from features.asking import ASKED
 from models.model import Model, load
 from models.promotion import Verdict
 
@@ -192,6 +193,22 @@ def champion(question: str, *, tracking: str) -> str | None:
         return None if found is None else str(found)
     except UNUSABLE as error:
         raise _unusable(tracking, error) from None
+
+
+def champions(*, tracking: str) -> dict[str, Model]:
+    """The champion of each question that has one; RedressError where none has."""
+    file = tracking.removeprefix("sqlite:///") if tracking.startswith("sqlite:///") else ""
+    if file and not Path(file).is_file():  # MLflow would make one
+        raise RedressError(f"tracking {tracking}: want a model registry, got no file {file}; train, or name another")
+    versions = {question: champion(question, tracking=tracking) for question in ASKED}
+    found = {
+        question: opened(f"models:/{question}/{version}", tracking=tracking)
+        for question, version in versions.items()
+        if version is not None
+    }
+    if not found:
+        raise RedressError(f"tracking {tracking}: want a champion of a question, got none; train with --champion")
+    return found
 
 
 def opened(uri: str, *, tracking: str) -> Model:

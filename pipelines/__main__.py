@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_bytes, token_hex
 from typing import Final
 
 from features import RedressError
@@ -260,9 +261,10 @@ def _records(args: argparse.Namespace, said: Said) -> Closing:
 
 def _evidence(args: argparse.Namespace, said: Said) -> Closing:
     """Say which evidence to obtain for one case before its deadline, what completes a set, and what that is worth."""
+    from models.advised import plain
     from models.policy import opened
     from pipelines.evidence import evidence
-    from pipelines.printed import closing, table
+    from pipelines.printed import table
 
     found = evidence(
         args.case_id,
@@ -274,7 +276,36 @@ def _evidence(args: argparse.Namespace, said: Said) -> Closing:
         zone=args.zone,
         said=said,
     )
-    return closing(found) if args.json else table(found)
+    return plain(found) if args.json else table(found)
+
+
+def _load(args: argparse.Namespace, said: Said) -> Closing:
+    """Fill a new online store from a ledger, whole or not at all."""
+    from pipelines.loading import load
+
+    return load(
+        args.ledger,
+        args.store,
+        name=token_hex(16),
+        horizon=args.horizon or HORIZON,
+        keep=args.keep,
+        key=args.key,
+        said=said,
+    )
+
+
+def _export(args: argparse.Namespace, said: Said) -> Closing:
+    """Write a store's facts as a ledger, or all that it holds of one buyer with the records of decisions."""
+    from pipelines.exporting import export
+
+    return export(args.store, args.out, buyer=args.buyer, key=args.key, said=said)
+
+
+def _erase(args: argparse.Namespace, said: Said) -> Closing:
+    """Make one buyer of a store nobody: fresh names for his ids, of which no mapping is kept."""
+    from pipelines.erasing import erase
+
+    return erase(args.store, args.buyer, token_bytes(32), key=args.key, said=said)
 
 
 def _demo(args: argparse.Namespace, said: Said) -> Closing:
@@ -450,6 +481,31 @@ def _add_evidence(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--zone", default="UTC", metavar="Z", help="times are shown in it besides, such as Europe/Berlin")
 
 
+def _of_store(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--store", required=True, metavar="PATH_OR_URL", help="a directory, or postgresql://…")
+    verb.add_argument("--key", type=Path, metavar="FILE", help="a key of 32 random bytes that hashes ids of persons")
+
+
+def _add_load(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--ledger", type=Path, required=True, metavar="L")
+    _of_store(verb)
+    verb.add_argument("--horizon", type=span, metavar="120d", help="how long after an order a chargeback counts")
+    verb.add_argument(
+        "--keep", type=span, metavar="540d", help="leave out what is older, and all about orders that old"
+    )
+
+
+def _add_export(verb: argparse.ArgumentParser) -> None:
+    _of_store(verb)
+    verb.add_argument("--out", type=Path, required=True, metavar="LEDGER")
+    verb.add_argument("--buyer", metavar="ID", help="what is held of one buyer alone, with the records of decisions")
+
+
+def _add_erase(verb: argparse.ArgumentParser) -> None:
+    _of_store(verb)
+    verb.add_argument("--buyer", required=True, metavar="ID")
+
+
 def _serve(args: argparse.Namespace, said: Said) -> Closing:
     """Serve decisions over HTTP until it is told to end; or make a token for those who may ask."""
     from pipelines.serving import Served, serve, token
@@ -460,12 +516,15 @@ def _serve(args: argparse.Namespace, said: Said) -> Closing:
         return token(args.tokens, args.new_token, args.scope, args.expires)
     if args.store is None or args.models is None or args.is_open == (args.tokens is not None):
         args.parser.error("want --store, --models, and either --tokens FILE or --open")
-    serve(Served(args.store, args.models, args.policy, args.host, args.port, args.tokens), said=said)
+    serve(Served(args.store, args.models, args.policy, args.host, args.port, args.tokens, args.key), said=said)
 
 
 def _add_serve(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--store", metavar="S", help="what is known: a store")
-    verb.add_argument("--models", metavar="DIR", help="one folder for each question")
+    verb.add_argument(
+        "--models", metavar="URI_OR_DIR", help="a folder for each question, or an MLflow server whose champions answer"
+    )
+    verb.add_argument("--key", type=Path, metavar="FILE", help="the key that the store's ids of persons are hashed by")
     verb.add_argument("--policy", default="default", metavar="P", help="a TOML file, or default, strict or generous")
     verb.add_argument("--host", default="127.0.0.1", help="where to listen; this machine alone unless set")
     verb.add_argument("--port", type=whole, default=8000)
@@ -519,12 +578,15 @@ VERBS: Final = {
     "evidence": Verb(
         _evidence, _add_evidence, "redress evidence c123 --ledger ledger --models redress-out/train --as-of 2025-03-01"
     ),
+    "load": Verb(_load, _add_load, "redress load --ledger ledger --store store --keep 540d"),
+    "export": Verb(_export, _add_export, "redress export --store store --out copy --buyer b12"),
+    "erase": Verb(_erase, _add_erase, "redress erase --store store --buyer b12"),
     "serve": Verb(
         _serve, _add_serve, "redress serve --store store --models redress-out/train --tokens tokens --port 8000"
     ),
     "backtest": Verb(_backtest, _add_backtest, "redress backtest chargeback_risk --ledger ledger --folds 3 --test 7d"),
 }
-AWAITED: Final = ("load", "export", "erase", "monitor")
+AWAITED: Final = ("monitor",)
 """Commands that are named in the interface and come with later versions."""
 
 

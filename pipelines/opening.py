@@ -6,7 +6,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from features import Ledger
-from models.deadlines import moment as instant
+from models.deadlines import iso
 
 Said = Callable[[str], None]
 
@@ -17,7 +17,7 @@ def moment(t: int) -> str:
     >>> moment(1_500_000)
     '1970-01-01T00:00:01.500000+00:00'
     """
-    return instant(t).isoformat()
+    return iso(t)
 
 
 def opened(path: str | Path, said: Said) -> Ledger:

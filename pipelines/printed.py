@@ -1,50 +1,13 @@
-"""Advice as it is printed: plain types for a program, and a table for people."""
+"""Advice as it is printed: a table for people."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from math import isnan
 
+from models.advice import CAUTION, FAIR, Advice, Programme
 from models.answering import Answer
 from models.deadlines import shown
-from models.evidence import Line, Plan, SetState
+from models.evidence import Line, SetState
 from models.telling import listed, money
-from pipelines.advice import CAUTION, FAIR, Advice, Programme
-from pipelines.opening import moment
-
-
-def closing(advice: Advice) -> dict[str, object]:
-    """All of it as JSON holds it: money in cents, null for what is not known.
-
-    What is at stake for an order is its amount times the probability of a chargeback.
-    """
-    plan = advice.plan
-    return {
-        "case": advice.case_id,
-        "kind": advice.kind,
-        "as of": moment(advice.t),
-        "deadline": None if advice.deadline is None else moment(advice.deadline),
-        "at stake": _number(plan.amount),
-        "probability of": advice.outcome,
-        "probability without": _number(plan.without),
-        "probability with": _number(plan.together),
-        "recommended": [item.kind for item in plan.recommended],
-        "recommended by": "rules" if advice.ruled else "model",
-        "cost": plan.cents,
-        "worth beyond cost": _number(plan.worth),
-        "hours in parallel": plan.hours,
-        "completes": list(plan.completes),
-        "items": [_line(advice, line) for line in plan.lines],
-        "cannot be obtained": {item.kind: item.barred for item in advice.barred},
-        "sets": [_set(one, plan) for one in plan.sets],
-        "prior transactions": [_programme(one) for one in advice.programmes],
-        "gains are": CAUTION,
-        **({"fair": FAIR} if advice.kind == "dispute" else {}),
-        **advice.more,
-        "answer": None if advice.answer is None else _answer(advice.answer),
-        "blocks": list(advice.blocks),
-        "notes": list(advice.notes),
-        "advice": advice.sentence(),
-    }
 
 
 def table(advice: Advice) -> dict[str, object]:
@@ -84,22 +47,6 @@ def _with_gain(advice: Advice, one: SetState) -> str:
     return f"{_state(one)}{f'; the whole set gains {gain}' if gain else ''}"
 
 
-def _line(advice: Advice, line: Line) -> dict[str, object]:
-    beside = None if line.beside is None else _number(line.beside * advice.plan.amount)
-    return {
-        "item": line.item.kind,
-        "cost": line.item.cents,
-        "hours": line.item.hours,
-        "recommended": line.recommended,
-        "gain alone": _number(line.alone * advice.plan.amount),
-        "gain in the set": beside,
-        "probability gained alone": _number(line.alone),
-        "probability gained in the set": None if line.beside is None else _number(line.beside),
-        "completes": [{"set": name, "with": list(others)} for name, others in line.with_others],
-        "adds nothing alone": line.alone_nothing,
-    }
-
-
 def _row(advice: Advice, line: Line) -> str:
     amount = advice.plan.amount
     alone = "nothing" if line.alone_nothing else money(line.alone * amount)
@@ -110,16 +57,6 @@ def _row(advice: Advice, line: Line) -> str:
         for name, rest in line.with_others
     )
     return f"{money(line.item.cents):>8}{line.item.hours:>8g}{alone:>12}{beside:>12}  {sets}".rstrip()
-
-
-def _answer(one: Answer) -> dict[str, object]:
-    """An answer as JSON holds it."""
-    told = asdict(one) | {"deadline": moment(one.deadline), "ready_by": moment(one.ready_by)}
-    told["values"] = {name: _number(value) for name, value in one.values.items()}
-    return told | {
-        "settle_first": _number(one.settle_first),
-        "lacks": {name: list(some) for name, some in one.lacks.items()},
-    }
 
 
 def _answer_rows(one: Answer, zone: str) -> dict[str, object]:
@@ -138,49 +75,12 @@ def _shown(name: str, value: float) -> str:
     return f"{value:.2%}" if name.startswith("probability") else money(value)
 
 
-def _number(value: float) -> float | None:
-    return None if isnan(value) else float(value)
-
-
-def _set(one: SetState, plan: Plan) -> dict[str, object]:
-    held, missing, barred = (list(kinds) for kinds in (one.held, one.missing, one.barred))
-    whole = plan.whole.get(one.name)
-    return {
-        "set": one.name,
-        "asked for": one.asked,
-        "complete": one.complete,
-        "held": held,
-        "missing": missing,
-        "cannot be obtained": barred,
-        "gain if completed": None if whole is None else _number((whole - plan.without) * plan.amount),
-    }
-
-
 def _state(one: SetState) -> str:
     if one.complete:
         return "complete"
     never = f"; cannot be completed, {listed(one.barred)} being out of reach" if one.barred else ""
     whole = len(one.held) + len(one.missing)
     return f"incomplete, {len(one.held)} of {whole}: lacks {listed(one.missing)}{never}"
-
-
-def _programme(one: Programme) -> dict[str, object]:
-    return {
-        "programme": one.name,
-        "anchor": one.anchor,
-        "wanted": one.wanted,
-        "applies": len(one.qualifying) >= one.wanted,
-        "qualifying": list(one.qualifying),
-        "nearly": [
-            {
-                "order_id": near.order_id,
-                "lacks": list(near.lacks),
-                "matches": list(near.matches),
-                "could": list(near.could),
-            }
-            for near in one.nearly
-        ],
-    }
 
 
 def _priors(one: Programme) -> str:

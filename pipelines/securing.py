@@ -16,16 +16,18 @@ from features.kernel import Flag
 from features.signal import Float
 from features.supposed import needed
 from models import Model
+from models.advice import Advice
+from models.advising import early
 from models.blocks import open_blocks
 from models.chances import outlook
 from models.evidence import Chances, Plan, best, planned, set_states
+from models.located import Located
 from models.loss import expected_losses, priced
 from models.obtaining import Item, Obtaining, brought, first_shipped
 from models.policy import Policy
 from models.questions import answered
-from pipelines.advice import Advice
-from pipelines.located import Case, early, trained, untrained
 from pipelines.opening import Said, moment
+from pipelines.trained import trained, untrained
 
 STEPS: Final = {
     "count the units before they are packed": ("pre_shipment_count",),
@@ -46,7 +48,7 @@ PROMISED: Final = tuple(f"lane_promised_to_usual_{window}" for window in ("90d",
 """Signals of how the promised date compares with what is usual."""
 
 
-def of_order(case: Case, models: Path, policy: Policy, said: Said) -> Advice:
+def of_order(case: Located, models: Path, policy: Policy, said: Said) -> Advice:
     """What to secure for an order not yet shipped, and its expected loss; RedressError where a model lacks or it is shipped."""
     risk, win = (_required(models, question, case.ledger) for question in ("chargeback_risk", "chargeback_win"))
     asks = _still_open(case, risk, policy)
@@ -69,7 +71,7 @@ def of_order(case: Case, models: Path, policy: Policy, said: Said) -> Advice:
     return Advice(case.case_id, case.kind, case.t, None, plan, (), "winning", notes=notes, more=more)
 
 
-def _still_open(case: Case, risk: Model, policy: Policy) -> Askings:
+def _still_open(case: Located, risk: Model, policy: Policy) -> Askings:
     """The asking about an order whose shipment and whose chargebacks are still to come; RedressError for another."""
     cancelled = case.moments("cancellations")
     if cancelled.size:
@@ -99,7 +101,7 @@ def _still_open(case: Case, risk: Model, policy: Policy) -> Askings:
     return asks
 
 
-def _late(case: Case) -> list[str]:
+def _late(case: Located) -> list[str]:
     """A note where the date that was promised has passed."""
     at, known = case.ledger.facts["orders"].numbers("promised_at")
     if not known[case.order] or at[case.order] > case.t:
@@ -110,7 +112,7 @@ def _late(case: Case) -> list[str]:
 
 
 def _secured(
-    case: Case, win: Model, like: Sequence[pd.DataFrame], codes: Sequence[str], expected: float, obtaining: Obtaining
+    case: Located, win: Model, like: Sequence[pd.DataFrame], codes: Sequence[str], expected: float, obtaining: Obtaining
 ) -> Plan:
     """The proofs that are worth most where `expected` cents are charged back, by what earlier chargebacks are won with."""
     held = brought(case.ledger, case.order, case.t)
@@ -126,7 +128,7 @@ def _secured(
     return planned(able, chances, expected, set_states(rules, held, frozenset()), chosen)
 
 
-def _loss(case: Case, risk: Model, asks: Askings, probability: float) -> tuple[float | None, tuple[str, ...]]:
+def _loss(case: Located, risk: Model, asks: Askings, probability: float) -> tuple[float | None, tuple[str, ...]]:
     """The expected loss of an order in cents; None, and a note, where the model does not know how chargebacks end."""
     prices = priced(risk.card)
     if not prices:

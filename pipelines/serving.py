@@ -19,7 +19,10 @@ LASTING: Final = 30
 
 @dataclass(frozen=True)
 class Served:
-    """What is served and where: a store, models, a policy, and the file of tokens, or none on this machine alone."""
+    """What is served and where: a store, models, a policy, and the file of tokens, or none on this machine alone.
+
+    `key` is the file of the key that ids of persons are hashed by, where they are.
+    """
 
     store: str
     models: str
@@ -27,6 +30,7 @@ class Served:
     host: str
     port: int
     tokens: Path | None
+    key: Path | None = None
 
 
 def words(told: Served) -> list[str]:
@@ -48,7 +52,9 @@ def environment(told: Served, environ: Mapping[str, str]) -> dict[str, str]:
     """
     kept = {name: text for name, text in environ.items() if name not in ("REDRESS_TOKENS", "REDRESS_OPEN")}
     opens = {"REDRESS_OPEN": "1"} if told.tokens is None else {"REDRESS_TOKENS": str(told.tokens)}
-    return kept | {"REDRESS_STORE": told.store, "REDRESS_MODELS": told.models, "REDRESS_POLICY": told.policy} | opens
+    keyed = {} if told.key is None else {"REDRESS_KEY": str(told.key)}
+    named = {"REDRESS_STORE": told.store, "REDRESS_MODELS": told.models, "REDRESS_POLICY": told.policy}
+    return kept | named | opens | keyed
 
 
 def serve(told: Served, *, said: Said) -> NoReturn:
@@ -73,7 +79,7 @@ def token(file: Path, name: str, scopes: Sequence[str], expires: str = NEVER) ->
     """Adds a token to a file, which keeps its hash, and gives it, this once; RedressError for a name that is taken."""
     told = [file, name, *(word for scope in scopes for word in ("--scope", scope)), "--expires", expires]
     ended = subprocess.run(
-        [sys.executable, "-m", "serve.tokens", *map(str, told)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "service.tokens", *map(str, told)], capture_output=True, text=True, check=False
     )
     if ended.returncode:
         raise RedressError(ended.stderr.strip().removeprefix("redress: "))

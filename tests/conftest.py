@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 import pytest
 from hypothesis import settings
-from postgres_server import Server, made, programs
 
+from benchmarks.postgres import Server, made, programs
 from pipelines.score import score
 
 # Compiling a kernel outlasts any deadline. On CI the parent profile already draws the same examples every time.

@@ -11,15 +11,19 @@ from typing import Any, Final
 from naive_store import NaiveScorer, NaiveStore
 from starlette.types import ASGIApp, Message
 
+from features.store import Store
 from models import Model
 from models.linear import Linear
+from models.policy import opened as policy_at
 from models.terms import Term
-from serve import tokens
-from serve.application import lines
-from serve.current import Current, mark
-from serve.http import application
-from serve.limits import Limits
-from serve.service import Clock, Deciding, Service, made
+from service import tokens
+from service.application import lines
+from service.current import Current, mark
+from service.http import application
+from service.limits import Limits
+from service.overstore import OverStore
+from service.scorer import read
+from service.service import Clock, Deciding, Service, made
 
 HOUR: Final = 3_600_000_000
 NOW: Final = 100 * HOUR
@@ -120,6 +124,25 @@ def serving(
     held = None if kept is None else Current(lambda: tokens.read(kept), lambda: mark(kept))
     told = lines(clock) if log is None else log.append
     return made(store, Current(scorer, lambda: mark(models)), held, limits=limits, clock=clock, log=told)
+
+
+def embedded(place: Path) -> Service:
+    """The same service over a store in a directory."""
+    models, kept = place / "models", place / "tokens"
+    save_model(models)
+    save_tokens(kept)
+    store = Store.create(place / "store", name="0" * 32, horizon=30 * 24 * HOUR)
+    store.append({"orders": [order("o1", 10)], "disputes": [dispute("d1", 40, "o1")]}, arrived=40 * HOUR)
+
+    def scorer() -> Deciding:
+        return OverStore(store, read(models), policy_at("default")).ready()
+
+    held = Current(lambda: tokens.read(kept), lambda: mark(kept))
+    limits = Limits(rate=10**9, burst=10**9, milliseconds=60_000)
+    told = list[Mapping[str, object]]()
+    return made(
+        store, Current(scorer, lambda: mark(models)), held, limits=limits, clock=Ticks().clock(), log=told.append
+    )
 
 
 def app() -> ASGIApp:

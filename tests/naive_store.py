@@ -17,7 +17,10 @@ from features.asking import named_askings
 from features.decisions import entry
 from features.tables import CASES, TABLES, Column, Table
 from models import Model, load
+from models.advice import Advice
+from models.advising import QUESTIONS, advised
 from models.deciding import QUESTION, one_record, seen
+from models.located import located
 from models.policy import Policy
 from models.policy import opened as policy_at
 from models.records import Grounds
@@ -54,6 +57,7 @@ class NaiveStore:
     requests: dict[str, list[Row]] = field(default_factory=dict)
     records: dict[str, Mapping[str, object]] = field(default_factory=dict)
     open: bool = True
+    where: str = "the naive store"
 
     def append(self, facts: Facts, *, arrived: int, request: str = "") -> Appended:
         """Takes facts, all of them or none; RedressError that names table, row and field."""
@@ -189,6 +193,10 @@ class NaiveScorer:
             raise RedressError(f"{models}: want a folder with model.json for each question, got none; train with --out")
         return cls(store, {path.parent.name: load(path.parent) for path in folders}, policy_at(policy))
 
+    def absent(self) -> dict[str, int]:
+        """Counts nothing."""
+        return {}
+
     def decide(self, case: Mapping[str, object]) -> Mapping[str, object]:
         """The record of the decision about a dispute, kept in the store."""
         t = _moment("case.at", case["at"])
@@ -204,6 +212,13 @@ class NaiveScorer:
         told = one_record(sight, 0, policy, grounds, askable=not case.get("evidence_asked", False))
         self.store.keep(told)
         return told
+
+    def evidence(self, case: Mapping[str, object]) -> Advice:
+        """What the job that plans evidence says over the whole ledger."""
+        kind, t = str(case["kind"]), _moment("case.at", case["at"])
+        question = QUESTIONS[kind]
+        found = located(self._ledger(), str(case["ask_id"]), kind, t)
+        return advised(found, self.models.get(question), self.policy, lost=f"{question}: want its model, got none")
 
     def decide_many(self, cases: Iterable[Mapping[str, object]]) -> list[Mapping[str, object]]:
         """The same for several, one by one."""

@@ -20,6 +20,7 @@ from features.evidence import RULES
 from features.kernel import DAY, HOUR
 from features.supposed import needed
 from models import Model, fit, load
+from models.advice import FAIR, LEADS
 from models.answering import answer as answered
 from models.deadlines import shown
 from models.linear import Linear
@@ -31,7 +32,6 @@ from models.programmes import marginal_cost, month
 from models.questions import answers
 from models.terms import Term
 from pipelines.__main__ import main, time
-from pipelines.advice import FAIR, LEADS
 from pipelines.evidence import evidence
 from pipelines.marketplace import world
 from pipelines.opening import moment

@@ -24,6 +24,7 @@ from benchmarks import (
     serving,
     signals,
     simulate,
+    soak,
     whole,
 )
 from benchmarks.__main__ import BENCHMARKS, main, parser
@@ -319,3 +320,27 @@ def test_the_service_is_measured_beside_another_with_the_same_model(tmp_path: Pa
     assert list(found) == ["redress, POST /v1/decide", "redress, GET /healthz", "MLflow, POST /invocations"]
     assert {row["refused"] for row in found.values()} == {"0"}
     assert found["MLflow, POST /invocations"]["times MLflow"] == "1"
+
+
+@pytest.mark.slow
+def test_the_soak_has_a_short_form_in_which_nothing_is_lost_differs_or_fails(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["--orders", "2000", "--kills", "1", "--cases", "40", "--minutes", "0.1"]
+    assert soak.main(words) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert [
+        line.split("|")[1].strip() for line in told if line.split("|")[1].strip() in ("in process", "over HTTP")
+    ] == [
+        "in process",
+        "over HTTP",
+    ]
+
+
+def test_how_a_load_went_is_told_of_its_warm_part_alone() -> None:
+    load = soak.Load(appended=3)
+    load.at, load.took = [0.0, 20.0, 30.0, 40.0, 50.0], [9.0, 0.001, 0.001, 0.002, 0.002]
+    load.memory = [(0.0, 10**9), (30.0, 200_000_000), (60.0, 203_000_000)]
+    row = load.row("by hand", 1.0)
+    assert (row["decisions"], row["facts"], row["p50, ms"]) == (5, 3, pytest.approx(1.5))
+    assert (row["times slower at the end"], row["MB a minute"]) == (pytest.approx(2.0), pytest.approx(6.0))

@@ -29,6 +29,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import RegisteredModel
 
+from features import RedressError
 from features.asking import ASKED
 from features.families import FAMILIES
 from features.tables import TABLES
@@ -39,6 +40,7 @@ from models.telling import TOLD
 from pipelines.__main__ import AWAITED, main
 from pipelines.marketplace import world
 from pipelines.simulate import simulate, write_ledger
+from service.scorer import read
 
 ROOT = Path(__file__).resolve().parent.parent
 RISK, OUTCOME = "chargeback_risk", "dispute_outcome"
@@ -488,6 +490,27 @@ def test_a_model_scores_the_same_from_its_directory_and_from_the_registry(
         scored(shop, bare, model, tmp_path / f"{number}.parquet")
         whole[str(model)] = (tmp_path / f"{number}.parquet").read_bytes()
     assert len(set(whole.values())) == 1
+
+
+def test_a_scorer_answers_with_the_champions_of_a_tracking_server(shop: Shop, tmp_path: Path) -> None:
+    found = read(shop.tracking)
+    assert {question: model.version for question, model in found.items()} == {
+        RISK: load(shop.model("bare")).version,
+        OUTCOME: load(shop.model("outcome")).version,
+    }
+    with pytest.raises(RedressError, match=r"want a directory, or a tracking server .*, got a model; name the server"):
+        read(f"models:/{RISK}@champion")
+    with pytest.raises(RedressError, match=r"want a model registry, got no file .*/none.db; train, or name another"):
+        read(f"sqlite:///{tmp_path}/none.db")
+    assert list(tmp_path.iterdir()) == []
+    register_nothing(tmp_path)
+    with pytest.raises(RedressError, match="want a champion of a question, got none; train with --champion"):
+        read(f"sqlite:///{tmp_path}/redress.db")
+
+
+def register_nothing(place: Path) -> None:
+    """Makes a registry without models."""
+    assert MlflowClient(f"sqlite:///{place}/redress.db").search_registered_models() == []
 
 
 def test_model_txt_is_lightgbm_s_own_format(shop: Shop, bare: Path, tmp_path: Path) -> None:
@@ -1125,6 +1148,14 @@ def test_who_reads_only_the_beginning_gets_no_complaint() -> None:
         "records r.jsonl --ledger L --out o.jsonl",
         "records r.jsonl --ledger L --buyer b1",
         "records --ledger L --buyer b1 --out o.jsonl",
+        "load --ledger L",
+        "load --store S",
+        "load --ledger L --store S --keep forever",
+        "load --ledger L --store S --horizon 120",
+        "export --store S",
+        "export --out L",
+        "erase --store S",
+        "erase --buyer b1",
         "train chargeback_risk --ledger L --seed 2147483648",
     ],
 )
@@ -1135,7 +1166,7 @@ def test_wrong_usage_ends_with_2_and_says_how_it_is_used(words: str, tmp_path: P
     assert files(tmp_path) == {}
 
 
-@pytest.mark.parametrize("words", [*AWAITED, "monitor --ledger L --from 2024-01-01", "load --ledger L --store S"])
+@pytest.mark.parametrize("words", [*AWAITED, "monitor --ledger L --from 2024-01-01"])
 def test_a_command_of_a_later_version_ends_with_2_and_says_so(words: str) -> None:
     assert run(*words.split()) == Ran(2, "", f"redress: {words.split()[0]} belongs to a later version\n")
 
@@ -1153,7 +1184,7 @@ def test_spark_belongs_to_a_later_version(words: str, tmp_path: Path) -> None:
     "verb",
     [
         *("demo", "simulate", "import", "check", "signals", "train", "score", "backtest", "evidence"),
-        *("tiers", "appeal", "records"),
+        *("tiers", "appeal", "records", "load", "export", "erase"),
     ],
 )
 def test_help_is_a_sentence_and_an_example(verb: str) -> None:

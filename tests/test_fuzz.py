@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from naive_service import CASE, Client, world
+from naive_service import CASE, SECRETS, Client, embedded, world
 from odd import nearly, odd, spoiled
 
 from features.tables import TABLES
-from serve.http import application
-from serve.limits import Limits
+from service.http import application
+from service.limits import Limits
+from service.tokens import NEVER, SCOPES, made
 
 BODIES: Final = 10_000
-PATHS: Final = ("/v1/events", "/v1/decide", "/v1/decide/batch")
+PATHS: Final = ("/v1/events", "/v1/decide", "/v1/decide/batch", "/v1/evidence")
 RAW: Final = (
     *(b"", b" ", b"{", b"}", b"[]", b"null", b"\xef\xbb\xbf{}", b"\xff\xfe{\0}\0", b"{}{}", b"{'a': 1}", b'{"a": 01}'),
     *(b"[" * 5_000, b'{"a":' * 5_000, b"[" * 5_000 + b"]" * 5_000, b'{"cases": ' + b"[" * 900 + b"]" * 900 + b"}"),
@@ -48,15 +49,21 @@ def whole_body(draw: random.Random, path: str) -> object:
         return {
             "facts": {name: [spoiled(draw, nearly(draw, name)) for _ in range(draw.randrange(1, 3))] for name in names}
         }
+    if path == "/v1/evidence":
+        return spoiled(draw, {**CASE, "kind": "dispute"})
     case = spoiled(draw, CASE | {"question": "malicious_dispute", "evidence_asked": False})
     return case if path == "/v1/decide" else {"cases": [CASE, case]}
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    """A client that may ask as often as it likes."""
-    shop = world(tmp_path, Limits(rate=10**9, burst=10**9, milliseconds=60_000))
-    with closing(Client(application(shop.service), shop.texts["all"])) as found:
+@pytest.fixture(params=["naive", "embedded"])
+def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
+    """A client that may ask as often as it likes, of a service over each store."""
+    limits = Limits(rate=10**9, burst=10**9, milliseconds=60_000)
+    service = world(tmp_path, limits).service if request.param == "naive" else embedded(tmp_path)
+    with (
+        closing(service.store),
+        closing(Client(application(service), made("all", SCOPES, NEVER, SECRETS["all"])[0])) as found,
+    ):
         yield found
 
 

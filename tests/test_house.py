@@ -14,12 +14,13 @@ MAY_IMPORT = {
     "features": {"features"},
     "models": {"features", "models"},
     "pipelines": {"features", "models", "pipelines"},
-    "serve": {"features", "models", "serve"},
+    "service": {"features", "models", "service"},
+    "serve": {"features", "models", "service", "serve"},
 }
 DOORS = {
     "doubleml": {"models/robust.py"},
     "duckdb": {"pipelines/importing.py"},
-    "fastapi": {"serve/http.py"},
+    "fastapi": {"service/http.py"},
     "jinja2": {"pipelines/report.py"},
     "lightgbm": {"models/trees.py"},
     "lmdb": {"features/embedded.py"},
@@ -28,7 +29,7 @@ DOORS = {
         for name in ("decisions", "drawing", "evaluation", "marketplace", "reliability", "signals")
     },
     "mlflow": {"models/registry.py"},
-    "prometheus_client": {"serve/metrics.py"},
+    "prometheus_client": {"service/metrics.py"},
     "psycopg": {"features/postgres.py"},
     "pyspark": {"features/spark.py"},
 }
@@ -166,12 +167,12 @@ def test_the_house_keeps_its_laws(law: Law) -> None:
         (imports_point_down, "features/kernel.py", "import models", "imports models"),
         (imports_point_down, "models/fit.py", "def f():\n    from pipelines.report import page", "imports pipelines"),
         (imports_point_down, "models/fit.py", "if TYPE_CHECKING:\n    import serve as s", "imports serve"),
-        (imports_point_down, "serve/http.py", "import json, pipelines.importing", "imports pipelines"),
+        (imports_point_down, "service/http.py", "import json, pipelines.importing", "imports pipelines"),
         (imports_point_down, "pipelines/deep/job.py", "importlib.import_module('serve')", "imports serve"),
         (heavy_libraries_have_one_door, "models/a.py", "import lightgbm as l", "imports lightgbm past models/trees.py"),
         (
             heavy_libraries_have_one_door,
-            "serve/http.py",
+            "service/http.py",
             "from mlflow.x import y",
             "imports mlflow past models/registry.py",
         ),
@@ -183,7 +184,7 @@ def test_the_house_keeps_its_laws(law: Law) -> None:
         ),
         (nothing_that_learns_knows_the_truth, "features/a.py", "open(p / 'truth')", "says truth"),
         (nothing_that_learns_knows_the_truth, "models/a.py", "def f(ledger):\n    return ledger.truth", "says truth"),
-        (nothing_that_learns_knows_the_truth, "serve/scorer.py", "f'{place}/Truth/x'", "says /Truth/x"),
+        (nothing_that_learns_knows_the_truth, "service/scorer.py", "f'{place}/Truth/x'", "says /Truth/x"),
         (nothing_that_learns_knows_the_truth, "pipelines/train.py", "ledger / 'truth'", "says truth"),
         (
             nothing_that_learns_knows_the_truth,
@@ -224,7 +225,7 @@ def test_a_planted_offender_is_caught(law: Law, path: str, source: str, why: str
         ("models/__init__.py", "from models.fit import fit\nfrom .split import split\n__all__ = ['fit', 'split']"),
         ("models/baselines.py", "import modelserve\nserve = 'import pipelines'"),
         ("pipelines/report.py", "import jinja2\nimport features, models.fit\nfrom pipelines import plots"),
-        ("serve/http.py", "from fastapi import FastAPI\nfrom models import load"),
+        ("service/http.py", "from fastapi import FastAPI\nfrom models import load"),
         ("models/fit.py", "def f():\n    '''Tells the truth.'''"),
         ("pipelines/backtest.py", "from pipelines.marketplace.truth import Truth"),
     ],

@@ -10,13 +10,19 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from naive_service import CASE, HOUR, NOW, Client, Got, World, dispute, hour, order, save_model, world
+from naive_service import CASE, HOUR, NOW, Client, Got, World, dispute, embedded, hour, order, save_model, world
 from prometheus_client.parser import text_string_to_metric_families
 
 from features import RedressError
-from serve.document import END, FILE, MARK, PAGE, page, text
-from serve.http import application
-from serve.limits import Limits, limits
+from models import Model
+from models.advised import FIELDS
+from models.linear import Linear
+from models.terms import Term
+from service.document import END, FILE, MARK, PAGE, page, text
+from service.http import application
+from service.limits import Limits, limits
+from service.problems import Reply
+from service.replies import Replies
 
 
 @pytest.fixture
@@ -66,6 +72,70 @@ def test_a_case_is_decided_recorded_and_read_again(ask: Client) -> None:
     assert told.json["case"]["dispute_id"] == "d1"
     again = ask.get(f"/v1/decisions/{told.json['decision_id']}")
     assert (again.status, again.json) == (200, told.json)
+
+
+def test_what_to_obtain_for_a_dispute_is_told_and_nothing_of_it_kept(ask: Client, shop: World) -> None:
+    """There is no model of rulings here, so that the rules say what to bring."""
+    told = ask.post("/v1/evidence", CASE | {"kind": "dispute"}, idempotency_key="e")
+    assert told.status == 200
+    assert (told.json["kind"], told.json["recommended by"], told.json["answer"]) == ("dispute", "rules", None)
+    assert (told.json["deadline"], told.json["at stake"]) == ("1970-01-07T16:00:00+00:00", 5_000)
+    assert told.json["notes"][0].startswith("dispute_outcome: want its model")
+    assert told.json["recommended"] == ["listing_copy", "product_photo"]
+    assert set(FIELDS) | {"fair"} == set(told.json)
+    assert shop.store.records == {}
+    assert ask.post("/v1/evidence", CASE | {"kind": "dispute"}, idempotency_key="e").json == told.json
+
+
+def test_over_a_store_in_a_directory_the_same_is_told(ask: Client, asking: Asking, tmp_path: Path) -> None:
+    """All but in which words there is no model of rulings; both know of shipments, scans, refunds and evidence."""
+    stored, case = embedded(tmp_path / "stored"), CASE | {"kind": "dispute"}
+    about = {"order_id": "o1", "at": hour(50)}
+    sent: dict[str, list[dict[str, object]]] = {
+        "shipments": [{**about, "carrier": "c"}],
+        "scans": [{**about, "kind": "delivered"}],
+        "refunds": [{**about, "amount": 1, "funded_by": "seller"}],
+        "evidence": [{"evidence_id": "e", "at": hour(51), "case_id": "d1", "party": "seller", "kind": "product_photo"}],
+    }
+    with closing(stored.store):
+        other = asking(application(stored), ask.token)
+        for one in (ask, other):
+            assert one.post("/v1/events", {"facts": sent}).status == 200
+        found, told = (one.post("/v1/evidence", case).json for one in (other, ask))
+    assert told["recommended"] == ["listing_copy"]
+    assert found["notes"].pop(0) == f"{told['notes'].pop(0)}; train it with redress train dispute_outcome"
+    assert found == told
+
+
+def test_a_chargeback_is_told_how_to_be_answered(ask: Client, shop: World) -> None:
+    asked = {"chargeback_id": "c1", "at": hour(50), "order_id": "o1", "amount": 5_000, "reason_code": "13.1"}
+    ask.post("/v1/events", {"facts": {"chargebacks": [asked | {"network": "visa"}]}})
+    case = {"ask_id": "c1", "at": hour(60), "kind": "chargeback"}
+    lacks = ask.post("/v1/evidence", case).problem
+    assert (lacks["field"], lacks["detail"]) == ("case.kind", "case.kind: chargeback_win: want its model, got none")
+    card = {"question": "chargeback_win", "horizon_days": 30.0, "trained_until": "1970-01-02T00:00:00+00:00"}
+    line = Linear((Term(("case_items_correspondence",)),), (3.0,), (0.0,), -1.0)
+    Model("", ("case_items_correspondence",), linear=line, card=card).save(shop.models / "chargeback_win")
+    shop.service.renew()
+    known = {"evidence_id": "e", "at": hour(55), "case_id": "d1", "party": "buyer", "kind": "other"}
+    ask.post("/v1/events", {"facts": {"evidence": [known]}})
+    told = ask.post("/v1/evidence", case).json
+    assert (told["recommended"], told["answer"]["action"]) == (["correspondence"], "contest")
+    assert told["probability with"] > told["probability without"] > 0
+    assert told["advice"].startswith("Contest. Obtain correspondence by ")
+
+
+def test_a_case_that_is_over_is_a_problem_that_names_a_field(ask: Client) -> None:
+    late = ask.post("/v1/evidence", {"ask_id": "d1", "at": hour(40), "kind": "dispute"})
+    assert late.status == 200
+    closed = {"dispute_id": "d1", "at": hour(50), "outcome": "refused"}
+    ask.post("/v1/events", {"facts": {"rulings": [closed]}})
+    found = ask.post("/v1/evidence", CASE | {"kind": "dispute"}).problem
+    assert (found["status"], found["field"]) == (422, "case.ask_id")
+    assert found["detail"].startswith(
+        "case.ask_id: want a case that is open at 1970-01-03T12:00:00+00:00 UTC, got one decided "
+    )
+    assert found["detail"].endswith("give an earlier at, or ask about another")
 
 
 def test_several_cases_are_decided_as_one_by_one(ask: Client) -> None:
@@ -142,6 +212,13 @@ REFUSED: list[tuple[str, object, int, str | None]] = [
     ("/v1/decide", CASE | {"ask_id": "d9"}, 422, "asks"),
     ("/v1/decide/batch", {"cases": [CASE, CASE | {"at": ""}]}, 422, "cases[1].at"),
     ("/v1/decide/batch", {"cases": []}, 422, "cases"),
+    ("/v1/evidence", CASE, 422, "case.kind"),
+    ("/v1/evidence", CASE | {"kind": "order"}, 422, "case.kind"),
+    ("/v1/evidence", CASE | {"kind": ["dispute"]}, 422, "case.kind"),
+    ("/v1/evidence", CASE | {"kind": "dispute", "facts": {}}, 422, "case.facts"),
+    ("/v1/evidence", {"kind": "dispute", "ask_id": "", "at": hour(60)}, 422, "case.ask_id"),
+    ("/v1/evidence", CASE | {"kind": "dispute", "ask_id": "nobody"}, 422, "case.ask_id"),
+    ("/v1/evidence", CASE | {"kind": "dispute", "at": hour(101)}, 422, "case.at"),
     ("/v1/decide/batch", {"cases": [CASE] * 257}, 422, "cases"),
     ("/v1/decide", b"", 400, "body"),
     ("/v1/decide", b"{", 400, "body"),
@@ -163,6 +240,41 @@ def test_what_is_wrong_is_a_problem_that_names_the_field(
     assert (found["status"], found["field"]) == (status, field)
     assert len(json.dumps(found)) < 1_500
     assert (len(shop.store.stored["orders"]), shop.store.records) == (1, {})
+
+
+def test_a_request_whose_first_is_not_answered_yet_is_told_to_come_again_and_a_failure_is_forgotten() -> None:
+    replies, met = Replies(10, HOUR), list[Reply]()
+
+    def answer() -> Reply:
+        met.append(replies.once(("shop", "k"), b"a", 1, lambda: Reply(200, b"second")))
+        return Reply(200, b"first")
+
+    def fails() -> Reply:
+        raise OSError
+
+    with pytest.raises(OSError, match=r"^$"):
+        replies.once(("shop", "k"), b"a", 0, fails)
+    assert replies.once(("shop", "k"), b"a", 0, answer).body == b"first"
+    assert (met[0].status, met[0].headers) == (409, (("Retry-After", "1"),))
+    assert replies.once(("other", "k"), b"b", 1, lambda: Reply(200, b"other")).body == b"other"
+
+
+def test_the_oldest_answers_are_forgotten_first() -> None:
+    replies = Replies(2, HOUR)
+
+    def said(key: str, t: int, body: bytes) -> bytes:
+        return replies.once(("shop", key), b"", t, lambda: Reply(200, body)).body
+
+    assert [said(key, t, b"old") for t, key in enumerate("abc")] == [b"old"] * 3
+    assert [said(key, 3, b"new") for key in "cbca"] == [b"old", b"old", b"old", b"new"]
+    assert [said(key, HOUR + 2, b"newer") for key in "ac"] == [b"new", b"newer"]
+
+
+def test_a_head_has_no_body_and_other_methods_are_refused(ask: Client) -> None:
+    found = ask.ask("HEAD", "/healthz", b"", {})
+    assert (found.status, found.body, found.headers["content-length"]) == (200, b"", str(len(b'{"status":"alive"}')))
+    for method in ("OPTIONS", "PUT", "DELETE", "TRACE", "MOVE"):
+        assert ask.ask(method, "/v1/decide", b"", {}).problem["status"] == 405
 
 
 def test_a_key_that_is_none_is_refused(ask: Client) -> None:
@@ -280,7 +392,7 @@ class _Slow:
 
     def __init__(self, shop: World) -> None:
         self.go, self.append = Event(), shop.store.append
-        self.sync, self.close = shop.store.sync, shop.store.close
+        self.sync, self.close, self.where = shop.store.sync, shop.store.close, "/srv/store"
 
     def decision(self, decision_id: str) -> None:
         self.go.wait(10)
@@ -302,6 +414,26 @@ def test_what_fails_says_nothing_of_what_it_was_about(shop: World, asking: Askin
     assert "road" not in json.dumps(shop.log)
     told = next(one for one in shop.log if one["event"] == "failure")
     assert (told["outcome"], told["route"]) == ("ConnectionError", "/v1/decisions/{decision_id}")
+
+
+class _Gone(_Slow):
+    """A store whose disk or server has gone."""
+
+    def decision(self, decision_id: str) -> None:
+        if decision_id == "aa":
+            raise RedressError("want a store that can be used, got b1") from OSError("b1")
+        raise RedressError("/srv/store: want a moment in which no facts come, got b1")
+
+
+def test_a_store_that_does_not_answer_is_no_fault_of_who_asks(shop: World, asking: Asking) -> None:
+    ask = asking(application(replace(shop.service, store=_Gone(shop))), shop.texts["all"])
+    for path in ("/v1/decisions/aa", "/readyz"):
+        found = ask.get(path)
+        assert (found.problem["type"], found.headers["retry-after"]) == ("urn:redress:problem:unready", "1")
+        assert b"b1" not in found.body
+        assert b"srv" not in found.body
+    assert [one["outcome"] for one in shop.log if one["event"] == "store"] == ["OSError", "RedressError"]
+    assert "b1" not in json.dumps(shop.log)
 
 
 def test_readiness_says_what_answers(ask: Client, shop: World) -> None:

@@ -12,8 +12,8 @@ from threading import Thread
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from postgres_server import Server
 
+from benchmarks.postgres import Server
 from features import RedressError
 from features.embedded import Embedded
 from features.keys import LONGEST, TOGETHER, Batch, Entry, Keys, Snapshot, end, opened

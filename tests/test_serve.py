@@ -18,7 +18,7 @@ from models.questions import answers
 from pipelines.marketplace import world
 from pipelines.simulate import simulate, write_ledger
 from serve import Scorer
-from serve.overledger import OverLedger
+from service.overledger import OverLedger
 
 
 @pytest.fixture(scope="module")

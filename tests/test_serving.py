@@ -16,25 +16,30 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from naive_service import Client
 from told import told_the_truth
 
+from benchmarks.postgres import Server
 from features import Ledger, RedressError
 from features.asking import ASKED
+from features.dictionary import dictionary
 from features.requests import EPOCH, moment
 from features.store import Store
+from models.deciding import QUESTION
 from models.policy import opened as policy_at
-from models.records import FIRST
+from models.records import FIRST, chained
 from pipelines.__main__ import main
 from pipelines.marketplace import world
 from pipelines.serving import Served, serve, token
 from pipelines.simulate import simulate_ledger
-from serve.application import service
-from serve.limits import Limits
-from serve.overledger import OverLedger
-from serve.scorer import read as read_models
-from serve.service import Clock
-from serve.tokens import found, made, read
-from serve.warming import warmed
+from service.application import service
+from service.http import application
+from service.limits import Limits
+from service.overledger import OverLedger
+from service.scorer import read as read_models
+from service.service import Clock
+from service.tokens import found, made, read
+from service.warming import warmed
 
 ROOT = Path(__file__).parents[1]
 CHAINED = ("previous", "hash")
@@ -94,11 +99,17 @@ def _answers(port: int) -> bool:
 
 def asked(port: int, method: str, path: str, told: object = None, token: str = "") -> tuple[int, dict[str, object]]:
     """Status and body of one answer."""
+    status, body = sent(port, method, path, told, token)
+    return status, json.loads(body)
+
+
+def sent(port: int, method: str, path: str, told: object = None, token: str = "") -> tuple[int, bytes]:
+    """Status and body as they came."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request(method, path, None if told is None else json.dumps(told), headers)
         answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        return answer.status, answer.read()
 
 
 def test_the_command_serves_what_the_scorer_says_to_the_bit_until_it_is_told_to_end(shop: Shop, tmp_path: Path) -> None:
@@ -118,6 +129,13 @@ def test_the_command_serves_what_the_scorer_says_to_the_bit_until_it_is_told_to_
             }
             assert asked(port, "GET", f"/v1/decisions/{record['decision_id']}", token=text)[1] == record
             before = str(record["hash"])
+        lines = sent(port, "GET", "/metrics", token=text)[1].decode().splitlines()
+        absent = [line for line in lines if line.startswith("redress_absent_signals_total{")]
+        assert all(
+            line.partition('"')[2].partition('"')[0] in {one.name for one in dictionary(QUESTION)} for line in absent
+        )
+        assert len(absent) > 0
+        assert {float(line.rpartition(" ")[2]) for line in absent} <= {1.0, 2.0, 3.0}
         order = {"order_id": "new", "at": "2020-01-01T00:00:00Z", "buyer_id": "b", "seller_id": "s", "amount": 1}
         assert asked(port, "POST", "/v1/events", {"facts": {"orders": [order]}}, text) == (
             200,
@@ -129,7 +147,7 @@ def test_the_command_serves_what_the_scorer_says_to_the_bit_until_it_is_told_to_
     assert process.returncode in (0, -signal.SIGTERM)
     said = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
     assert (said[0]["event"], said[-1]["event"]) == ("start", "stop")
-    assert [one["status"] for one in said if one["event"] == "request"] == [200] * 7 + [401]
+    assert [one["status"] for one in said if one["event"] == "request"] == [200] * 8 + [401]
 
 
 def test_facts_and_cases_that_come_at_once_are_all_answered(shop: Shop, tmp_path: Path) -> None:
@@ -163,6 +181,65 @@ def test_an_open_service_wants_this_machine(capsys: pytest.CaptureFixture[str]) 
         with pytest.raises(RedressError, match=r"want --host 127\.0\.0\.1"):
             serve(Served("s", "m", "default", host, 8000, None), said=print)
     assert capsys.readouterr().out == ""
+
+
+def test_a_killed_process_loses_nothing_that_was_acknowledged(shop: Shop, tmp_path: Path) -> None:
+    ledger, place, kept, port = Ledger.open(shop.ledger), tmp_path / "store", tmp_path / "tokens", free()
+    with closing(Store.create(place, name=ledger.fingerprint())) as store:
+        store.fill(ledger)
+    text, case = str(token(kept, "shop", ["decide", "append"])["token"]), a_case(ledger)
+    done = list[dict[str, object]]()
+    taken = 0
+    with serving("--store", place, "--models", shop.models, "--tokens", kept, port=port) as process:
+        for i in range(30):
+            order = {
+                "order_id": f"new-{i}",
+                "at": "2020-01-01T00:00:00Z",
+                "buyer_id": "b",
+                "seller_id": "s",
+                "amount": i,
+            }
+            taken += int(str(asked(port, "POST", "/v1/events", {"facts": {"orders": [order]}}, text)[1]["taken"]))
+            at = (datetime.fromisoformat(str(case["at"])) + timedelta(seconds=i)).isoformat()
+            done.append(asked(port, "POST", "/v1/decide", case | {"at": at}, text)[1])
+        process.kill()
+    with closing(Store.open(place)) as store:
+        orders = store.ledger().facts["orders"].strings("order_id").to_pylist()
+        assert taken == sum(str(name).startswith("new-") for name in orders) == 30
+        assert [store.decision(str(one["decision_id"])) for one in done] == done
+        assert list(chained(done)) == []
+
+
+def test_over_postgresql_the_answers_are_the_same_and_a_server_that_went_away_is_waited_for(
+    shop: Shop, postgres: Server
+) -> None:
+    ledger, url = Ledger.open(shop.ledger), postgres.empty()
+    with closing(Store.create(url, name=ledger.fingerprint())) as store:
+        store.fill(ledger)
+    environ = {"REDRESS_STORE": url, "REDRESS_MODELS": str(shop.models), "REDRESS_OPEN": "1"}
+    clock = Clock(lambda: time.time_ns() // 1_000, time.perf_counter)
+    found = service(environ | {"REDRESS_MILLISECONDS": "20000"}, clock, lambda told: None)
+    assert not found.near
+    case = a_case(ledger)
+    with closing(Client(application(found))) as ask, closing(found.store):
+        record = ask.post("/v1/decide", case).json
+        batch = OverLedger.of(shop.ledger, read_models(shop.models), policy_at("default")).decide(case)
+        assert {name for name in record if record[name] != json.loads(json.dumps(batch[name]))} <= set(CHAINED)
+        postgres.stop()
+        try:
+            assert [ask.get("/readyz").problem["status"], ask.post("/v1/decide", case).problem["status"]] == [503, 503]
+            assert ask.get("/healthz").status == 200
+        finally:
+            postgres.start()
+        assert ask.get("/readyz").json["status"] == "ready"
+        assert ask.post("/v1/decide", case).json == record
+
+
+def a_case(ledger: Ledger) -> dict[str, object]:
+    """The last dispute of a ledger, an hour after it was opened."""
+    disputes = ledger.facts["disputes"]
+    at = EPOCH + timedelta(hours=1, microseconds=int(disputes.at[-1]))
+    return {"ask_id": disputes.strings("dispute_id")[-1].as_py(), "at": at.isoformat()}
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,16 @@ from typing import Final, Literal, NoReturn
 
 from features import RedressError
 from features.requests import facts
+from models.advised import plain
+from models.advising import QUESTIONS
 from models.deciding import QUESTION
 from models.records import FIRST
-from serve.cases import case
-from serve.metrics import MEDIA
-from serve.problems import Reply, invalid, problem, said
-from serve.replies import checked
-from serve.service import Record, Service
-from serve.tokens import Token
+from service.cases import case, weighed
+from service.metrics import MEDIA
+from service.problems import Reply, invalid, problem, said
+from service.replies import checked
+from service.service import Record, Service
+from service.tokens import Token
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,32 @@ def decide_many(service: Service, asked: Asked) -> Reply:
     return _once(service, asked, answer)
 
 
+def evidence(service: Service, asked: Asked) -> Reply:
+    """Says what evidence is worth obtaining for a case, and with a chargeback the answer to it; nothing is kept."""
+
+    def answer() -> Reply:
+        one = weighed(parsed(asked.body), service.clock.now())
+        try:
+            return said(plain(service.scorer.value.evidence(one)))
+        except RedressError as error:
+            raise _of_case(error, str(one["ask_id"]), QUESTIONS[str(one["kind"])]) from error.__cause__
+
+    return _once(service, asked, answer)
+
+
+def _of_case(error: RedressError, ask_id: str, question: str) -> RedressError:
+    """What the command says of a case and its model, in the words of a request, which names a field.
+
+    >>> str(_of_case(RedressError("d1: want one that is open, got another; give an earlier --as-of"), "d1", "dispute_outcome"))
+    'case.ask_id: want one that is open, got another; give an earlier at'
+    """
+    told = str(error).replace("--as-of", "at")
+    for about in (f"{ask_id}: ", f"case {ask_id[:60]}: "):
+        if told.startswith(about):
+            return RedressError(f"case.ask_id: {told.removeprefix(about)}")
+    return RedressError(f"case.kind: {told}") if told.startswith(f"{question}: ") else error
+
+
 def _once(service: Service, asked: Asked, answer: Callable[[], Reply]) -> Reply:
     key = checked(asked.key)
     if key is None:
@@ -161,11 +189,7 @@ def healthy(service: Service, asked: Asked) -> Reply:
 
 def ready(service: Service, asked: Asked) -> Reply:
     """Says that a case would be answered: the store is read, and models, policy and tokens are there."""
-    try:
-        service.store.decision(FIRST)
-    except Exception as error:
-        service.log({"event": "store", "outcome": type(error).__name__})
-        return problem("unready", "store: want it readable, got an error, which the log tells; see to it")
+    service.store.decision(FIRST)
     failed = [what for what, one in service.read_anew().items() if one.failed]
     told: dict[str, object] = {"status": "ready", "reload": "failed" if failed else "done"}
     if failed:
@@ -197,6 +221,7 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/v1/events", events, "append"),
     Endpoint("POST", "/v1/decide", decide, "decide", "short"),
     Endpoint("POST", "/v1/decide/batch", decide_many, "decide"),
+    Endpoint("POST", "/v1/evidence", evidence, "decide"),
     Endpoint("GET", "/v1/decisions/{decision_id}", decision, "read", "short"),
     Endpoint("GET", "/healthz", healthy, takes="instant"),
     Endpoint("GET", "/readyz", ready),
@@ -209,18 +234,27 @@ def answered(service: Service, endpoint: Endpoint, asked: Asked) -> Reply:
     try:
         return endpoint.answer(service, asked)
     except RedressError as error:
-        return (
-            problem("malformed", str(error), field="body")
-            if str(error).startswith("body: want JSON")
-            else invalid(error)
-        )
+        if error.__cause__ is not None or str(error).startswith(f"{service.store.where}: "):
+            return _unready(service, endpoint, error.__cause__ or error)  # not what was asked is at fault
+        unread = str(error).startswith("body: want JSON")
+        return problem("malformed", str(error), field="body") if unread else invalid(error)
     except Exception as error:
-        service.log(
-            {"event": "failure", "route": endpoint.path, "outcome": type(error).__name__, "where": where(error)}
-        )
+        if endpoint.answer is ready:
+            return _unready(service, endpoint, error)
+        _logged(service, "failure", endpoint, error)
         return problem("failed", "the service failed, which its log tells; try again, or tell whoever runs it")
 
 
-def where(error: Exception) -> list[str]:
+def _unready(service: Service, endpoint: Endpoint, error: BaseException) -> Reply:
+    _logged(service, "store", endpoint, error)
+    again = (("Retry-After", "1"),)
+    return problem("unready", "store: want it to answer, got an error, which the log tells; come again", headers=again)
+
+
+def _logged(service: Service, event: str, endpoint: Endpoint, error: BaseException) -> None:
+    service.log({"event": event, "route": endpoint.path, "outcome": type(error).__name__, "where": where(error)})
+
+
+def where(error: BaseException) -> list[str]:
     """Through which lines of code an error came; what it says may be about somebody, and stays out of logs."""
     return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in extract_tb(error.__traceback__)][-5:]

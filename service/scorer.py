@@ -13,6 +13,8 @@ import pandas as pd
 
 from features import RedressError, requests
 from models import Model, load
+from models.advice import Advice
+from models.advising import QUESTIONS
 from models.policy import Policy
 from models.policy import opened as policy_at
 
@@ -66,8 +68,8 @@ class Scorer(ABC):
         A policy is a TOML file or the name of a shipped one. Raises RedressError for what cannot be read, and for a model of
         another horizon than the store's.
         """
-        from serve.overledger import OverLedger
-        from serve.overstore import OverStore
+        from service.overledger import OverLedger
+        from service.overstore import OverStore
 
         of_store = "://" in str(where) or (Path(where) / "data.mdb").is_file()
         return (OverStore if of_store else OverLedger).of(where, read(models), policy_at(policy))
@@ -84,9 +86,18 @@ class Scorer(ABC):
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: the record of the decision, which cannot be changed.
 
-        `evidence_asked` is true in a case once evidence was asked for and waited for. The record is that of
+        `evidence_asked` is true in a case once evidence was asked for and waited for; with `reasons` false the record tells no
+        reasons of the score, which takes less time. The record is that of
         docs/decision.schema.json; `redress refunds` makes the same of the same dispute and time. Raises RedressError that
         names the field when one is missing or wrong, or where the dispute, its order or its claim is not known.
+        """
+
+    @abstractmethod
+    def evidence(self, case: Case) -> Advice:
+        """What to obtain before a case's deadline and what that is worth, as `redress evidence` advises.
+
+        The `kind` of the case says whether it is a dispute or a chargeback; with the latter goes the answer to it. Raises
+        RedressError for a case that is over, was defended or is too late, and what `score` raises.
         """
 
     def decide_many(self, cases: Sequence[Case]) -> list[Record]:
@@ -95,7 +106,19 @@ class Scorer(ABC):
 
 
 def read(models: str | Path) -> dict[str, Model]:
-    """The models in a directory, a folder for each question; RedressError where there is none."""
+    """The models in a directory, a folder for each question, or the champions of a tracking server such as sqlite:///redress.db.
+
+    RedressError where there is none. Champions change together with nothing on this machine: read them anew when they do.
+    """
+    if "://" in str(models):
+        from models.registry import champions
+
+        return champions(tracking=str(models))
+    if str(models).startswith("models:"):
+        raise RedressError(
+            f"{models}: want a directory, or a tracking server whose champions answer, got a model; "
+            "name the server, such as sqlite:///redress.db"
+        )
     folders = sorted(Path(models).glob("*/model.json"))
     if not folders:
         raise RedressError(f"{models}: want a folder with model.json for each question, got none; train with --out")
@@ -120,15 +143,45 @@ def instant(at: int) -> pd.Timestamp:
     return pd.Timestamp(at, unit="us", tz="UTC")
 
 
-def dispute(case: Case, question: str) -> tuple[str, int, bool]:
-    """What a case to be decided says: the dispute, the moment, and whether evidence was asked for; RedressError if not."""
+@dataclass(frozen=True)
+class Wanted:
+    """What a case to be decided says: the dispute, the moment, whether evidence was asked for, and if reasons are wanted."""
+
+    ask_id: str
+    at: int
+    evidence_asked: bool
+    reasons: bool
+
+
+def wanted(case: Case, question: str) -> Wanted:
+    """What a case to be decided says; RedressError that names the field when one is missing or wrong."""
     found, ask_id, at = asked({"question": question} | named(case))
     if found != question:
         raise RedressError(f"case.question: want {question} or none, got {found[:40]}; leave it out")
-    told = case.get("evidence_asked", False)
-    if not isinstance(told, bool):
-        raise RedressError(f"case.evidence_asked: want true or false, got {str(told)[:40]}; say which")
-    return ask_id, at, told
+    asked_for, reasons = case.get("evidence_asked", False), case.get("reasons", True)
+    for name, told in (("evidence_asked", asked_for), ("reasons", reasons)):
+        if not isinstance(told, bool):
+            raise RedressError(f"case.{name}: want true or false, got {str(told)[:40]}; say which")
+    return Wanted(ask_id, at, bool(asked_for), bool(reasons))
+
+
+def weighed(case: Case) -> tuple[str, str, int]:
+    """Of a case that evidence is planned for its kind, its row and the moment; RedressError for what lacks or is wrong."""
+    kind = named(case).get("kind")
+    if not isinstance(kind, str) or kind not in QUESTIONS:
+        raise RedressError(
+            f"case.kind: want {' or '.join(QUESTIONS)}, got {str(kind)[:40]}; redress evidence says what to "
+            "secure for an order, whose risk and expected loss a score tells"
+        )
+    found, ask_id, at = asked({"question": QUESTIONS[kind]} | named(case))
+    if found != QUESTIONS[kind]:
+        raise RedressError(f"case.question: want {QUESTIONS[kind]} or none, got {found[:40]}; leave it out")
+    return kind, ask_id, at
+
+
+def untrained(question: str) -> str:
+    """What is said where evidence is planned without the model that tells its worth."""
+    return f"{question}: want its model, got none; train it with redress train {question}"
 
 
 def named(case: object) -> dict[str, object]:

@@ -14,14 +14,30 @@ from features import Ledger
 from features.asking import Askings, named_askings
 from features.build import gathered
 from models import Model
+from models.advice import Advice
+from models.advising import QUESTIONS, advised
 from models.deciding import QUESTION, one_record, seen
 from models.explain import COLUMNS
+from models.located import located
 from models.loss import expected_losses, priced
 from models.model import RIVALS
 from models.policy import Policy
 from models.questions import answered
 from models.records import Grounds
-from serve.scorer import Case, Record, Score, Scorer, Told, asked, dispute, instant, model_of, too_late
+from service.scorer import (
+    Case,
+    Record,
+    Score,
+    Scorer,
+    Told,
+    asked,
+    instant,
+    model_of,
+    too_late,
+    untrained,
+    wanted,
+    weighed,
+)
 
 
 @dataclass(frozen=True)
@@ -60,12 +76,19 @@ class OverLedger(Scorer):
 
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: a record that is the first of a chain."""
-        ask_id, at, waited = dispute(case, QUESTION)
-        model, asks = self._asking(QUESTION, ask_id, at)
-        sight = seen(self.ledger, model, asks, with_reasons=True)
+        one = wanted(case, QUESTION)
+        model, asks = self._asking(QUESTION, one.ask_id, one.at)
+        sight = seen(self.ledger, model, asks, with_reasons=one.reasons)
         policy = self._informed
         grounds = Grounds(self.fingerprint, {QUESTION: model.version}, policy.name, policy.version)
-        return MappingProxyType(one_record(sight, 0, policy, grounds, askable=not waited))
+        return MappingProxyType(one_record(sight, 0, policy, grounds, askable=not one.evidence_asked))
+
+    def evidence(self, case: Case) -> Advice:
+        """What to obtain before the deadline and what it is worth, by the code of `redress evidence`."""
+        kind, ask_id, at = weighed(case)
+        question = QUESTIONS[kind]
+        found = located(self.ledger, ask_id, kind, at)
+        return advised(found, self.models.get(question), self.policy, lost=untrained(question))
 
     def reasons(self, case: Case) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the service, made from the ledger's declarations: `python -m serve.document` writes it to docs."""
+"""The OpenAPI document of the service, made from the ledger's declarations: `python -m service.document` writes it to docs."""
 
 import json
 import sys
@@ -9,19 +9,20 @@ from typing import Final
 
 from features.requests import fact_schema, facts_schema
 from features.tables import TABLES
+from models.advised import SCHEMA as ADVICE
 from models.records import SCHEMA as RECORD
-from serve import cases
-from serve.limits import PREFIX, Limits
-from serve.problems import JSON, KINDS, PROBLEM
-from serve.problems import SCHEMA as PROBLEM_SCHEMA
-from serve.replies import LOOKS
+from service import cases
+from service.limits import PREFIX, Limits
+from service.problems import JSON, KINDS, PROBLEM
+from service.problems import SCHEMA as PROBLEM_SCHEMA
+from service.replies import LOOKS
 
 FILE: Final = Path(__file__).parents[1] / "docs" / "openapi.json"
 PAGE: Final = FILE.with_name("service.md")
 MARK: Final = "<!-- the limits, by make docs -->"
 END: Final = "<!-- end -->"
 Json = dict[str, object]
-ALWAYS: Final = ("unauthorized", "forbidden", "often", "failed", "busy")
+ALWAYS: Final = ("unauthorized", "forbidden", "often", "failed", "busy", "unready")
 """Problems of everything that wants a token."""
 SENT: Final = ("malformed", "slow", "large", "media", "invalid")
 """Problems of everything that is sent."""
@@ -110,6 +111,15 @@ def _paths() -> Json:
                 *twice,
             )
         },
+        "/v1/evidence": {
+            "post": _sent(
+                "What evidence is worth obtaining for a dispute or a chargeback, and the answer to the latter.",
+                "decide",
+                cases.weighed_schema(),
+                _ref("advice"),
+                *twice,
+            )
+        },
         "/v1/decisions/{decision_id}": {"get": one},
         "/healthz": {"get": _read("Whether the process answers.", _object(status=text), NOTHING)},
         "/readyz": {"get": _read("Whether a case would be answered.", state, (*NOTHING, "busy", "late", "unready"))},
@@ -127,6 +137,7 @@ def document() -> Json:
     """The whole document."""
     schemas: Json = {name: fact_schema(table) for name, table in TABLES.items()}
     schemas |= {"facts": facts_schema(Limits().facts), "case": cases.schema(), "problem": dict(PROBLEM_SCHEMA)}
+    schemas["advice"] = dict(ADVICE)
     schemas["record"] = {name: told for name, told in RECORD.items() if not name.startswith("$")}
     return {
         "openapi": "3.1.0",

@@ -10,7 +10,7 @@ from typing import Final
 
 from features import RedressError
 from features.requests import short
-from serve.problems import Reply, problem
+from service.problems import Reply, problem
 
 LOOKS: Final = r"[\x21-\x7e]{1,255}"
 """What a key looks like: up to 255 visible ASCII characters."""
@@ -56,6 +56,8 @@ class Replies:
             self._forget(t)
             kept = self._of.get(key)
             if kept is None:
+                while len(self._of) >= self._most:
+                    self._of.popitem(last=False)
                 kept = self._of[key] = _Kept(said, t)
             elif kept.digest != said:
                 return problem(
@@ -77,8 +79,5 @@ class Replies:
         return kept.reply
 
     def _forget(self, t: int) -> None:
-        while self._of:
-            key, oldest = next(iter(self._of.items()))
-            if len(self._of) < self._most and t - oldest.since < self._lasting:
-                return
-            del self._of[key]
+        while self._of and t - next(iter(self._of.values())).since >= self._lasting:
+            self._of.popitem(last=False)

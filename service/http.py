@@ -12,12 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from serve import tokens
-from serve.document import document
-from serve.endpoints import ENDPOINTS, Asked, Endpoint, answered, where
-from serve.problems import JSON, Reply, problem
-from serve.service import Service
-from serve.tokens import ANYONE, Token
+from service import tokens
+from service.document import document
+from service.endpoints import ENDPOINTS, Asked, Endpoint, answered, where
+from service.problems import JSON, Reply, problem
+from service.service import Service
+from service.tokens import ANYONE, Token
 
 Headers = Mapping[bytes, bytes]
 

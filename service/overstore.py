@@ -17,6 +17,8 @@ from features.instant import Instant
 from features.keys import Snapshot
 from features.store import Store
 from models import Model
+from models.advice import Advice
+from models.advising import QUESTIONS, advised
 from models.claims import SIGNALS, Dispute
 from models.deciding import QUESTION
 from models.desk import Desk
@@ -26,7 +28,22 @@ from models.loss import loss_of, priced
 from models.policy import Policy
 from models.records import Grounds, following
 from models.tiers import Adjustment, standing
-from serve.scorer import Case, Record, Score, Scorer, Told, asked, dispute, instant, model_of, too_late
+from service.evidence import stored, weighing
+from service.scorer import (
+    Case,
+    Record,
+    Score,
+    Scorer,
+    Told,
+    Wanted,
+    asked,
+    instant,
+    model_of,
+    too_late,
+    untrained,
+    wanted,
+    weighed,
+)
 
 ATTEMPTS: Final = 100
 """How often a decision is made anew where facts come meanwhile."""
@@ -82,15 +99,43 @@ class OverStore(Scorer):
                     "load the ledger into a store of that horizon, or train again"
                 )
 
+    def absent(self) -> dict[str, int]:
+        """By signal in how many decisions it was absent."""
+        names = self.prepared(QUESTION).signals.names if QUESTION in self.models else ()
+        return {name: int(count) for name, count in zip(names, self._absent, strict=True) if count}
+
+    @cached_property
+    def _absent(self) -> NDArray[np.int64]:
+        return np.zeros(len(self.prepared(QUESTION).signals.names) if QUESTION in self.models else 0, np.int64)
+
     def ready(self) -> "OverStore":
         """Itself, once all that the first case would have to make is made."""
-        assert len(self._ready) == len(self.models)
+        assert len(self._made) == len(self.models)
         assert QUESTION not in self.models or self._grounds
+        assert self._weighing
         return self
 
     @cached_property
-    def _ready(self) -> dict[str, Ready]:
-        return {question: Ready.of(model, self.store.meta.lacks) for question, model in self.models.items()}
+    def _made(self) -> dict[tuple[str, tuple[str, ...]], Ready]:
+        return {(name, lacks := self.store.meta.lacks): Ready.of(model, lacks) for name, model in self.models.items()}
+
+    def _ready(self, question: str, snapshot: Snapshot) -> Ready:
+        """The model of a question, made ready anew where the store lacks less than it did."""
+        self.store.lacks(snapshot)
+        return self.prepared(question)
+
+    def prepared(self, question: str) -> Ready:
+        """The model of a question made ready for the store as it was last seen; RedressError where there is none."""
+        model, key = model_of(self.models, question), (question, self.store.meta.lacks)
+        if key not in self._made:
+            self._made[key] = Ready.of(model, key[1])
+        return self._made[key]
+
+    @cached_property
+    def _weighing(self) -> dict[str, Instant]:
+        """What tells the signals of each question that evidence is planned by."""
+        lacks = self.store.meta.lacks
+        return {question: weighing(question, self.models.get(question), lacks) for question in QUESTIONS.values()}
 
     @cached_property
     def _informed(self) -> Policy:
@@ -105,9 +150,9 @@ class OverStore(Scorer):
     def score(self, case: Case) -> Score:
         """Scores a case; RedressError that names the field when one is missing or wrong."""
         question, ask_id, at = asked(case)
-        model_of(self.models, question)
-        ready = self._ready[question]
+        self.prepared(question)
         with self.store.keys.reading() as snapshot:
+            ready = self._ready(question, snapshot)
             known, row = ready.row(snapshot, ask_id, at)
         told = ready.scoring.told(row)
         amount = known.order["amount"]
@@ -130,12 +175,21 @@ class OverStore(Scorer):
     def reasons(self, case: Case) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
         question, ask_id, at = asked(case)
-        model_of(self.models, question)
+        self.prepared(question)
         with self.store.keys.reading() as snapshot:
-            _, row = self._ready[question].row(snapshot, ask_id, at)
-        told = self._ready[question].scoring.told(row, with_reasons=True).told
+            ready = self._ready(question, snapshot)
+            _, row = ready.row(snapshot, ask_id, at)
+        told = ready.scoring.told(row, with_reasons=True).told
         assert told is not None
         return Told(told.codes, told.reviewer, told.seller, told.buyer)
+
+    def evidence(self, case: Case) -> Advice:
+        """What to obtain before the deadline and what it is worth; all but what a network's programme adds, which it says."""
+        kind, ask_id, at = weighed(case)
+        question = QUESTIONS[kind]
+        with self.store.keys.reading() as snapshot:
+            found = stored(snapshot, kind, ask_id, at, self._weighing[question], self.store.meta.lacks)
+            return advised(found, self.models.get(question), self.policy, lost=untrained(question))
 
     def _take(self, case: Case, at: int) -> None:
         """Takes the facts that a case brings into the store, as learnt by the moment asked."""
@@ -147,26 +201,35 @@ class OverStore(Scorer):
 
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: a record that is kept, the next of the writer's chain."""
-        ask_id, at, waited = dispute(case, QUESTION)
-        model_of(self.models, QUESTION)
-        self._take(case, at)
+        one = wanted(case, QUESTION)
+        self.prepared(QUESTION)
+        self._take(case, one.at)
         for _ in range(ATTEMPTS):
-            if (kept := self._decided(ask_id, at, waited)) is not None:
+            if (kept := self._decided(one)) is not None:
                 return MappingProxyType(dict(kept))
         raise RedressError(f"{self.store.where}: want a moment in which no facts come, got none; ask again")
 
-    def _decided(self, ask_id: str, at: int, waited: bool) -> Record | None:
+    def _decided(self, one: Wanted) -> Record | None:
         """The record of a decision, kept; None where facts came meanwhile, which it should have seen."""
-        ready, decisions = self._ready[QUESTION], self.store.decisions
-        assert ready.desk is not None
+        decisions = self.store.decisions
         with self.store.keys.reading() as snapshot:
-            mark = self.store.mark(snapshot)
-            known, row = ready.row(snapshot, ask_id, at)
+            ready, seen = self._ready(QUESTION, snapshot), self.store.mark(snapshot)
+            until = self.store.stands(snapshot).watermark
+            known, row = ready.row(snapshot, one.ask_id, one.at)
+        assert ready.desk is not None
+        np.add(self._absent, np.isnan(row), out=self._absent)
         record = ready.desk.record(
-            _dispute(known), row, self._informed, self._grounds, askable=not waited, previous=decisions.tip(self.writer)
+            _dispute(known),
+            row,
+            self._informed,
+            self._grounds,
+            askable=not one.evidence_asked,
+            with_reasons=one.reasons,
+            previous=decisions.tip(self.writer),
         )
-        order = str(known.order["order_id"])
-        return decisions.keep(self.writer, record, order, following, lambda: self.store.unmoved(mark))
+        order = known.order.text("order_id") or ""
+        since = until + 1 if one.at < until else 0
+        return decisions.keep(self.writer, record, order, following, seen, known=since)
 
 
 def _dispute(case: Asked) -> Dispute:
@@ -176,7 +239,7 @@ def _dispute(case: Asked) -> Dispute:
     claimed, amount, quantity = row["claimed"], order["amount"], order["quantity"]
     return Dispute(
         case.ask_id,
-        str(order["order_id"]),
+        order.text("order_id") or "",
         case.at,
         str(row["reason"] or ""),
         _whole(claimed),

@@ -10,9 +10,10 @@ from features.asking import ASKED
 from features.requests import moment
 from features.store import Store
 from models import Model
+from models.advising import QUESTIONS
 from models.deciding import QUESTION
 from models.policy import Policy
-from serve.overstore import OverStore
+from service.overstore import OverStore
 
 AT: Final = "2020-01-02T00:00:00Z"
 ORDER: Final = {"order_id": "1", "at": AT, "buyer_id": "1", "seller_id": "1", "amount": 1}
@@ -40,4 +41,6 @@ def warmed(models: Mapping[str, Model], policy: Policy) -> int:
             scorer = OverStore(store, {question: model}, policy)
             ask = scorer.decide if question == QUESTION else scorer.score
             ask({"question": question, "ask_id": "2", "at": LATER})
+            for kind in (kind for kind, weighs in QUESTIONS.items() if weighs == question):
+                scorer.evidence({"kind": kind, "ask_id": "2", "at": LATER})
     return len(models)

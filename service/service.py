@@ -6,12 +6,13 @@ from typing import Protocol
 
 from features.requests import moment
 from models import Model
+from models.advice import Advice
 from models.policy import Policy
-from serve.current import Current
-from serve.limits import Buckets, Limits
-from serve.metrics import Metrics
-from serve.replies import Replies
-from serve.tokens import Token
+from service.current import Current
+from service.limits import Buckets, Limits
+from service.metrics import Metrics
+from service.replies import Replies
+from service.tokens import Token
 
 Case = Mapping[str, object]
 Record = Mapping[str, object]
@@ -35,6 +36,10 @@ class Taken(Protocol):
 
 class Storing(Protocol):
     """What the service asks of a store."""
+
+    @property
+    def where(self) -> str:
+        """What the store calls the place where it is; faults of the store begin with it."""
 
     def append(self, facts: Mapping[str, Sequence[Mapping[str, object]]], *, arrived: int, request: str = "") -> Taken:
         """Takes facts, all or none."""
@@ -60,8 +65,14 @@ class Deciding(Protocol):
     def policy(self) -> Policy:
         """The policy."""
 
+    def absent(self) -> Mapping[str, int]:
+        """By signal in how many decisions it was absent."""
+
     def decide(self, case: Case) -> Record:
         """The record of the decision about a case."""
+
+    def evidence(self, case: Case) -> Advice:
+        """What to obtain for a dispute or a chargeback, and the answer to the latter."""
 
     def decide_many(self, cases: Sequence[Case]) -> Sequence[Record]:
         """The records of several."""
@@ -122,9 +133,8 @@ def made(
     clock: Clock,
     log: Log,
     near: bool = True,
-    absent: Callable[[], Mapping[str, int]] = dict,
 ) -> Service:
-    """A service that has answered nothing yet; `absent` counts by signal how often it was absent."""
+    """A service that has answered nothing yet."""
 
     def trained() -> Mapping[str, float]:
         until = {name: moment(model.card.get("trained_until")) for name, model in scorer.value.models.items()}
@@ -133,7 +143,7 @@ def made(
     def failed() -> Mapping[str, bool]:
         return {"models": bool(scorer.failed)} | ({} if tokens is None else {"tokens": bool(tokens.failed)})
 
-    metrics = Metrics(clock.now, trained, absent, failed)
+    metrics = Metrics(clock.now, trained, lambda: scorer.value.absent(), failed)
     replies = Replies(limits.keys, limits.key_hours * 3_600_000_000)
     return Service(
         store, scorer, tokens, limits, clock, log, metrics, replies, Buckets(limits.rate, limits.burst), near

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: made in a temporary directory, listening on 127.0.0.1, and ended with them."""
+"""A PostgreSQL server of one run: made in a temporary directory, listening on 127.0.0.1, and ended with them."""
 
 import os
 import pwd
@@ -41,10 +41,12 @@ class Server:
         return f"postgresql://redress:secret@127.0.0.1:{self.port}/{name}"
 
     def start(self) -> None:
+        """Starts it, and waits until it answers."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c shared_buffers=16MB"
         self._run("pg_ctl", "start", "--wait", "-s", "-D", "data", "-l", "log", "-o", options)
 
     def stop(self, how: str = "fast") -> None:
+        """Stops it as pg_ctl says, and waits until it has."""
         self._run("pg_ctl", "stop", "--wait", "-s", "-D", "data", "-m", how)
 
     def _run(self, program: str, *arguments: str) -> None:

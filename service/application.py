@@ -10,12 +10,12 @@ from socket import gethostname
 from typing import TYPE_CHECKING
 
 from features import RedressError
-from serve import tokens
-from serve.current import Current, mark
-from serve.limits import limits
-from serve.opening import files, opened
-from serve.service import Clock, Log, Service, made
-from serve.warming import warmed
+from service import tokens
+from service.current import Current, mark
+from service.limits import limits
+from service.opening import files, opened
+from service.service import Clock, Log, Service, made
+from service.warming import warmed
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 def app() -> "ASGIApp":
     """The service that the environment describes: REDRESS_STORE, REDRESS_MODELS, REDRESS_POLICY, REDRESS_TOKENS, limits.
 
+    REDRESS_KEY names the file of the key that ids of persons are hashed by.
     REDRESS_OPEN=1 in place of REDRESS_TOKENS opens it to its own machine. Ends with one sentence where it cannot begin.
     """
-    from serve.http import application
+    from service.http import application
 
     clock = Clock(lambda: time.time_ns() // 1_000, time.perf_counter)
     try:
@@ -41,7 +42,7 @@ def service(environ: Mapping[str, str], clock: Clock, log: Log) -> Service:
     policy, kept = environ.get("REDRESS_POLICY") or "default", limits(environ)
     held = _tokens(environ)
     writer = f"{gethostname()}.{os.getpid()}.{clock.now()}"
-    store, scorer = opened(where, models, policy, writer)
+    store, scorer = opened(where, models, policy, writer, environ.get("REDRESS_KEY") or None)
     current = Current(scorer, lambda: mark(*files(models, policy)))
     warmed(current.value.models, current.value.policy)
     return made(store, current, held, limits=kept, clock=clock, log=log, near="://" not in where)

@@ -3,16 +3,21 @@
 from dataclasses import replace
 from typing import Final
 
+from models.advice import Advice
 from models.answering import Answer, answer
 from models.blocks import open_blocks
+from models.located import Case
 from models.pending import case as charged
 from models.policy import Policy
-from models.programmes import marginal_cost, month
-from pipelines.advice import Advice
-from pipelines.located import Case
+from models.programmes import marginal_cost
 
 COUNTED: Final = ("visa", "mastercard")
 """Networks that have a programme."""
+UNCOUNTED: Final = (
+    "what one more chargeback costs in the network's programme is left out, since that takes the month's counts of all orders "
+    "and chargebacks; redress evidence over a ledger reckons with it"
+)
+"""What is said of an answer where a month cannot be told."""
 
 
 def answered(case: Case, advice: Advice, policy: Policy, zone: str) -> Answer | None:
@@ -26,10 +31,11 @@ def answered(case: Case, advice: Advice, policy: Policy, zone: str) -> Answer | 
     plan, compelling = advice.plan, any(len(one.qualifying) >= one.wanted for one in advice.programmes)
     shown = (*known.evidence, *(item.kind for item in plan.recommended))
     known = replace(known, compelling=compelling, evidence=shown, respond_by=advice.deadline, obtaining=plan.cents)
-    more = 0.0
-    if known.network in COUNTED:
-        more = marginal_cost(month(case.ledger, known.network, case.t, policy.programmes), policy.programmes)
-    return answer(known, {"chargeback_win": plan.together}, policy.chargebacks, marginal=more, zone=zone)
+    counted = known.network in COUNTED
+    month = case.month(str(known.network), policy.programmes) if counted else None
+    more = 0.0 if month is None else marginal_cost(month, policy.programmes)
+    found = answer(known, {"chargeback_win": plan.together}, policy.chargebacks, marginal=more, zone=zone)
+    return replace(found, warnings=(*found.warnings, UNCOUNTED)) if counted and month is None else found
 
 
 def held(case: Case, policy: Policy, zone: str) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
-"""The case that is asked about: found by its id, with the order it concerns, and the models there are for it."""
+"""The case that evidence is planned for: found by its id, with the order it concerns, the facts of both and its signals."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isnan, nan
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,18 +14,23 @@ from features import Ledger, RedressError
 from features.asking import Askings, named_askings
 from features.background import order_rows
 from features.build import gathered
+from features.candidates import crowds
 from features.kernel import Flag, Int
 from features.ledger import Facts
 from features.supposed import needed
 from features.tables import CASES
-from models import Model
-from pipelines.opening import Said, moment
-from pipelines.score import model_at
+from models.deadlines import iso
+from models.model import Model
+from models.programmes import Month, Programmes, month
 
 
 @dataclass(frozen=True)
-class Case:
-    """A row that is asked about: its kind, its table and row, the order it concerns, and the moment asked."""
+class Case(ABC):
+    """A row that is asked about: its kind, its table and row, the order it concerns, and the moment asked.
+
+    The ledger has at least all that is known of the order, and of the others with its instrument; what only all facts of
+    the platform tell, its methods do.
+    """
 
     ledger: Ledger
     case_id: str
@@ -73,19 +78,45 @@ class Case:
         met = (facts.points[self.table] == self.row) & (facts.at < self.t)
         return np.asarray(facts.at[met if which is None else met & which(facts)], np.int64)
 
+    @abstractmethod
+    def frame(self, question: str, model: Model | None) -> pd.DataFrame:
+        """The signals of it that a model reads, if there is one, and those that say what evidence it has."""
+
+    @abstractmethod
+    def crowded(self, column: str) -> bool:
+        """Whether the id that its order names in a column was a placeholder by then, which links nobody."""
+
+    @abstractmethod
+    def month(self, network: str, programmes: Programmes) -> Month | None:
+        """The month that it is asked in as a network's programme counts it, None where that cannot be told."""
+
+
+@dataclass(frozen=True)
+class Located(Case):
+    """A case of a ledger that has all facts."""
+
     def asks(self, question: str) -> Askings:
         """The asking of a question about it."""
         at = pd.to_datetime([self.t], unit="us", utc=True)
         return named_askings(self.ledger, question, pd.DataFrame({"ask_id": [self.case_id], "at": at}))
 
-    def frame(self, model: Model) -> pd.DataFrame:
-        """The signals of it that a model reads, and those that say what evidence it has."""
-        only = {*model.columns, *needed(model.question)}
-        asks = self.asks(model.question)
-        return gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=only)
+    def frame(self, question: str, model: Model | None) -> pd.DataFrame:
+        """The signals of it, by the code of the batch."""
+        asks, only = self.asks(question), set(needed(question))
+        if model is None:
+            return gathered(self.ledger, asks, only=only)
+        return gathered(self.ledger, asks, horizon=model.horizon, prior=model.prior, only=only.union(model.columns))
+
+    def crowded(self, column: str) -> bool:
+        """By how many buyers the ledger's orders name the id."""
+        return crowds(self.ledger, self.order, self.t)(column)
+
+    def month(self, network: str, programmes: Programmes) -> Month:
+        """From all orders and chargebacks of the ledger."""
+        return month(self.ledger, network, self.t, programmes)
 
 
-def located(ledger: Ledger, case_id: str, kind: str | None, t: int) -> Case:
+def located(ledger: Ledger, case_id: str, kind: str | None, t: int) -> Located:
     """The case of an id, of a kind if one is named; RedressError for none, for several, and for one not known at `t`."""
     rows = {name: _row(ledger, name, case_id) for name in CASES if kind in (None, name)}
     found = {name: row for name, row in rows.items() if row >= 0}
@@ -104,14 +135,14 @@ def located(ledger: Ledger, case_id: str, kind: str | None, t: int) -> Case:
     known = int(ledger.facts[CASES[name]].at[row])
     if known > t:
         raise RedressError(
-            f"case {case_id[:60]}: want a time no earlier than {moment(known)}, when it was known, got {moment(t)}; ask later"
+            f"case {case_id[:60]}: want a time no earlier than {iso(known)}, when it was known, got {iso(t)}; ask later"
         )
     order = int(order_rows(ledger, CASES[name])[row])
     if order < 0:
         raise RedressError(
             f"case {case_id[:60]}: want the order that it is about, got none; add its order_id to the ledger"
         )
-    return Case(ledger, case_id, name, row, order, t)
+    return Located(ledger, case_id, name, row, order, t)
 
 
 def _row(ledger: Ledger, kind: str, case_id: str) -> int:
@@ -120,27 +151,3 @@ def _row(ledger: Ledger, kind: str, case_id: str) -> int:
     facts = ledger.facts[CASES[kind]]
     ids = facts.strings(facts.table.key[0])
     return int(pc.index(ids, pa.scalar(case_id, ids.type)).as_py())
-
-
-def untrained(models: Path, question: str, ledger: Ledger) -> str:
-    """The sentence for a model that is not there."""
-    return (
-        f"{question}: want its model in {models}, got none; train it with "
-        f"redress train {question} --ledger {ledger.name} --out {models}"
-    )
-
-
-def trained(models: Path, question: str) -> Model | None:
-    """The model of a question in a directory with one folder for each, None where it is not there."""
-    there = (models / question / "model.json").exists()
-    return model_at(str(models), question, "") if there else None
-
-
-def early(model: Model, t: int, said: Said) -> tuple[str, ...]:
-    """A note where a model may know the answer, which is said as well."""
-    trained_until = str(model.card["trained_until"])
-    if moment(t) >= trained_until:
-        return ()
-    note = f"asked about before {trained_until}, until when {model.question} was trained, which may know how it ended"
-    said(f"warning: {note}")
-    return (note,)

@@ -102,8 +102,8 @@ def made(name: str, scopes: Sequence[str], expires: str, random: bytes) -> tuple
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Adds a new token to a file and prints it, this once: `python -m serve.tokens FILE NAME --scope decide`."""
-    top = argparse.ArgumentParser("python -m serve.tokens", description=main.__doc__)
+    """Adds a new token to a file and prints it, this once: `python -m service.tokens FILE NAME --scope decide`."""
+    top = argparse.ArgumentParser("python -m service.tokens", description=main.__doc__)
     top.add_argument("file", type=Path)
     top.add_argument("name")
     top.add_argument("--scope", action="append", choices=SCOPES, required=True)
