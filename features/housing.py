@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from features.background import order_rows
 from features.digests import big, digests, joined, ranked
-from features.homes import NAMED, OF_THEMSELVES, ORDER, PLACES, Fact, facts_in, home, homed, packed
+from features.homes import NAMED, OF_THEMSELVES, ORDER, PLACES, Fact, facts_in, homed, packed
 from features.indices import MEETING, OF_BUYER, judged, of_seller, told_of
 from features.kernel import Int
 from features.keys import Entry
@@ -73,13 +73,15 @@ class Housing:
     def others(self) -> Iterator[Entry]:
         """The homes of what is no order's, the indices of all but orders, and what is known of sellers, in no order."""
         alone = [one for name in self.ledger.facts if name != "orders" for one in self._alone(name)]
-        yield from ((where, packed(some)) for where, some in homed(alone).items())
+        homes = homed(alone)
+        yield from ((where, packed(some)) for where, some in homes.items())
+        lives = {one.arrival: where for where, some in homes.items() for one in some}
         sellers = self.ledger.facts["orders"].strings("seller_id")
         for name in [name for name in (*NAMED, "rulings", "report_rulings") if name in self.ledger.facts]:
             rows = self._rows[name]
             theirs = sellers.take(pa.array(rows, mask=rows < 0)).to_pylist()
             for fact, row, seller in zip(self._facts(name), rows.tolist(), theirs, strict=True):
-                where = home("seller", fact.text("seller_id") or "") if row < 0 else ORDER + self.names[row].tobytes()
+                where = lives[fact.arrival] if row < 0 else ORDER + self.names[row].tobytes()
                 yield from told_of(where, seller, fact)
         yield from ((of_seller(name), json.dumps(told).encode()) for name, told in self._guilt().items())
 

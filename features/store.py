@@ -31,7 +31,7 @@ from features.receiving import Submitted, submitted
 from features.shelves import HISTORIES, changes, due, filled, put, seal
 from features.tables import TABLES
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 SETTLING: Final = 2
 """Microseconds after which what a history says of a moment is final: evidence is dated one back when it is filed."""
 SEALED: Final = 64
