@@ -101,7 +101,7 @@ def _changed(
         at, stream, values, met = _without(shape[0], (at, stream, values), removed)
     kind, before = FIRST, np.int64(0)
     if offsets.size > 1:
-        kind, before = buffer[0], np.int64(word(buffer, np.uint64(2)))
+        kind, before = buffer[offsets[0]], np.int64(word(buffer, np.uint64(offsets[0]) + np.uint64(2)))
     codes = np.zeros(at.size, np.int32)
     out, ends, _, starts, numbers = pack(
         shape, codes, at, stream, values, until, state, kind, before, number - 1, _cut(at)
