@@ -51,7 +51,7 @@ class Decisions:
         record: Record,
         order: str,
         following: Callable[[Record, str], Record],
-        seen: Entry | None = None,
+        seen: tuple[bytes, bytes | None] | None = None,
         *,
         known: int = 0,
     ) -> Record | None:

@@ -1,7 +1,7 @@
 """Given: a case from a store, the facts that it is made of, and operands of the case itself, one number for each."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
@@ -37,6 +37,7 @@ class Case:
     order: Fact
     facts: tuple[Fact, ...]
     others: Mapping[str, tuple[Fact, ...]]
+    beside: tuple[bytes | None, ...] = ()
     _kept: dict[str, Mapping[str, float]] = field(default_factory=dict)
 
     def once(self, name: str, find: Callable[[], Mapping[str, float]]) -> Mapping[str, float]:
@@ -99,11 +100,15 @@ def _pair(one: str | None, other: str | None) -> str | None:
     return None if one is None or other is None else pair(one, other)
 
 
-def found(snapshot: Snapshot, question: str, ask_id: str, at: int) -> Case:
-    """A case of a store; RedressError where the store does not know the row asked about, or not by then."""
+def found(snapshot: Snapshot, question: str, ask_id: str, at: int, beside: Sequence[bytes] = ()) -> Case:
+    """A case of a store; RedressError where the store does not know the row asked about, or not by then.
+
+    What stands under keys `beside` is read in the same round trip as its place.
+    """
     asked = ASKED[question]
-    where = home("order", ask_id) if asked == "orders" else snapshot.many([named(asked, ask_id)])[0]
-    facts = [] if where is None else unpacked(snapshot.many([where])[0])
+    of_order = asked == "orders"
+    first, *read = snapshot.many([home("order", ask_id) if of_order else named(asked, ask_id), *beside])
+    facts = unpacked(first if of_order or first is None else snapshot.many([first])[0])
     key = TABLES[asked].key[0]
     row = next((one for one in facts if one.table == asked and one[key] == ask_id), None)
     if row is None:
@@ -121,7 +126,7 @@ def found(snapshot: Snapshot, question: str, ask_id: str, at: int) -> Case:
     told = {kind: name for kind, name in kinds.items() if name is not None}
     kept = snapshot.many([home(kind, name) for kind, name in told.items()])
     others = dict.fromkeys(kinds, ()) | {kind: tuple(unpacked(one)) for kind, one in zip(told, kept, strict=True)}
-    return Case(asked, ask_id, at, row, order, tuple(facts), others)
+    return Case(asked, ask_id, at, row, order, tuple(facts), others, tuple(read))
 
 
 def _about(fact: Fact, key: str, ask_id: str) -> bool:

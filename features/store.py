@@ -36,7 +36,8 @@ SETTLING: Final = 2
 """Microseconds after which what a history says of a moment is final: evidence is dated one back when it is filed."""
 SEALED: Final = 64
 """Pages that an append seals besides as many as it has facts."""
-_META: Final = b"m"
+MARK: Final = b"m"
+"""The key of what a store says of itself, which is another once facts have come or a buyer was erased."""
 _MESSAGE_ID: Final = COLUMNS["messages"]["message_id"]
 _HOMES: Final = b"f"
 TOGETHER: Final = 1 << 18
@@ -122,7 +123,11 @@ class Store:
 
     def stands(self, snapshot: Snapshot) -> Meta:
         """What the store said of itself when a snapshot was taken."""
-        return _meta(snapshot, self.where)
+        return self.said(snapshot.many([MARK])[0])
+
+    def said(self, kept: bytes | None) -> Meta:
+        """What the store says of itself under MARK; RedressError where that is no store's, or an older one's."""
+        return _read(kept, self.where)
 
     def lacks(self, snapshot: Snapshot) -> tuple[str, ...]:
         """The tables and columns of which nothing was ever said; what was said of once is never lacking again."""
@@ -186,12 +191,6 @@ class Store:
         ruled = [where for where, new in came.new.items() if any(one.table == "rulings" for one in new)]
         return list(self.decisions.facts(ruled))
 
-    def mark(self, snapshot: Snapshot) -> Entry:
-        """An entry that is another once facts have come, or a buyer was erased."""
-        kept = snapshot.many([_META])[0]
-        assert kept is not None
-        return _META, kept
-
     def decision(self, decision_id: str) -> Mapping[str, object] | None:
         """The record of a decision."""
         return self.decisions.record(decision_id)
@@ -205,7 +204,7 @@ class Store:
         batch.put(sorted(_told(came)))
         lacks = tuple(sorted(set(meta.lacks) - _said(one for some in came.new.values() for one in some)))
         made = replace(meta, watermark=came.watermark, arrivals=came.arrivals, lacks=lacks)
-        batch.put([(_META, made.packed())])
+        batch.put([(MARK, made.packed())])
 
     def fill(self, found: Ledger, seen: Callable[[int], object] = int) -> int:
         """Takes all good facts of a ledger into a store that has none; how many. `seen` hears of each kind of history.
@@ -221,7 +220,7 @@ class Store:
                 batch.put(some)
         self.meta = replace(meta, watermark=found.last_at, arrivals=sum(counts), lacks=_lacks(found))
         with self.keys.writing() as batch:
-            batch.put([(_META, self.meta.packed())])
+            batch.put([(MARK, self.meta.packed())])
         return sum(counts)
 
     def _emptied(self) -> Meta:
@@ -269,7 +268,7 @@ class Store:
             meta = _meta(batch, self.where)
             sealed_until = meta.watermark - SETTLING
             found = erase(batch, who, secret, self.decisions.facts, horizon=meta.horizon, sealed_until=sealed_until)
-            batch.put([(_META, replace(meta, erasures=meta.erasures + 1).packed())])
+            batch.put([(MARK, replace(meta, erasures=meta.erasures + 1).packed())])
         return replace(found, records=records + self.decisions.erase(homes))
 
     def of_buyer(self, buyer: str) -> tuple[list[Fact], list[Mapping[str, object]]]:
@@ -326,13 +325,16 @@ def _change(batch: Batch, around: Neighbours, watermark: int, meta: Meta) -> Non
 def _begin(keys: Keys, meta: Meta, where: str) -> None:
     """Makes a store of keys; RedressError where there is one with facts."""
     with keys.writing() as batch:
-        if batch.many([_META])[0] is not None and (arrivals := _meta(batch, where).arrivals):
+        if batch.many([MARK])[0] is not None and (arrivals := _meta(batch, where).arrivals):
             raise RedressError(f"{where}: want no store there yet, got one of {arrivals:,} facts; name another place")
-        batch.put([(_META, meta.packed())])
+        batch.put([(MARK, meta.packed())])
 
 
 def _meta(snapshot: Snapshot, where: str) -> Meta:
-    kept = snapshot.many([_META])[0]
+    return _read(snapshot.many([MARK])[0], where)
+
+
+def _read(kept: bytes | None, where: str) -> Meta:
     if kept is None:
         raise RedressError(f"{where}: want a store, got something else; load a ledger into it")
     told = json.loads(kept)

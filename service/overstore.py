@@ -15,7 +15,7 @@ from features.dictionary import dictionary
 from features.given import Case as Asked
 from features.instant import Instant
 from features.keys import Snapshot
-from features.store import Store
+from features.store import MARK, Store
 from models import Model
 from models.advice import Advice
 from models.advising import QUESTIONS, advised
@@ -68,9 +68,11 @@ class Ready:
         signals = Instant(model.question, names, lacks=lacks, prior=model.prior)
         return cls(model, signals, Scoring.of(model, names) if desk is None else desk.instant, desk)
 
-    def row(self, snapshot: Snapshot, ask_id: str, at: int) -> tuple[Asked, NDArray[np.float32]]:
-        """A case and its signals; RedressError when it is not known, or its answer was."""
-        case = given.found(snapshot, self.model.question, ask_id, at)
+    def row(
+        self, snapshot: Snapshot, ask_id: str, at: int, beside: Sequence[bytes] = ()
+    ) -> tuple[Asked, NDArray[np.float32]]:
+        """A case, with what is read beside it, and its signals; RedressError when it is not known, or its answer was."""
+        case = given.found(snapshot, self.model.question, ask_id, at, beside)
         if known_at(self.model.question, case, self.model.horizon) < at:
             raise too_late(at)
         return case, self.signals.signals(snapshot, case)
@@ -213,9 +215,8 @@ class OverStore(Scorer):
         """The record of a decision, kept; None where facts came meanwhile, which it should have seen."""
         decisions = self.store.decisions
         with self.store.keys.reading() as snapshot:
-            ready, seen = self._ready(QUESTION, snapshot), self.store.mark(snapshot)
-            until = self.store.stands(snapshot).watermark
-            known, row = ready.row(snapshot, one.ask_id, one.at)
+            ready = self._ready(QUESTION, snapshot)
+            known, row = ready.row(snapshot, one.ask_id, one.at, [MARK])
         assert ready.desk is not None
         np.add(self._absent, np.isnan(row), out=self._absent)
         record = ready.desk.record(
@@ -228,8 +229,9 @@ class OverStore(Scorer):
             previous=decisions.tip(self.writer),
         )
         order = known.order.text("order_id") or ""
+        seen, until = known.beside[0], self.store.said(known.beside[0]).watermark
         since = until + 1 if one.at < until else 0
-        return decisions.keep(self.writer, record, order, following, seen, known=since)
+        return decisions.keep(self.writer, record, order, following, (MARK, seen), known=since)
 
 
 def _dispute(case: Asked) -> Dispute:

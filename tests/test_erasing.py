@@ -21,7 +21,7 @@ from features.kernel import HOUR
 from features.pages import unpacked
 from features.pseudonyms import ERASED, PERSONAL, Key
 from features.shelves import SHAPES, SHELVES
-from features.store import Store
+from features.store import MARK, Store
 from models.records import Grounds, Record, chained, following, is_erased, record
 from models.records import opened as record_at
 from models.refunds import Case, Refunds, Scores, decide
@@ -376,11 +376,11 @@ def test_the_records_of_his_cases_are_emptied_and_the_chain_holds(store: Store) 
 
 def test_a_decision_that_rests_on_what_was_erased_meanwhile_is_not_kept(store: Store) -> None:
     with store.keys.reading() as snapshot:
-        seen = store.mark(snapshot)
+        seen = (MARK, snapshot.many([MARK])[0])
     store.erase("bob", SECRET)
     assert store.decisions.keep("w", made(1), "o1", following, seen) is None
     with store.keys.reading() as snapshot:
-        assert store.decisions.keep("w", made(1), "o1", following, store.mark(snapshot)) == made(1)
+        assert store.decisions.keep("w", made(1), "o1", following, (MARK, snapshot.many([MARK])[0])) == made(1)
     with closing(Store.open(store.where)) as again:
         assert again.meta.erasures == 1
 
