@@ -72,7 +72,7 @@ def serving(bench: Workbench) -> str:
     told = [_row(name, runs, peer) for name, runs in found.items()]
     says = f"{CONNECTIONS} connections, one worker each, on loopback; the client is a process of its own on the same cores."
     return (
-        f"{says} Of {QUESTION} redress draws signals, decides and records; MLflow is sent the signals and scores them. "
+        f"{says} Of {QUESTION} redress draws signals, decides and records, without reasons; MLflow is sent the signals and scores them. "
         f"Target: {TIMES} times the pace, 99 % of answers within {MILLISECONDS} ms.\n\n{markdown(told)}"
     )
 
@@ -119,7 +119,7 @@ def _cases(asks: pd.DataFrame, turn: int) -> tuple[str, ...]:
     """What redress is sent in a turn."""
     seconds = range(turn * MOMENTS, (turn + 1) * MOMENTS)
     told = ((name, at + pd.Timedelta(seconds=s)) for s in seconds for name, at in asks.itertuples(index=False))
-    return tuple(json.dumps({"ask_id": name, "at": at.isoformat()}) for name, at in told)
+    return tuple(json.dumps({"ask_id": name, "at": at.isoformat(), "reasons": False}) for name, at in told)
 
 
 @contextmanager
