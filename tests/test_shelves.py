@@ -117,3 +117,12 @@ def _rows(random: Random, now: int) -> list[Row]:
 def _told(snapshot: Snapshot, whose: bytes) -> list[Row]:
     found = [unpacked(SHAPES[SHELF], data).rows for _, data in snapshot.span(whose, end(whose))]
     return [row for rows in found for row in zip(rows.at.tolist(), rows.values[::2].tolist(), strict=True)]
+
+
+def test_a_page_stays_what_it_is_where_a_first_one_is_changed_with_it(keys: Keys) -> None:
+    before = next(one for one in (prefix(SHELF, str(i)) for i in range(99)) if one < ONE)
+    rows = [(at, 3) for at in range(10, 10 + 2 * ROWS)]
+    with keys.writing() as batch:
+        put(batch, SHELF, change([before, ONE], [rows[:1], rows]), 10**6)
+        put(batch, SHELF, change([before, ONE], [[(10**4, 1)], [(10**4, 5)]]), 10**6)
+        assert windows(batch, 10**5, [1]).tolist() == [[6 * ROWS + 5, 2 * ROWS + 1], [0, 0]]
