@@ -72,7 +72,8 @@ def serving(bench: Workbench) -> str:
     told = [_row(name, runs, peer) for name, runs in found.items()]
     says = f"{CONNECTIONS} connections, one worker each, on loopback; the client is a process of its own on the same cores."
     return (
-        f"{says} Of {QUESTION} redress draws signals, decides and records, without reasons; MLflow is sent the signals and scores them. "
+        f"{says} Of {QUESTION} redress draws signals, decides and records, without reasons; "
+        f"MLflow is sent the signals and scores them. "
         f"Target: {TIMES} times the pace, 99 % of answers within {MILLISECONDS} ms.\n\n{markdown(told)}"
     )
 
