@@ -45,7 +45,7 @@ class Embedded:
     """The keys in a directory; see `features.keys.Keys`."""
 
     def __init__(self, where: Path, *, create: bool = False, durable: bool = True, room: int = ROOM) -> None:
-        self._where = where
+        self._where, self.where = where, str(where)
         if not create and not (where / "data.mdb").is_file():
             raise RedressError(
                 f"{where}: want a store, got no data.mdb; load a ledger into one, or name another directory"

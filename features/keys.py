@@ -49,6 +49,10 @@ class Batch(Snapshot, Protocol):
 class Keys(Protocol):
     """An open door. Threads may share it; processes open their own, each after its fork."""
 
+    @property
+    def where(self) -> str:
+        """Where it leads to, as errors tell it: without a password."""
+
     def reading(self) -> AbstractContextManager[Snapshot]:
         """What stands at the first call at the latest, to the end of the `with`."""
 

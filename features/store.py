@@ -109,10 +109,10 @@ class Store:
         with ExitStack() as undo:
             undo.callback(keys.close)
             if meta is not None:
-                _begin(keys, meta, str(where))
+                _begin(keys, meta, keys.where)
             decisions = Decisions.open(where, keys, create=meta is not None)
             undo.callback(decisions.close)
-            made = cls(keys, decisions, str(where), key)
+            made = cls(keys, decisions, keys.where, key)
             undo.pop_all()
         return made
 

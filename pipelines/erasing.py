@@ -14,12 +14,12 @@ def erase(store: str, buyer: str, secret: bytes, *, key: Path | None, said: Said
     `secret` is 32 random bytes drawn for this once. `key` is the file of the key that ids of persons are hashed by.
     """
     with closing(Store.open(store, key=None if key is None else Key.read(key))) as opened:
-        said(f"erasing a buyer from {store}")
+        said(f"erasing a buyer from {opened.where}")
         found = opened.erase(buyer, secret)
     return {
         "orders of his": found.orders,
         "facts under fresh names": found.facts,
         "histories written anew": found.histories,
         "decision records emptied": found.records,
-        "store": store,
+        "store": opened.where,
     }

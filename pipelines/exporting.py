@@ -26,7 +26,7 @@ def export(store: str, out: Path, *, buyer: str | None, key: Path | None, said: 
     """
     secret = None if key is None else Key.read(key)
     with closing(Store.open(store, key=secret)) as opened, whole(out) as folder:
-        said(f"exporting {store}")
+        said(f"exporting {opened.where}")
         if buyer is None:
             with tqdm(
                 opened.facts(), "exporting", opened.meta.arrivals, unit=" facts", delay=2, disable=None, leave=False

@@ -29,7 +29,7 @@ def load(
         found, gone = kept(found, since)
         said(f"left out what is older than {moment(since)}")
     with closing(Store.create(store, name=name, horizon=horizon, key=secret)) as made:
-        said(f"filling {store}")
+        said(f"filling {made.where}")
         facts = _filled(made, found)
         lacks = made.meta.lacks
     told: dict[str, object] = {"facts": facts, "orders": len(found.facts["orders"]), "bad rows left out": bad}
@@ -39,7 +39,7 @@ def load(
     return told | {
         "ids": "as they came" if secret is None else f"hashed by the key {secret.mark}",
         "name": name,
-        "store": store,
+        "store": made.where,
     }
 
 

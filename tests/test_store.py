@@ -1,6 +1,6 @@
 """The laws of the online store: it takes what the naive store takes, and says what the batch says of the same facts."""
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from scenes import JUST, SCENES, Scene, moment, order
 from twins import Twins
 
 from benchmarks.parity import LATER, Facts, histories, in_order, told, unequal
+from benchmarks.postgres import Server
 from features import Ledger, RedressError, given
 from features.asking import ASKED
 from features.instant import Instant
@@ -222,3 +223,14 @@ def test_what_both_stores_refuse_leaves_nothing(facts: Facts, says: str, tmp_pat
     twins.same()
     assert histories(twins.store) == before
     assert twins.send({"orders": [good]}, moment(3))
+
+
+def test_no_sentence_about_a_store_on_a_server_tells_its_password(postgres: Server) -> None:
+    where = postgres.empty()
+    assert "secret" in where
+    with closing(Store.create(where, name="a" * 32)) as store:
+        store.append({"buyers": [{"buyer_id": "b", "at": 1}]}, arrived=1)
+        assert "secret" not in store.where
+        with pytest.raises(RedressError, match="want no store there yet") as told:
+            Store.create(where, name="b" * 32)
+    assert "secret" not in str(told.value)
