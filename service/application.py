@@ -1,5 +1,6 @@
 """The service as servers start it: `uvicorn serve:app --factory`. Here alone the environment and the clocks are read."""
 
+import gc
 import json
 import os
 import sys
@@ -45,6 +46,8 @@ def service(environ: Mapping[str, str], clock: Clock, log: Log) -> Service:
     store, scorer = opened(where, models, policy, writer, environ.get("REDRESS_KEY") or None)
     current = Current(scorer, lambda: mark(*files(models, policy)))
     warmed(current.value.models, current.value.policy)
+    gc.collect()
+    gc.freeze()  # what stands now, libraries and models, is not looked through again at every collection
     return made(store, current, held, limits=kept, clock=clock, log=log, near="://" not in where)
 
 
