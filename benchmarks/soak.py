@@ -24,7 +24,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.command import ROOT
-from benchmarks.killing import killings
+from benchmarks.killing import begun, killings
 from benchmarks.parity import Facts, asked, histories, in_order, unequal
 from benchmarks.workbench import Workbench, machine, markdown
 from features import Ledger, RedressError
@@ -59,8 +59,9 @@ def stores(ledger: Path, folder: Path, name: str) -> Store:
 def survived(ledger: Path, models: Path, folder: Path, kills: int) -> Said:
     """What kills left of what was acknowledged, and whether histories are those of a store filled at once."""
     facts = in_order(Ledger.open(ledger))
-    Store.create(folder / "killed", name="ab" * 16).close()
-    left, wrong = killings([ledger, folder / "killed", models, "killed"], facts, kills, Random(1))
+    with closing(Store.create(folder / "killed", name="ab" * 16)) as new:
+        left = begun(new, facts)
+    left, wrong = killings([ledger, folder / "killed", models, "killed"], facts, kills, Random(1), left)
     store = Store.open(folder / "killed")
     store.export(folder / "exported")
     filled = stores(folder / "exported", folder, "filled")

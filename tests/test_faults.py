@@ -18,7 +18,7 @@ from trained import HORIZON, marketplace, train
 from twins import Twins
 
 from benchmarks.command import ROOT
-from benchmarks.killing import batches, killings
+from benchmarks.killing import batches, begun, killings
 from benchmarks.parity import asked, histories, in_order, told
 from benchmarks.postgres import Server
 from features import Ledger, RedressError, given
@@ -76,8 +76,9 @@ def test_what_was_acknowledged_outlives_five_kills_and_nothing_is_there_twice(
     store: Store, ledger: Path, models: Path, tmp_path: Path
 ) -> None:
     facts = in_order(Ledger.open(ledger))
+    left = begun(store, facts)
     store.close()
-    left, wrong = killings([ledger, store.where, models, "killed"], facts, 5, Random(1))
+    left, wrong = killings([ledger, store.where, models, "killed"], facts, 5, Random(1), left)
     assert wrong == []
     assert left.kills == 5
     assert left.facts > 0
