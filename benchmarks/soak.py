@@ -217,8 +217,11 @@ def in_process(ledger: Path, models: Path, folder: Path, minutes: float) -> Load
 def over_http(ledger: Path, models: Path, folder: Path, minutes: float) -> Load:
     """Full load upon a service over HTTP: one connection that sends facts, and one that asks."""
     stores(ledger, folder, "served").close()
-    with served(folder / "served", models, folder / "served.log") as (port, pid):
-        sending, asking = (http.client.HTTPConnection("127.0.0.1", port, timeout=60) for _ in range(2))
+    with (
+        served(folder / "served", models, folder / "served.log") as (port, pid),
+        closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as sending,
+        closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as asking,
+    ):
         return loaded(
             lambda facts: answer(sending, "/v1/events", {"facts": timed(facts)}),
             lambda case: answer(asking, "/v1/decide", case),
@@ -266,7 +269,8 @@ def served(store: Path, models: Path, log: Path) -> Iterator[tuple[int, int]]:
 def _ready(port: int) -> bool:
     with suppress(OSError), closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as line:
         line.request("GET", "/readyz")
-        return line.getresponse().status == 200
+        with line.getresponse() as came:
+            return came.status == 200
     return False
 
 
