@@ -8,7 +8,7 @@ from typing import Final
 
 from features.homes import COLUMNS, Fact, Value, home
 from features.keys import Entry, Keys, Snapshot, end, opened
-from features.shelves import moment
+from features.shelves import instant, moment
 
 Record = Mapping[str, object]
 FIRST: Final = "0" * 32
@@ -98,7 +98,7 @@ class Decisions:
         """The latest moment of any decision, in microseconds since 1970; 0 if there is none."""
         with self.keys.reading() as snapshot:
             kept = snapshot.many([_LATEST])[0]
-        return 0 if kept is None else int.from_bytes(kept, "big") - (1 << 63)
+        return 0 if kept is None else instant(kept)
 
     def chain(self, writer: str) -> Iterator[Record]:
         """The records of a writer, in their order."""
@@ -124,7 +124,7 @@ class Decisions:
                     at = key[len(_ORDERS) + len(where) :][:8]
                     kept = snapshot.many([_RECORDS + key[len(_ORDERS) + len(where) + 8 :]])[0]
                     assert kept is not None, "an order names only records that were kept with it"
-                    yield where, _fact(_record(kept), int.from_bytes(at, "big") - (1 << 63))
+                    yield where, _fact(_record(kept), instant(at))
 
     def about(self, homes: Iterable[bytes]) -> list[Record]:
         """The records about some orders, by their homes."""

@@ -13,7 +13,8 @@ from features.kernel import Int
 from features.varints import Bytes
 
 _SOME: Final = 1 << 18
-_EPOCH: Final = np.uint64(1 << 63)
+EPOCH: Final = 1 << 63
+"""What makes a moment unsigned, so that its bytes are in order."""
 
 
 def digests(names: pa.Array) -> Bytes:
@@ -44,7 +45,7 @@ def ranked(found: Bytes) -> tuple[Int, Int]:
 
 def big(values: Int, size: int = 8) -> Bytes:
     """Moments, or numbers from 0 on if they have a `size` of their own, as bytes (n, size) that are in their order."""
-    words = values.astype(np.uint64) + (_EPOCH if size == 8 else np.uint64(0))
+    words = values.astype(np.uint64) + np.uint64(EPOCH if size == 8 else 0)
     return words.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 8 - size :]
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from features.entries import Emitter, Layout, layouts
-from features.homes import Fact, home, ledger, packed
-from features.indices import indexed, shown
-from features.keys import Batch, end
+from features.homes import Fact, home, ledger, order_among, packed
+from features.indices import indexed, orders_under, shown
+from features.keys import Batch
 from features.neighbours import Decided, neighbours
 from features.persons import homes_of
 from features.placing import Placed
@@ -91,15 +91,14 @@ def _shared(batch: Batch, homes: Mapping[bytes, list[Fact]]) -> frozenset[str]:
 
 def _shown_about(batch: Batch, content: str) -> set[bytes]:
     """The homes of the orders about which anyone showed something."""
-    first = [shown(content, party) for party in PARTIES]
-    return {home("order", "")[:2] + key[-16:] for one in first for key, _ in batch.span(one, end(one))}
+    return {where for party in PARTIES for where in orders_under(batch, shown(content, party))}
 
 
 def _rename(batch: Batch, homes: Mapping[bytes, list[Fact]], name: _Names) -> None:
     """Writes his facts under fresh names, and their indices anew."""
     for where, facts in homes.items():
         fresh = [name.fact(one) for one in facts]
-        then = next((one for one in fresh if one.table == "orders"), None)
+        then = order_among(fresh)
         batch.delete(key for key, _ in indexed(where, facts, facts))
         batch.delete([where])
         to = where if then is not None else home("buyer", str(fresh[0]["buyer_id"]))

@@ -83,6 +83,11 @@ ORDER: Final = home("order", "")[:2]
 """What the keys of the homes of orders begin with."""
 
 
+def order_among(facts: Iterable[Fact]) -> Fact | None:
+    """The order among the facts of a home, None where only others have come."""
+    return next((one for one in facts if one.table == "orders"), None)
+
+
 def named(table: str, name: str) -> bytes:
     """The key under which is kept in which home a row with an id of its own lives."""
     return b"i" + bytes([PLACES[table]]) + digest(name)

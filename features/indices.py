@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from features.homes import COLUMNS, NAMED, ORDER, Fact, digest, named, packed
-from features.keys import Entry
+from features.homes import COLUMNS, NAMED, ORDER, WIDTH, Fact, digest, named, order_among, packed
+from features.keys import Entry, Snapshot, end
 from features.shelves import moment
 from features.tables import TABLES
 
@@ -40,9 +40,20 @@ def listed(index: bytes, name: str, at: int | None = None) -> bytes:
     return index + digest(name) + (b"" if at is None else moment(at))
 
 
+def order_in(key: bytes) -> bytes:
+    """The home of the order that a key of an index ends with."""
+    return ORDER + key[-WIDTH:]
+
+
+def orders_under(snapshot: Snapshot, first: bytes) -> Iterator[bytes]:
+    """The homes of the orders of all keys of an index that begin so, in the order of the keys."""
+    for key, _ in snapshot.span(first, end(first)):
+        yield order_in(key)
+
+
 def indexed(where: bytes, facts: Sequence[Fact], new: Sequence[Fact]) -> Iterator[Entry]:
     """The entries of the new ones among the facts of one home."""
-    order = next((one for one in facts if one.table == "orders"), None)
+    order = order_among(facts)
     if order is not None and any(map(meets, new)):
         yield from beside(where, order, facts)
     for fact in new:
@@ -104,7 +115,7 @@ def excusable(fact: Fact) -> bool:
 
 def guilt(facts: Sequence[Fact], new: Iterable[Fact]) -> Iterator[tuple[str, str, int]]:
     """Of the new facts among those of a home the sellers found `guilty` or `faking`, and when."""
-    order = next((one for one in facts if one.table == "orders"), None)
+    order = order_among(facts)
     theirs = None if order is None else order.text("seller_id")
     for fact in new:
         block = None

@@ -12,8 +12,20 @@ from itertools import islice
 from typing import Final
 
 from features.elsewhere import Elsewhere
-from features.homes import ORDER, Fact, Row, home, rows, unpacked
-from features.indices import JUDGED, OF_BUYER, OF_SELLER, REPORTED, guilt, listed, meets, of_seller, shown
+from features.homes import ORDER, Fact, Row, home, order_among, rows, unpacked
+from features.indices import (
+    JUDGED,
+    OF_BUYER,
+    OF_SELLER,
+    REPORTED,
+    guilt,
+    listed,
+    meets,
+    of_seller,
+    order_in,
+    orders_under,
+    shown,
+)
 from features.keys import Snapshot, end
 from features.placing import Placed
 
@@ -82,8 +94,7 @@ def _read(snapshot: Snapshot, wanted: Iterable[bytes], homes: dict[bytes, list[F
 
 def _name(where: bytes, homes: Mapping[bytes, Sequence[Fact]], came: Placed, column: str) -> str | None:
     """What the order of a home says in a column."""
-    facts = (*homes.get(where, ()), *came.new.get(where, ()))
-    order = next((one for one in facts if one.table == "orders"), None)
+    order = order_among((*homes.get(where, ()), *came.new.get(where, ())))
     return None if order is None else order.text(column)
 
 
@@ -96,7 +107,7 @@ def _beside(snapshot: Snapshot, came: Placed, homes: Mapping[bytes, Sequence[Fac
     wide = {where for where, new in came.new.items() if _is_order(where) and any(map(meets, new))}
     spans = [listed(OF_BUYER, buyer) for buyer in sorted(_names(wide, homes, came, "buyer_id"))]
     found = (entry for first in spans for entry in snapshot.span(first, end(first)))
-    others = ((ORDER + key[-16:], kept) for key, kept in found)
+    others = ((order_in(key), kept) for key, kept in found)
     return {where: kept for where, kept in others if where not in homes}
 
 
@@ -109,10 +120,9 @@ def _excused(
         before = [t for t in known[seller][column] if t <= at]
         if column == "guilty":
             first = listed(JUDGED, seller, max(before) + 1 if before else 0)
-            found |= {ORDER + key[-16:] for key, _ in snapshot.span(first, end(listed(JUDGED, seller)))}
+            found |= {order_in(key) for key, _ in snapshot.span(first, end(listed(JUDGED, seller)))}
         elif not before:
-            first = listed(OF_SELLER, seller)
-            found |= {ORDER + key[-16:] for key, _ in snapshot.span(first, end(first))}
+            found.update(orders_under(snapshot, listed(OF_SELLER, seller)))
     return found
 
 
@@ -140,8 +150,7 @@ def _wanted(snapshot: Snapshot, homes: Mapping[bytes, Sequence[Fact]], came: Pla
         if one.table == "evidence" and (content := one.text("content_hash")) is not None:
             found |= set(_two(snapshot, shown(content, str(one["party"]))))
     for seller in _reporters(homes, came):
-        first = listed(REPORTED, seller)
-        found |= {ORDER + key[-16:] for key, _ in snapshot.span(first, end(first))}
+        found.update(orders_under(snapshot, listed(REPORTED, seller)))
     return found - homes.keys()
 
 
@@ -175,8 +184,7 @@ def _needed(one: Fact) -> bool:
 def _two(snapshot: Snapshot, first: bytes) -> list[bytes]:
     """The homes of the first two orders about which something was shown."""
     found: list[bytes] = []
-    for key, _ in snapshot.span(first, end(first)):
-        where = ORDER + key[-16:]
+    for where in orders_under(snapshot, first):
         if where not in found:
             found.append(where)
         if len(found) == 2:

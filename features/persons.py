@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from features.homes import Fact, home, unpacked
-from features.indices import OF_BUYER, listed
-from features.keys import Snapshot, end
+from features.indices import OF_BUYER, listed, orders_under
+from features.keys import Snapshot
 
 
 def homes_of(snapshot: Snapshot, buyer: str) -> dict[bytes, list[Fact]]:
@@ -16,6 +16,4 @@ def homes_of(snapshot: Snapshot, buyer: str) -> dict[bytes, list[Fact]]:
 
 def orders_of(snapshot: Snapshot, buyer: str) -> Iterator[bytes]:
     """The homes of a buyer's orders."""
-    first = listed(OF_BUYER, buyer)
-    for key, _ in snapshot.span(first, end(first)):
-        yield home("order", "")[:2] + key[-16:]
+    return orders_under(snapshot, listed(OF_BUYER, buyer))

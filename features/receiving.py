@@ -7,13 +7,12 @@ from typing import Final
 
 from features.errors import RedressError
 from features.homes import PLACES, Value
-from features.requests import EPOCH, holds, moment, must, short, wanted
+from features.requests import COLUMNS, EPOCH, holds, moment, short, wanted
 from features.rows import LATEST
-from features.tables import TABLES, Column
+from features.tables import Column
 
 AHEAD: Final = 5 * 60 * 1_000_000
 """How many microseconds an `at` may lie after the moment at which a fact arrives: clocks differ by that much."""
-_COLUMNS: Final = {name: {c.name: (c, must(table, c)) for c in table.columns} for name, table in TABLES.items()}
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def submitted(facts: Mapping[str, Sequence[Mapping[str, object]]], arrived: int)
 
 
 def _submitted(where: str, name: str, fact: Mapping[str, object], arrived: int) -> Submitted:
-    columns = _COLUMNS.get(name)
+    columns = COLUMNS.get(name)
     if columns is None:
         raise RedressError(f"{short(name)}: want a table of the ledger, got none of that name; leave it out")
     strange = next((field for field in fact if field not in columns), None)

@@ -108,7 +108,7 @@ def _judge(where: str, table: Table, fact: object) -> None:
     """Raises RedressError for a fact that no ledger would take."""
     if not isinstance(fact, dict):
         raise RedressError(f"{where}: want a fact, an object with columns of {table.name}, got {short(fact)}; give one")
-    columns = _COLUMNS[table.name]
+    columns = COLUMNS[table.name]
     for name, came in fact.items():
         if name not in columns:
             raise RedressError(f"{where}.{short(name)}: want a column of {table.name}, got another; leave it out")
@@ -122,7 +122,8 @@ def _judge(where: str, table: Table, fact: object) -> None:
         raise RedressError(f"{where}.{lost}: want {wanted(columns[lost][0])}, got none; give it")
 
 
-_COLUMNS: Final = {name: {c.name: (c, must(table, c)) for c in table.columns} for name, table in TABLES.items()}
+COLUMNS: Final = {name: {c.name: (c, must(table, c)) for c in table.columns} for name, table in TABLES.items()}
+"""The columns of each table, and whether a fact must tell them."""
 
 
 def holds(column: Column, came: object) -> bool:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from features.entries import layouts
-from features.homes import Fact, home, unpacked
-from features.indices import OF_INSTRUMENT, listed
+from features.homes import Fact, unpacked
+from features.indices import OF_INSTRUMENT, listed, orders_under
 from features.kernel import DAY, Int
-from features.keys import Snapshot, end
+from features.keys import Snapshot
 from features.pages import joined
 from features.priors import COMPELLING, MATCHES, MEASURES, OBJECTIONS
 from features.sharing import PLACEHOLDER
@@ -94,8 +94,7 @@ def earlier(snapshot: Snapshot, case: "Case") -> dict[str, float]:
 
 def bought_with(snapshot: Snapshot, instrument: str) -> Iterator[list[Fact]]:
     """The facts of each order with an instrument, in the order of time."""
-    first = listed(OF_INSTRUMENT, instrument)
-    homes = [home("order", "")[:2] + key[-16:] for key, _ in snapshot.span(first, end(first))]
+    homes = list(orders_under(snapshot, listed(OF_INSTRUMENT, instrument)))
     yield from (unpacked(kept) for kept in snapshot.many(homes))
 
 

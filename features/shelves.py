@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from features.changing import Each, changed, changed_each, each
 from features.columns import encode
-from features.digests import big, digests, ranked
+from features.digests import EPOCH, big, digests, ranked
 from features.digests import joined as keyed
 from features.entries import Entries, layouts
 from features.homes import digest
@@ -32,8 +32,6 @@ ALONE: Final = {name: Layouts([shape]) for name, shape in SHAPES.items()}
 """The same of each kind by itself."""
 DUE: Final = b"u"
 """Pages that are not sealed, by their first moment, from which on they can be."""
-_EPOCH: Final = 1 << 63
-"""What makes a moment unsigned, so that its bytes are in order."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,16 @@ def prefix(shelf: str, name: str) -> bytes:
 
 def moment(at: int) -> bytes:
     """A moment as bytes that are in order of time."""
-    return (at + _EPOCH).to_bytes(8, "big")
+    return (at + EPOCH).to_bytes(8, "big")
+
+
+def instant(key: bytes) -> int:
+    """The moment that bytes of `moment` tell.
+
+    >>> instant(moment(-5))
+    -5
+    """
+    return int.from_bytes(key, "big") - EPOCH
 
 
 def _key(whose: bytes, page: Page) -> bytes:

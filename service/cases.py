@@ -5,12 +5,11 @@ from typing import Final
 
 from features import RedressError
 from features.asking import ASKED
+from features.receiving import AHEAD
 from features.requests import INSTANT, LONGEST, TIME, facts, moment, short
 from features.tables import CASES
 from models.advising import QUESTIONS
 
-AHEAD: Final = 5 * 60 * 1_000_000
-"""How far a case's `at` may lie ahead: a decision of tomorrow would make all that comes until then late."""
 FIELDS: Final[Mapping[str, Mapping[str, object]]] = {
     "question": {
         "enum": list(ASKED),
@@ -108,7 +107,7 @@ def _judge_moment(at: object, now: int, where: str) -> None:
     t = moment(at)
     if t is None:
         raise RedressError(f"{where}.at: want {INSTANT}, got {short(at)}; correct it")
-    if t > now + AHEAD:
+    if t > now + AHEAD:  # a decision of tomorrow would make all that comes until then late
         raise RedressError(f"{where}.at: want at most five minutes ahead, got {short(at)}; set the clock right")
 
 
