@@ -24,12 +24,12 @@ from models.model import RIVALS
 from models.policy import Policy
 from models.questions import answered
 from models.records import Grounds
+from models.telling import Told
 from service.scorer import (
     Case,
     Record,
     Score,
     Scorer,
-    Told,
     asked,
     instant,
     model_of,

@@ -27,6 +27,7 @@ from models.known import known_at
 from models.loss import loss_of, priced
 from models.policy import Policy
 from models.records import Grounds, following
+from models.telling import Told
 from models.tiers import Adjustment, standing
 from service.evidence import stored, weighing
 from service.scorer import (
@@ -34,7 +35,6 @@ from service.scorer import (
     Record,
     Score,
     Scorer,
-    Told,
     Wanted,
     asked,
     instant,
@@ -183,7 +183,7 @@ class OverStore(Scorer):
             _, row = ready.row(snapshot, ask_id, at)
         told = ready.scoring.told(row, with_reasons=True).told
         assert told is not None
-        return Told(told.codes, told.reviewer, told.seller, told.buyer)
+        return told
 
     def evidence(self, case: Case) -> Advice:
         """What to obtain before the deadline and what it is worth; all but what a network's programme adds, which it says."""

@@ -17,6 +17,7 @@ from models.advice import Advice
 from models.advising import QUESTIONS
 from models.policy import Policy
 from models.policy import opened as policy_at
+from models.telling import Told
 
 Case = Mapping[str, object]
 Record = Mapping[str, object]
@@ -40,16 +41,6 @@ class Score:
     high: float = nan
     abstain: bool = False
     expected_loss: float = nan
-
-
-@dataclass(frozen=True)
-class Told:
-    """The reasons of one answer: their codes and a reviewer's lines, one for each, and what seller and buyer are told."""
-
-    codes: tuple[str, ...]
-    reviewer: tuple[str, ...]
-    seller: tuple[str, ...]
-    buyer: tuple[str, ...]
 
 
 class Scorer(ABC):
