@@ -1,26 +1,25 @@
 """Ordered keys in a table of PostgreSQL, for several machines: the same law as in a directory, a round trip for each call.
 
-The first call of a snapshot takes its `begin` along, and nobody waits for the `commit` that ends it. A connection that was
-lost is opened anew once, where nothing was read or written yet.
+The first call of a snapshot takes its `begin` along, that of a batch its lock too, and a write goes with what comes after
+it. Nobody waits for the `commit` that ends a snapshot. A connection that was lost is opened anew once, where nothing was read
+or written yet.
 """
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
-from select import POLLIN, poll
 from threading import get_ident
 from types import TracebackType
 from typing import Final, Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq.abc import PGresult
 
 from features.errors import RedressError
 from features.keys import FORKED, TOGETHER, Entry, end, portions
-
-Line = psycopg.Connection[tuple[object, ...]]
-"""A connection."""
-Rows = list[tuple[object, ...]]
+from features.lines import ALONE, BELOW, COMMIT, DELETE, FLUSH, MANY, PUT, READING, ROLLBACK, SPAN, WRITING, Line, Order
 
 PATIENCE: Final[dict[str, str | int]] = {
     "connect_timeout": 5,
@@ -36,30 +35,10 @@ CREATE: Final = """
     create table if not exists redress_keys (key bytea primary key, value bytea not null); commit
 """
 EXISTS: Final = "select to_regclass('redress_keys') is not null"
-READING: Final = "begin isolation level repeatable read read only"
-WRITING: Final = "begin isolation level read committed read write"
-ALONE: Final = "select pg_advisory_xact_lock('redress_keys'::regclass::oid::int, 0)"
-MANY: Final = """
-    select (select value from redress_keys found where found.key = asked.key)
-    from unnest(%b::bytea[]) with ordinality asked(key, place) order by place
-"""
-BELOW: Final = """
-    select found.key, found.value
-    from unnest(%b::bytea[], %b::bytea[]) with ordinality asked(lo, hi, place) left join lateral (
-        select key, value from redress_keys one where one.key >= asked.lo and one.key < asked.hi order by one.key desc limit 1
-    ) found on true order by place
-"""
-SPAN: Final = "select key, value from redress_keys where key >= %b and key < %b order by key limit %b"
-PUT: Final = """
-    insert into redress_keys select * from unnest(%b::bytea[], %b::bytea[])
-    on conflict (key) do update set value = excluded.value
-"""
-DELETE: Final = "delete from redress_keys where key = any(%b::bytea[])"
 DURABLE: Final = (
     "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'"
 )
 QUICK: Final = "set synchronous_commit = off"
-FLUSH: Final = "select set_config('synchronous_commit', 'on', true), pg_logical_emit_message(true, 'redress', '')"
 
 _WRITERS: Final[set[tuple[int, str]]] = set()
 """Threads that write, and where: a second batch of one thread would wait for its own lock for ever."""
@@ -77,30 +56,19 @@ class Postgres:
         self.where = "postgresql://{host}/{dbname}".format_map({"host": "", "dbname": ""} | given)
         self._setting, self._process, self._closed = DURABLE if durable else QUICK, os.getpid(), False
         self._idle: list[Line] = []
-        line = self._connected()
-        try:
-            if create:
-                line.execute(CREATE)
-            there = line.execute(EXISTS).fetchone()
-        except psycopg.Error as error:
-            line.close()
-            raise self.told(error) from error
-        if there != (True,):
-            line.close()
-            raise RedressError(f"{self.where}: want a store, got no table redress_keys; load a ledger into it")
-        self.ended(line)
+        self.ended(self._connected(create=create))
 
     def reading(self) -> "_View":
         """What stands from the first call to the end of the `with`."""
-        return _View(self)
+        return _View(self, READING)
 
     def writing(self) -> "_Writes":
         """One writer at a time on all machines: commits at the end of the `with`, or leaves nothing on an exception."""
-        return _Writes(self)
+        return _Writes(self, WRITING, ALONE)
 
     def sync(self) -> None:
         """Flushes to disk what was committed: the log is written in order, so a durable commit takes all before along."""
-        with _Writes(self) as flushing:
+        with self.writing() as flushing:
             flushing.flush()
 
     def close(self) -> None:
@@ -109,30 +77,29 @@ class Postgres:
         if self._process == os.getpid():
             self._forget()
 
-    def begun(self, begin: str, query: str, *asked: object) -> tuple[Line, Rows]:
-        """A connection on which a transaction began, and what its first query found; one round trip."""
+    def usable(self) -> None:
+        """RedressError where it was closed, or another process opened it."""
         if self._closed:
             raise RedressError(f"{self.where}: want an open store, got one that was closed; open it again")
         if self._process != os.getpid():
             raise RedressError(f"{self.where}: {FORKED}")
-        if self._idle:
-            line = self._idle.pop()
-            try:
-                _settled(line)
-                return line, _started(line, begin, query, asked)
-            except psycopg.OperationalError:  # lost while nobody used it, and so are the others
-                line.close()
-                self._forget()
+
+    def begun(self, orders: Sequence[Order]) -> tuple[Line, list[PGresult]]:
+        """A connection on which a transaction began, and what its first queries found; one round trip."""
+        self.usable()
+        if (line := self._spare()) is not None:
+            with suppress(psycopg.Error):
+                return line, line.ask(*orders)
+            self._forget()  # it was lost while nobody used it, and so are the others
         line = self._connected()
         try:
-            return line, _started(line, begin, query, asked)
+            return line, line.ask(*orders)
         except psycopg.Error as error:
-            line.close()
             raise self.told(error) from error
 
     def ended(self, line: Line) -> None:
         """Takes a connection back, or closes it where it is of no more use."""
-        if line.closed or self._closed or len(self._idle) >= IDLE:
+        if self._closed or line.closed or len(self._idle) >= IDLE:
             line.close()
         else:
             self._idle.append(line)
@@ -147,87 +114,118 @@ class Postgres:
             return RedressError(f"{self.where}: want a server that answers, got {_first(error)}; see whether it runs")
         return RedressError(f"{self.where}: want a store that can be used, got {_first(error)}; look at the database")
 
-    def _forget(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
-
-    def _connected(self) -> Line:
+    def _spare(self) -> Line | None:
+        """A connection that nobody uses."""
         try:
-            line = psycopg.connect(self.info, autocommit=True)
-            line.execute(self._setting)
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _forget(self) -> None:
+        while (line := self._spare()) is not None:
+            line.close()
+
+    def _connected(self, *, create: bool = False) -> Line:
+        """A new connection; RedressError where there is no store, unless it is to be created."""
+        try:
+            made = psycopg.connect(self.info, autocommit=True)
+            try:
+                made.execute(self._setting)
+                if create:
+                    made.execute(CREATE)
+                if made.execute(EXISTS).fetchone() == (True,):
+                    return Line(made)
+            except psycopg.Error:
+                made.close()
+                raise
         except psycopg.Error as error:
             raise self.told(error) from error
-        return line
+        made.close()
+        raise RedressError(f"{self.where}: want a store, got no table redress_keys; load a ledger into it")
 
 
 class _View:
     """A transaction that begins with its first call; errors of PostgreSQL leave it as sentences."""
 
-    def __init__(self, keys: Postgres) -> None:
+    def __init__(self, keys: Postgres, *unsent: str) -> None:
         self._keys = keys
         self._line: Line | None = None
+        self._unsent: list[Order] = [(query,) for query in unsent]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._line is not None:
-            _sent(self._line)
-            self._keys.ended(self._line)
+        self._end(error)
         if isinstance(error, psycopg.Error):
             raise self._keys.told(error) from error
 
+    def _end(self, _: BaseException | None) -> None:
+        """Sends a commit without waiting for its answer, which the next user of the connection takes."""
+        if self._line is not None:
+            with suppress(psycopg.Error):
+                self._line.send((COMMIT,))
+            self._keys.ended(self._line)
+
     def many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """The value of each key, None where there is none."""
-        return [_bytes(value) for (value,) in self._asked(MANY, list(keys))] if keys else []
+        if not keys:
+            return []
+        found = self._asked(MANY, keys)
+        return [found.get_value(i, 0) for i in range(found.ntuples)]
 
     def below(self, edges: Sequence[tuple[bytes, bytes]]) -> list[Entry | None]:
         """For each (prefix, edge) the last entry whose key begins so and is strictly below: a descent for each edge."""
         if not edges:
             return []
         above = [min(edge, end(prefix)) for prefix, edge in edges]
-        rows = self._asked(BELOW, [prefix for prefix, _ in edges], above)
-        return [None if key is None else _entry(key, value) for key, value in rows]
+        return _entries(self._asked(BELOW, [prefix for prefix, _ in edges], above))
 
     def span(self, lo: bytes, hi: bytes) -> Iterator[Entry]:
         """All entries with lo <= key < hi in order, read some at a time, so that writes on the way do not disturb it."""
-        while some := [_entry(*row) for row in self._asked(SPAN, lo, hi, TOGETHER)]:
+        while some := [one for one in _entries(self._asked(SPAN, lo, hi, TOGETHER)) if one is not None]:
             yield from some
             if len(some) < TOGETHER:
                 return
             lo = some[-1][0] + b"\0"
 
-    def _asked(self, query: str, *asked: object) -> Rows:
+    def _asked(self, *order: *Order) -> PGresult:
+        """What a query finds, after those that were not sent yet."""
+        return self._send(order)[-1]
+
+    def _send(self, *more: Order) -> list[PGresult]:
+        orders, self._unsent = [*self._unsent, *more], []
         if self._line is not None:
-            return _found(self._line, query, asked).fetchall()
-        self._line, rows = self._keys.begun(READING, query, *asked)
-        return rows
+            return self._line.ask(*orders)
+        self._line, found = self._keys.begun(orders)
+        return found
 
 
 class _Writes(_View):
-    """A transaction that writes, which waits at its start until no other does."""
+    """A transaction that writes, which waits before its first call until no other does."""
 
     def __enter__(self) -> Self:
+        self._keys.usable()
         self._me = get_ident(), self._keys.info
         if self._me in _WRITERS:
             raise RedressError(f"{self._keys.where}: want one batch at a time, got a second within it; end the first")
-        self._line, _ = self._keys.begun(WRITING, ALONE)
         _WRITERS.add(self._me)
         return self
 
-    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def _end(self, error: BaseException | None) -> None:
+        """Commits what was written, and waits until it stands."""
         _WRITERS.discard(self._me)
-        line, self._line = self._line, None
-        assert line is not None
         try:
-            line.execute("commit" if error is None else "rollback")
+            if error is None and self._line is None and self._writes():
+                self._send()
+            if self._line is not None and not self._line.closed:
+                self._send((COMMIT,)) if error is None else self._line.ask((ROLLBACK,))
         except psycopg.Error as fault:
-            line.close()
             if error is None:
                 raise self._keys.told(fault) from fault
-        self._keys.ended(line)
-        if isinstance(error, psycopg.Error):
-            raise self._keys.told(error) from error
+        finally:
+            if self._line is not None:
+                self._keys.ended(self._line)
 
     def put(self, entries: Iterable[Entry]) -> None:
         """Writes entries over what stood under their keys, some at a time."""
@@ -244,49 +242,22 @@ class _Writes(_View):
         """Makes the commit of this batch wait for the disk."""
         self._told(FLUSH)
 
-    def _told(self, order: str, *given: object) -> None:
-        assert self._line is not None
-        _found(self._line, order, given)
+    def _told(self, *order: *Order) -> None:
+        """Takes a write, which is sent with what comes after it."""
+        if self._writes():
+            self._send()
+        self._unsent.append(order)
+
+    def _writes(self) -> bool:
+        """Whether there are writes that were not sent."""
+        return bool(self._unsent) and self._unsent[-1][0] != ALONE
 
 
-def _started(line: Line, begin: str, query: str, asked: tuple[object, ...]) -> Rows:
-    """Begins a transaction and asks its first query, both in one round trip."""
-    with line.pipeline():
-        line.execute(begin)
-        cursor = _found(line, query, asked)
-    return cursor.fetchall()
-
-
-def _found(line: Line, query: str, asked: tuple[object, ...]) -> psycopg.Cursor[tuple[object, ...]]:
-    return line.cursor(binary=True).execute(query, asked, prepare=True)
-
-
-def _sent(line: Line) -> None:
-    """Sends a commit without waiting for its answer, which the next user of the connection takes."""
-    if not line.closed:
-        line.pgconn.send_query(b"commit")
-        line.pgconn.flush()
-
-
-def _settled(line: Line) -> None:
-    """Takes the answer to a commit that was only sent, and what a server that is gone said last."""
-    heard = poll()
-    heard.register(line.pgconn.socket, POLLIN)
-    while heard.poll(None if line.pgconn.is_busy() else 0):
-        line.pgconn.consume_input()
-    while line.pgconn.get_result() is not None:
-        pass
-
-
-def _bytes(value: object) -> bytes | None:
-    assert value is None or isinstance(value, bytes)
-    return value
-
-
-def _entry(key: object, value: object) -> Entry:
-    assert isinstance(key, bytes)
-    assert isinstance(value, bytes)
-    return key, value
+def _entries(found: PGresult) -> list[Entry | None]:
+    """Rows of a key and a value."""
+    value = found.get_value
+    pairs = ((value(i, 0), value(i, 1)) for i in range(found.ntuples))
+    return [None if key is None or kept is None else (key, kept) for key, kept in pairs]
 
 
 def _first(error: Exception) -> str:

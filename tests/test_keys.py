@@ -320,8 +320,8 @@ def test_a_server_that_went_away_gets_a_sentence_without_password_and_is_found_a
                     view.many([b"k"])
                 assert "secret" not in str(told.value)
                 assert "127.0.0.1/test_" in str(told.value)
-            with pytest.raises(RedressError, match="want a server that answers"), keys.writing():
-                pass
+            with pytest.raises(RedressError, match="want a server that answers"), keys.writing() as batch:
+                batch.put([(b"l", b"")])
         finally:
             postgres.start()
         assert everything(keys) == [(b"k", b"v")]
@@ -335,6 +335,7 @@ def test_a_server_that_went_away_gets_a_sentence_without_password_and_is_found_a
 def interrupted(keys: Keys, server: Server) -> None:
     with keys.writing() as batch:
         batch.put([(b"half", b"v")])
+        assert batch.many([b"half"]) == [b"v"]
         server.stop("fast")
         server.start()
         batch.put([(b"whole", b"v")])
