@@ -19,10 +19,10 @@ import pandas as pd
 
 from benchmarks.command import ROOT
 from benchmarks.knocking import Found, Work
+from benchmarks.places import filled
 from benchmarks.workbench import Workbench, markdown
 from features import Ledger, signals
 from features.asking import askings
-from features.store import Store
 from models import load
 from models.deciding import QUESTION
 
@@ -46,8 +46,9 @@ def serving(bench: Workbench) -> str:
     """Answers a second over HTTP by one worker to 8 connections, beside MLflow's scoring server; 3 times, p99 10 ms."""
     ledger, models, tracking = trained(bench)
     asks, rows = _asked(ledger, models)
+    filled(str(bench.folder / "store"), Ledger.open(ledger)).close()
     limits = {
-        "REDRESS_STORE": str(_stored(ledger, bench.folder / "store")),
+        "REDRESS_STORE": str(bench.folder / "store"),
         "REDRESS_MODELS": str(models),
         "REDRESS_OPEN": "1",
     }
@@ -92,14 +93,6 @@ def trained(bench: Workbench) -> tuple[Path, Path, str]:
     bench.redress("train", QUESTION, "--ledger", ledger, "--tracking", tracking, "--out", models)
     mlflow.set_tracking_uri(tracking)
     return ledger, models, tracking
-
-
-def _stored(ledger: Path, place: Path) -> Path:
-    """A store of a ledger's facts."""
-    facts = Ledger.open(ledger)
-    with closing(Store.create(place, name=facts.fingerprint())) as store:
-        store.fill(facts)
-    return place
 
 
 def _asked(ledger: Path, models: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:

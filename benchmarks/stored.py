@@ -1,22 +1,19 @@
 """What one case takes over a store: its signals, the decision and the record, in a directory and in PostgreSQL."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Final
 
 import mlflow
 import numpy as np
 import pandas as pd
 
-from benchmarks.postgres import made, programs
+from benchmarks.places import filled, places
 from benchmarks.serving import trained
 from benchmarks.workbench import Workbench, markdown
 from features import Ledger, signals
 from features.asking import askings
-from features.store import Store
 from models.deciding import QUESTION
 from models.policy import opened as policy_at
 from serve import Scorer
@@ -42,11 +39,12 @@ def stored(bench: Workbench) -> str:
     batch = OverLedger(ledger, read := Scorer.open(path, models).models, Scorer.open(path, models).policy)
     cases = _cases(ledger)
     told = list[dict[str, object]]()
-    with places(ledger, bench.folder) as stores:
-        for where, store in stores.items():
-            scorer = OverStore(store, read, batch.policy, "benchmark")
-            _same(batch, scorer, [{**case, "at": _after(case, 3)} for case in cases[:SERVED]])
-            told += _told(where, scorer, OverStore(store, read, policy_at("strict"), "quick"), cases)
+    with places(bench.folder) as kinds:
+        for where, place in kinds.items():
+            with closing(filled(place("store"), ledger)) as store:
+                scorer = OverStore(store, read, batch.policy, "benchmark")
+                _same(batch, scorer, [{**case, "at": _after(case, 3)} for case in cases[:SERVED]])
+                told += _told(where, scorer, OverStore(store, read, policy_at("strict"), "quick"), cases)
     told.append(
         _row("MLflow pyfunc, one row of signals scored", _times(_served(ledger, batch, tracking), cases[:SERVED]))
     )
@@ -110,28 +108,6 @@ def _same(batch: OverLedger, scorer: OverStore, cases: list[Case]) -> None:
     for case in cases:
         one, other = ({k: v for k, v in by.decide(case).items() if k not in OF_FILES} for by in (batch, scorer))
         assert one == other, f"{case} is decided otherwise over the store"
-
-
-@contextmanager
-def places(ledger: Ledger, folder: Path) -> Iterator[dict[str, Store]]:
-    """The ledger in a store of each kind that this machine has."""
-    stores = {"LMDB": _filled(str(folder / "store"), ledger)}
-    if programs() is None:
-        yield stores
-        return
-    with TemporaryDirectory(prefix="redress-") as home:
-        server = made(Path(home))
-        try:
-            with closing(_filled(server.empty(), ledger)) as store:
-                yield stores | {"PostgreSQL": store}
-        finally:
-            server.stop("immediate")
-
-
-def _filled(where: str, ledger: Ledger) -> Store:
-    store = Store.create(where, name=ledger.fingerprint())
-    store.fill(ledger)
-    return store
 
 
 def _served(ledger: Ledger, batch: OverLedger, tracking: str) -> Way:
