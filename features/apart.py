@@ -4,11 +4,11 @@ What it added is a history of its own, whose totals over every window are taken 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from features.beside import ENTRY, HISTORY, LATEST, STREAM, beside, others
 from features.entries import Layout, layouts
 from features.given import Case, namer
 from features.kernel import NEVER, Int
@@ -17,7 +17,7 @@ from features.own import OF_CASE
 from features.pages import Layouts, joined, unpacked
 from features.shelves import SHAPES, moment, pages, prefix
 from features.signal import EDGES
-from features.totals import totals
+from features.varints import Bytes
 
 _MET: Final = "disputes.met_seller"
 """The only first meeting that what is asked about may be."""
@@ -33,17 +33,6 @@ def own(asked: str) -> list[Layout]:
     return [layouts()[f"own_{of}"] for of in (asked, "orders")] if asked in OF_CASE else []
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where in totals the first and last moment of the stream asked about are, and how many facts of it a history has."""
-
-    history: int
-    stream: int
-    first: int
-    last: int
-    count: int
-
-
 class Apart:
     """What cases of one table add; the parts of `histories`, the own ones last, begin in totals where `begin` says."""
 
@@ -52,7 +41,9 @@ class Apart:
         self._mine = len(histories) - len(own(asked))
         self._from, self._taken = self._pairs(range(self._mine))
         some = [h for h in range(self._mine) if asked in histories[h].timed]
-        self._places = [self._place(h, histories[h].streams.index(asked)) for h in some]
+        self._places = np.array([self._place(h, histories[h].streams.index(asked)) for h in some], np.int64).reshape(
+            -1, 6
+        )
         self._own = self._place(self._mine, histories[self._mine].streams.index(asked))
         named = {layout.name: h for h, layout in enumerate(histories)}
         self._carrier, self._pair, self._buyer = (named.get(name) for name in ("carrier", "buyer_seller", "buyer"))
@@ -60,11 +51,17 @@ class Apart:
         self._held = [self._pairs(held, (w,)) for w in _COUNTED]
         self._ever = self._pairs(held, (_EVER,))[1]
         self._shapes = Layouts([SHAPES[layout.name] for layout in histories])
-        self._alone = self._shapes.places(1).tolist()
+        self._with_seller = None if self._pair is None else self._total(self._pair, _EVER, f"{asked}.count")
+        self._late = self._places[:, HISTORY] == (-1 if self._carrier is None else self._carrier)
 
-    def without(self, snapshot: Snapshot, case: Case, whose: Sequence[bytes | None], out: Int) -> None:
-        """Takes out of totals what a case and its order added, and sets first and last moments to those of the others."""
-        at, shipped = int(out[self._own.first]), case.shipped
+    def without(
+        self, snapshot: Snapshot, case: Case, whose: Sequence[bytes | None], read: tuple[Bytes, Int, Int], out: Int
+    ) -> None:
+        """Takes out of totals what a case and its order added, and sets first and last moments to those of the others.
+
+        `read` are the pages that the totals were read from, joined, where each begins, and whose it is.
+        """
+        at, shipped = int(out[self._own[ENTRY]]), case.shipped
         if at == NEVER:
             out[self._from] -= out[self._taken]
             return
@@ -74,20 +71,17 @@ class Apart:
         out[self._from] -= out[self._taken]
         if heir is not None:
             self._inherit(heir, case.at, out)
-        beside: dict[int, list[_Place]] = {}
-        for one in self._places:
-            entered = at if one.history != self._carrier or late is None else max(at, late)
-            if entered in (out[one.first], out[one.last]) and not out[one.count]:
-                out[one.first] = out[one.last] = NEVER
-            elif entered in (out[one.first], out[one.last]):
-                beside.setdefault(entered, []).append(one)
-        for entered, some in beside.items():
-            self._others(snapshot, whose, some, entered, case.at, out)
+        entered = np.where(self._late, at if late is None else max(at, late), at)
+        far = others(self._shapes.shape, self._shapes.bounds, *read, self._places, entered, case.at, out)
+        for i in np.flatnonzero(far).tolist():
+            whole = whose[self._places[i, HISTORY]]
+            assert whole is not None, "who has no name has no history"
+            self._other(snapshot, whole, self._places[i], int(entered[i]), case.at, out)
 
     def _pairs(self, some: Iterable[int], windows: Sequence[int] = _COUNTED) -> tuple[Int, Int]:
         """Where the totals over windows are of each stream that the case adds to, in some histories and in its own."""
         found = [
-            (self._total(h, w, self._histories[h], text), self._total(o, w, self._histories[o], text))
+            (self._total(h, w, text), self._total(o, w, text))
             for o in range(self._mine, len(self._histories))
             for h in some
             for stream, measures in zip(self._histories[h].streams, self._histories[h].measures, strict=True)
@@ -98,13 +92,14 @@ class Apart:
         ours, theirs = np.array(found, np.int64).reshape(-1, 2).T
         return ours, theirs
 
-    def _total(self, h: int, w: int, layout: Layout, text: str) -> int:
+    def _total(self, h: int, w: int, text: str) -> int:
+        layout = self._histories[h]
         return self._begin[h] + w * int(layout.start[-1]) + layout.columns[text]
 
-    def _place(self, h: int, s: int) -> _Place:
-        layout = self._histories[h]
+    def _place(self, h: int, s: int) -> tuple[int, ...]:
+        layout, count = self._histories[h], f"{self._asked}.count"
         first = self._begin[h] + len(EDGES) * int(layout.start[-1]) + s
-        return _Place(h, s, first, first + len(layout.streams), self._total(h, _EVER, layout, f"{self._asked}.count"))
+        return h, s, first, first + len(layout.streams), self._total(h, _EVER, count), layout.columns[count]
 
     def _hold(self, late: int, t: int, out: Int) -> None:
         """Has what was added before the carrier was known leave his windows as if it had been added then."""
@@ -118,7 +113,9 @@ class Apart:
         """When the buyer's next dispute with the seller came, where the case was the first: it takes that place."""
         if self._asked != "disputes" or self._buyer is None or _MET not in self._histories[self._buyer].columns:
             return None
-        if not out[self._total(self._mine, _EVER, self._histories[self._mine], _MET)]:
+        if not out[self._total(self._mine, _EVER, _MET)]:
+            return None
+        if self._with_seller is not None and out[self._with_seller] < 2:
             return None
         layout = layouts()["buyer_seller"]
         at = _moments(snapshot, prefix(layout.name, _PAIR(case) or ""), layout, self._asked, case.at)
@@ -128,30 +125,19 @@ class Apart:
         assert self._buyer is not None
         for w in _COUNTED:
             edge = _LENGTHS[w]
-            out[self._total(self._buyer, w, self._histories[self._buyer], _MET)] += edge == 0 or heir >= t - edge
+            out[self._total(self._buyer, w, _MET)] += edge == 0 or heir >= t - edge
 
-    def _others(
-        self, snapshot: Snapshot, whose: Sequence[bytes | None], some: Sequence[_Place], at: int, t: int, out: Int
-    ) -> None:
-        """Sets the first and the last moment of a stream to those that it has without the fact at `at`, if that is alone."""
-        histories = {one.history for one in some}
-        asked = [one if h in histories else None for h, one in enumerate(whose)]
-        then, before = self._read(snapshot, asked, at + 1, 1), self._read(snapshot, asked, at, 0)
-        for one in some:
-            history, layout, begin = whose[one.history], self._histories[one.history], self._alone[one.history]
-            if then[begin + layout.columns[f"{self._asked}.count"]] > 1 or history is None:
-                continue
-            if out[one.last] == at:
-                out[one.last] = before[begin + int(layout.start[-1]) + len(layout.streams) + one.stream]
-            if out[one.first] == at:
-                out[one.first] = _after(snapshot, history, layout, one.stream, at, t)
-
-    def _read(self, snapshot: Snapshot, whose: Sequence[bytes | None], t: int, edge: int) -> Int:
-        """The totals of histories over one window, and the first and last moments before its end."""
-        history, found = pages(snapshot, whose, t, [(edge,)] * len(whose) if edge else ())
-        out = np.empty(self._alone[-1], np.int64)
-        totals(self._shapes, *joined(found), history, t, np.array([edge], np.int64), out)
-        return out
+    def _other(self, snapshot: Snapshot, whose: bytes, place: Int, at: int, t: int, out: Int) -> None:
+        """The same as `others` of one history, whose pages of that time are read for it."""
+        layout = self._histories[place[HISTORY]]
+        _, found = pages(snapshot, [whose], at + 1, [(1,)])
+        buffer, offsets = joined(found)
+        start, rings = SHAPES[layout.name].shape
+        count, before, _ = beside(start, rings, buffer, offsets, 0, len(found), place, at, t)
+        if count < 2 and out[place[LATEST]] == at:
+            out[place[LATEST]] = before
+        if count < 2 and out[place[ENTRY]] == at:
+            out[place[ENTRY]] = _after(snapshot, whose, layout, int(place[STREAM]), at, t)
 
 
 def _moments(snapshot: Snapshot, whose: bytes, layout: Layout, name: str, t: int) -> Int:

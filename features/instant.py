@@ -91,11 +91,11 @@ class Instant:
             None if name is None else prefix(one.name, name) for one, name in zip(self._layouts, names, strict=True)
         ]
         history, found = pages(snapshot, whose, case.at, self._lengths)
-        out = np.empty(self._begin[-1], np.int64)
+        read, out = (*joined(found), history), np.empty(self._begin[-1], np.int64)
         if self._layouts:
-            totals(self._shapes, *joined(found), history, case.at, _WINDOWS, out)
+            totals(self._shapes, *read, case.at, _WINDOWS, out)
         if self._apart is not None:
-            self._apart.without(snapshot, case, whose, out)
+            self._apart.without(snapshot, case, whose, read, out)
         crowded = {h for h, place in self._crowd.items() if out[place] > PLACEHOLDER}
         values = self._values(snapshot, case, out)
         row = np.full(len(self.names), np.nan, np.float32)

@@ -13,7 +13,7 @@ _FAR: Final = np.iinfo(np.int64).max
 
 
 @njit(cache=True, nogil=True)
-def _start(buffer: Bytes, offset: int) -> np.int64:
+def began(buffer: Bytes, offset: int) -> np.int64:
     """The `at` of the first row of the page at an offset."""
     return np.int64(word(buffer, np.uint64(offset) + np.uint64(2)))
 
@@ -48,7 +48,7 @@ def _run(
     clear(start, state)
     columns, streams, m, end, t, full = start[-1], start.size - 1, 0, moments.size - 1, moments[-1], lo
     for i in range(lo, hi):
-        if buffer[offsets[i]] == SEALED and _start(buffer, offsets[i]) < t:
+        if buffer[offsets[i]] == SEALED and began(buffer, offsets[i]) < t:
             full = i
     for i in range(lo, hi):
         page = np.uint64(offsets[i])
@@ -60,7 +60,7 @@ def _run(
             break
         ahead = np.int64(_FAR)
         if i + 1 < hi and buffer[offsets[i + 1]] == SEALED:
-            ahead = _start(buffer, offsets[i + 1])
+            ahead = began(buffer, offsets[i + 1])
         if moments[m] > ahead:
             continue
         p, kept = page + HEAD, i >= full
