@@ -30,6 +30,8 @@ def explored(case: Case, scores: Scores, decision: Decision, policy: Refunds) ->
     >>> found.action, round(propensity, 2), explored(case, Scores(0.1), usual, Refunds())[1]
     ('refund_full', 0.9, 1.0)
     """
+    if not policy.explores:
+        return decision, 1.0
     found, usual, drawn = chances(case, scores, decision, policy), ACTIONS.index(decision.action), draw(case)
     chosen = usual if drawn >= policy.explores else [*found][int(drawn / policy.explores * len(found))]
     if chosen == usual:

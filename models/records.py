@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from hashlib import blake2b
-from itertools import combinations, pairwise
-from math import isnan, nan
+from math import isnan
 from typing import Final
 
 from features import RedressError
 from features.decisions import LEFT
 from models.deadlines import moment
 from models.exploring import WHY as EXPLORED
-from models.refunds import ACTIONS, WHY, Case, Decision, Refunds, Scores, decide_at
+from models.refunds import ACTIONS, WHY, Case, Decision, Refunds, Scores, turns
 from models.signs import CONFIRMED
 from models.spoken import VOICES, spoken
 from models.tiers import TIERS
@@ -149,7 +148,8 @@ def record(
         "would_change": [] if decision.why == EXPLORED else would_change(case, scores, policy),
         "previous": previous,
     }
-    found |= {"decision_id": identity(found), "inputs": _hash(_inputs(found))}
+    inputs = _SORTED.encode(_inputs(found))
+    found |= {"decision_id": _identity(found, inputs), "inputs": _digest(inputs)}
     return found | {"hash": _hash(found)}
 
 
@@ -169,30 +169,11 @@ def would_change(case: Case, scores: Scores, policy: Refunds) -> list[Record]:
     if isnan(scores.malicious):
         return []
     confirmed = not policy.second.isdisjoint(case.confirmed)
-    edges, p = _edges(case, policy), scores.malicious
-    sides = [p, *(edge for edge in reversed(edges) if edge < p)], [p, *(edge for edge in edges if edge > p)]
-    steps = [(near, (near + far) / 2) for side in sides for near, far in pairwise(side)]
-    (now, *others), _ = decide_at(case, scores, policy, [p, *(between for _, between in steps)])
-    tries = [(near, action) for (near, _), action in zip(steps, others, strict=True)]
-    turn = len(sides[0]) - 1
-    first = (next(((near, one) for near, one in some if one != now), None) for some in (tries[:turn], tries[turn:]))
-    found: list[Record] = [
-        {"malicious": one[0], "confirmed": confirmed, "action": one[1]} for one in first if one is not None
-    ]
-    if not confirmed:
-        held = replace(case, confirmed=(*case.confirmed, *policy.keys[:1]))
-        (action,), _ = decide_at(held, scores, policy, [p])
-        if action != now:
-            found.append({"malicious": p, "confirmed": True, "action": action})
-    return found
-
-
-def _edges(case: Case, policy: Refunds) -> list[float]:
-    """Probabilities between which the answer stays: the limits, and where the costs of two actions, straight lines, cross."""
-    _, sides = decide_at(case, Scores(nan), policy, (0.0, 1.0))
-    lines = [(at_0, at_1 - at_0) for at_0, at_1 in zip(*sides, strict=True) if not isnan(at_0)]
-    crossed = [(a - c) / (d - b) for (a, b), (c, d) in combinations(lines, 2) if b != d]
-    return sorted({0.0, 1.0, policy.refuse_at, policy.automatic_below, *(p for p in crossed if 0 < p < 1)})
+    found, keyed = turns(case, scores, policy)
+    told: list[Record] = [{"malicious": one.malicious, "confirmed": confirmed, "action": one.action} for one in found]
+    if not confirmed and keyed is not None:
+        told.append({"malicious": scores.malicious, "confirmed": True, "action": keyed})
+    return told
 
 
 def replayed(told: Mapping[str, object], again: Mapping[str, object]) -> list[str]:
@@ -271,10 +252,15 @@ def opened(text: str, where: str) -> Record:
 
 def identity(told: Record) -> str:
     """The `decision_id` that a record's own case, scores and versions give."""
+    return _identity(told, _SORTED.encode(_inputs(told)))
+
+
+def _identity(told: Record, inputs: str) -> str:
+    """The same, where what a decision was made by is in JSON already."""
     policy = told["policy"]
     assert isinstance(policy, dict)
     versions = {"ledger": told["ledger"], "models": told["models"], "policy": policy["version"]}
-    return _hash({"inputs": _inputs(told), "versions": versions})
+    return _digest(f'{{"inputs": {inputs}, "versions": {_SORTED.encode(versions)}}}')
 
 
 def _inputs(told: Record) -> dict[str, object]:
@@ -310,7 +296,11 @@ def _plain(value: object) -> object:
 
 
 def _hash(told: object) -> str:
-    return blake2b(_SORTED.encode(told).encode(), digest_size=16).hexdigest()
+    return _digest(_SORTED.encode(told))
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _short(value: object) -> str:

@@ -1,18 +1,19 @@
 """Refund decisions: what is cheapest by hand, the two keys, one case and many alike, and what is refused with a sentence."""
 
 from dataclasses import replace
+from itertools import combinations
 from math import isnan, nan
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from features import RedressError
 from features.tables import REASONS
 from models.officers import Officers
-from models.refunds import ACTIONS, WHY, Case, Cases, Refunds, Scores, decide, decide_at, decide_many
+from models.refunds import ACTIONS, WHY, Case, Cases, Refunds, Scores, Turn, decide, decide_many, turns
 from models.signs import CONFIRMED
 from models.tiers import STEPS
 
@@ -100,14 +101,32 @@ def test_many_cases_are_decided_as_each_by_itself_to_the_bit(some: list[tuple[Ca
         assert np.array_equal(one.costs, made.costs[i], equal_nan=True)
 
 
-@given(cases, scores, st.lists(st.just(nan) | st.floats(0, 1), max_size=5))
-def test_an_answer_at_another_probability_is_that_of_the_case_with_it(
-    case: Case, score: Scores, malicious: list[float]
-) -> None:
-    each = [decide(case, replace(score, malicious=m), POLICY) for m in malicious]
-    actions, costs = decide_at(case, score, POLICY, malicious)
-    assert actions == [one.action for one in each]
-    assert repr(costs) == repr([list(one.costs) for one in each])
+def turns_by_hand(case: Case, score: Scores, policy: Refunds) -> tuple[list[Turn], str | None]:
+    """The same as `turns`, one answer after the other, a step from edge to edge."""
+
+    def at(m: float, of: Case = case) -> str:
+        return decide(of, replace(score, malicious=m), policy).action
+
+    ends = [decide(case, replace(score, malicious=m), policy).costs for m in (0.0, 1.0)]
+    lines = [(low, high - low) for low, high in zip(*ends, strict=True) if not isnan(low)]
+    crossed = [(a - c) / (d - b) for (a, b), (c, d) in combinations(lines, 2) if b != d]
+    edges = sorted({0.0, 1.0, policy.refuse_at, policy.automatic_below, *(p for p in crossed if 0 < p < 1)})
+    m, found = score.malicious, list[Turn]()
+    for side in ([e for e in reversed(edges) if e < m], [e for e in edges if e > m]):
+        near = m
+        for far in side:
+            if (action := at((near + far) / 2)) != at(m):
+                found.append(Turn(near, action))
+                break
+            near = far
+    held = at(m, replace(case, confirmed=(*case.confirmed, *policy.keys[:1])))
+    return found, None if held == at(m) else held
+
+
+@given(cases, scores, st.sampled_from([POLICY, Refunds(keys=()), Refunds(refuse_at=1, automatic_below=0.3)]))
+def test_an_answer_turns_where_steps_from_edge_to_edge_find_another(case: Case, score: Scores, policy: Refunds) -> None:
+    assume(not isnan(score.malicious))
+    assert repr(turns(case, score, policy)) == repr(turns_by_hand(case, score, policy))
 
 
 @given(cases, scores)
