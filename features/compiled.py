@@ -23,14 +23,14 @@ CODES: Final = {
         (
             *("value", "ratio", "share", "known_sum", "known_share", "to_mean", "deviation", "days", "days_after"),
             *("mean_days", "mean_hours", "millionths", "less", "less_share", "any", "without", "known_difference"),
-            *("to_usual", "missing", "hour", "weekday", "weight_to_goods"),
+            *("to_usual", "missing", "hour", "weekday", "weight_to_goods", "disputed_value"),
         )
     )
 }
 """The compiled formulas, each by the number that stands for it."""
 _VALUE, _RATIO, _SHARE, _KNOWN_SUM, _KNOWN_SHARE, _TO_MEAN, _DEVIATION, _DAYS, _DAYS_AFTER = range(9)
 _MEAN_DAYS, _MEAN_HOURS, _MILLIONTHS, _LESS, _LESS_SHARE, _ANY, _WITHOUT, _KNOWN_DIFFERENCE = range(9, 17)
-_TO_USUAL, _MISSING, _HOUR, _WEEKDAY, _WEIGHT_TO_GOODS = range(17, 22)
+_TO_USUAL, _MISSING, _HOUR, _WEEKDAY, _WEIGHT_TO_GOODS, _DISPUTED_VALUE = range(17, 23)
 _NEVER: Final = float(NEVER)
 _DAY, _HOUR_LONG, _SATURATED = float(DAY), float(HOUR), float(SATURATED)
 
@@ -124,6 +124,8 @@ def _one(code: int, v: Float, o: Int, operands: int) -> float:
         return _ratio(_known_sum(a, b, c), d)
     if code == _TO_USUAL:
         return _ratio(a - b, _ratio(c, d))
+    if code == _DISPUTED_VALUE:
+        return _ratio(_ratio(a, b), _ratio(c - a, d - b))
     if code == _WEIGHT_TO_GOODS:
         return _ratio(a * c / b if c > 0 and b >= c else np.nan, d * v[o[4]])
     return _deviation(a, b, c, d)

@@ -18,7 +18,6 @@ taken back as good history: orders cancelled, charged back, or with a seller fou
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -127,17 +126,18 @@ def _operands() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Posterior:
-    """Rates by kind (kinds, n): `marks` among `orders`, the prior's with them, the gravity `each` unit has, and if `known`."""
+    """Rates by kind (kinds, n): `marks` among `orders`, the prior's with them, the gravity `each` unit has, and if `known`.
+
+    Of the s r of all kinds the `mean` and `variance` (n,) of their sum; `points` (kinds + 1, n) lost by each, and left.
+    """
 
     marks: Float
     orders: Float
     each: Float
     known: NDArray[np.bool_]
-
-    @cached_property
-    def weights(self) -> Float:
-        """The s r of each kind."""
-        return self.each * self.marks / self.orders
+    points: Float
+    mean: Float
+    variance: Float
 
 
 def posterior(*operands: Float) -> _Posterior:
@@ -145,22 +145,33 @@ def posterior(*operands: Float) -> _Posterior:
     given = np.array(operands, np.float64)
     kinds, n = len(MARKS), given.shape[1]
     marks, orders, each = np.empty((3, kinds, n))
-    known = np.empty((kinds, n), np.bool_)
-    _rates(given, _AGES, _GRAVITY, marks, orders, each, known)
-    return _Posterior(marks, orders, each, known)
+    known, told = np.empty((kinds, n), np.bool_), np.empty((kinds + 3, n))
+    _rates(given, _AGES, _GRAVITY, marks, orders, each, known, told)
+    return _Posterior(marks, orders, each, known, told[: kinds + 1], told[kinds + 1], told[kinds + 2])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _rates(
-    given: Float, ages: Float, gravity: Float, marks: Float, orders: Float, each: Float, known: NDArray[np.bool_]
+    given: Float,
+    ages: Float,
+    gravity: Float,
+    marks: Float,
+    orders: Float,
+    each: Float,
+    known: NDArray[np.bool_],
+    told: Float,
 ) -> None:
-    """Fills in rates by kind (kinds, n): facts in nested windows, the shortest first, weigh by the ring of age they are in."""
+    """Fills in rates by kind (kinds, n): facts in nested windows, the shortest first, weigh by the ring of age they are in.
+
+    And what is `told` of them (kinds + 3, n): points lost by kind and left, and the mean and variance of what they weigh.
+    """
     w, kinds = ages.size, gravity.size
     for i in range(given.shape[1]):
         total = inside = 0.0
         for j in range(w):
             facts = given[j, i] - given[w + j, i]
             total, inside = total + ages[j] * (facts - inside), facts
+        mean = variance = 0.0
         for k in range(kinds):
             a, b = given[(2 + kinds) * w + 2 * k, i], given[(2 + kinds) * w + 2 * k + 1, i]
             found = inside = 0.0
@@ -171,31 +182,30 @@ def _rates(
             marks[k, i] = a + (found if known[k, i] else 0.0)
             orders[k, i] = b + (total if known[k, i] else 0.0)
             each[k, i] = gravity[k] * b / a
+            weight = each[k, i] * marks[k, i] / orders[k, i]
+            told[k, i], mean, variance = 100 * weight, mean + weight, variance + weight * weight / marks[k, i]
+        for k in range(kinds):
+            told[k, i] /= 1 + mean
+        told[kinds, i], told[kinds + 1, i], told[kinds + 2, i] = 100 / (1 + mean), mean, variance
 
 
 def credit(rates: _Posterior) -> Float:
     """The credit (n,), from 0 to 100."""
-    found: Float = 100 / (1 + rates.weights.sum(axis=0))
+    found: Float = rates.points[-1]
     return found
 
 
 def lost(kind: str) -> Callable[[_Posterior], Float]:
     """The points that one kind of mark costs."""
-
-    def points(rates: _Posterior) -> Float:
-        weights = rates.weights
-        found: Float = 100 * weights[list(MARKS).index(kind)] / (1 + weights.sum(axis=0))
-        return found
-
-    return points
+    k = list(MARKS).index(kind)
+    return lambda rates: rates.points[k]
 
 
 def bound(probability: float) -> Callable[[_Posterior], Float]:
     """The credit that holds if the rates are as high as this quantile of what they may be, a gamma of the same moments."""
 
     def edge(rates: _Posterior) -> Float:
-        mean = rates.weights.sum(axis=0)
-        variance = (rates.weights**2 / rates.marks).sum(axis=0)
+        mean, variance = rates.mean, rates.variance
         found: Float = 100 / (1 + gammaincinv(mean**2 / variance, probability) * variance / mean)
         return found
 

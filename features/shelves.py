@@ -379,7 +379,7 @@ def pages(
     more where a history was not touched for long.
     """
     there = [(h, one) for h, one in enumerate(whose) if one is not None]
-    edge, before = moment(t), {length: moment(t - length) for some in lengths for length in some}
+    edge, before = moment(t), {length: moment(t - length) for length in set().union(*lengths)}
     last = snapshot.below([(one, one + edge) for _, one in there])
     found = [dict([page]) if page is not None else {} for page in last]
     on = [(i, h, one) for i, (h, one) in enumerate(there) if lengths and _goes_on(last[i])]
@@ -392,7 +392,7 @@ def pages(
             if page is not None and page[0] not in found[i]:
                 found[i][page[0]] = page[1]
                 more += [(i, (one, page[0]))] if page[1][0] == UNSEALED else []
-    history = np.repeat([h for h, _ in there], [len(some) for some in found]).astype(np.int64)
+    history = np.array([h for (h, _), some in zip(there, found, strict=True) for _ in some], np.int64)
     return history, [some[key] for some in found for key in sorted(some)]
 
 

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Final
@@ -334,6 +335,7 @@ def _meta(snapshot: Snapshot, where: str) -> Meta:
     return _read(snapshot.many([MARK])[0], where)
 
 
+@lru_cache(maxsize=8)
 def _read(kept: bytes | None, where: str) -> Meta:
     if kept is None:
         raise RedressError(f"{where}: want a store, got something else; load a ledger into it")

@@ -11,7 +11,7 @@ OPERANDS = {
     **dict.fromkeys(("value", "millionths", "any", "hour", "weekday"), (1,)),
     **dict.fromkeys(("ratio", "share", "days", "mean_days", "mean_hours", "less", "less_share", "without"), (2,)),
     **dict.fromkeys(("known_sum", "to_mean", "days_after", "known_difference"), (3,)),
-    **dict.fromkeys(("known_share", "deviation", "to_usual"), (4,)),
+    **dict.fromkeys(("known_share", "deviation", "to_usual", "disputed_value"), (4,)),
     "missing": (2, 3, 5),
     "weight_to_goods": (5,),
 }
