@@ -80,7 +80,7 @@ def unequal(store: Store, ledger: Ledger, question: str, asks: Sequence[tuple[st
     names = [one.name for one in dictionary(question)]
     batch = frame.reindex(columns=names).to_numpy(np.float32)
     with store.keys.reading() as snapshot:
-        instant = Instant(question, names, lacks=store.lacks(snapshot))
+        instant = Instant(question, names, lacks=store.stands(snapshot).lacks)
         for i, (ask_id, t) in enumerate(zip(some.ids.to_pylist(), some.at.tolist(), strict=True)):
             row = instant.signals(snapshot, given.found(snapshot, question, ask_id, t))
             for k in np.flatnonzero(_bits(row) != _bits(batch[i])):

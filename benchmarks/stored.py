@@ -57,11 +57,11 @@ def stored(bench: Workbench) -> str:
 
 def _told(where: str, scorer: OverStore, hurried: OverStore, cases: list[Case]) -> list[dict[str, object]]:
     """How long each way takes over one store; what is decided is new each time, for the hurried goes by another policy."""
-    ready = scorer.prepared(QUESTION)
 
     def drawn(case: Case) -> object:
+        at = int(pd.Timestamp(str(case["at"])).value) // 1_000
         with scorer.store.keys.reading() as snapshot:
-            return ready.row(snapshot, str(case["ask_id"]), int(pd.Timestamp(str(case["at"])).value) // 1_000)
+            return scorer.drawn(snapshot, QUESTION, str(case["ask_id"]), at)
 
     quick: list[Case] = [{**case, "reasons": False} for case in cases]
     ways: dict[str, tuple[Way, list[Case]]] = {

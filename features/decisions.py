@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
 from features.homes import COLUMNS, Fact, Value, home
-from features.keys import Entry, Keys, Snapshot, end, opened
+from features.keys import Batch, Entry, Keys, Snapshot, end, opened
 from features.shelves import instant, moment
 
 Record = Mapping[str, object]
@@ -45,6 +45,14 @@ class Decisions:
         """While no record is kept; where records lie among the facts, whoever writes those holds them anyway."""
         return nullcontext() if self.keys is self._facts else self.keys.writing()
 
+    @contextmanager
+    def calm(self) -> Iterator[tuple[Batch, Snapshot]]:
+        """While no facts are committed and no other record is kept: where to keep one, and the facts as they stand."""
+        with ExitStack() as held:
+            batch = held.enter_context(self.keys.writing())
+            apart = self.keys is not self._facts
+            yield batch, held.enter_context(self._facts.reading()) if apart else batch
+
     def keep(
         self,
         writer: str,
@@ -54,15 +62,17 @@ class Decisions:
         seen: tuple[bytes, bytes | None] | None = None,
         *,
         known: int = 0,
+        within: Batch | None = None,
     ) -> Record | None:
         """A record about an order as it was first kept; a new one is made `following` the writer's last, if it does not.
 
         As a fact it is learnt at its own moment, or if that is past at the one from which on nothing is `known`. None, and
-        nothing is kept, where among the facts the entry that was `seen` stands no more once nobody else may write.
+        nothing is kept, where among the facts the entry that was `seen` stands no more once nobody else may write. It is
+        written `within` a batch, or one of its own.
         """
         decision_id = str(record["decision_id"])
         key = _RECORDS + decision_id.encode()
-        with self.keys.writing() as batch:
+        with self.keys.writing() if within is None else nullcontext(within) as batch:
             mine = [] if seen is None or self.keys is not self._facts else [seen[0]]
             kept, tip, latest, *stands = batch.many([key, _tip(writer), _LATEST, *mine])
             if kept is not None:

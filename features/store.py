@@ -127,14 +127,9 @@ class Store:
         return self.said(snapshot.many([MARK])[0])
 
     def said(self, kept: bytes | None) -> Meta:
-        """What the store says of itself under MARK; RedressError where that is no store's, or an older one's."""
-        return _read(kept, self.where)
-
-    def lacks(self, snapshot: Snapshot) -> tuple[str, ...]:
-        """The tables and columns of which nothing was ever said; what was said of once is never lacking again."""
-        if self.meta.lacks:
-            self.meta = self.stands(snapshot)
-        return self.meta.lacks
+        """What the store says of itself under MARK, which it then knows; RedressError for none, and for an older one's."""
+        self.meta = _read(kept, self.where)
+        return self.meta
 
     def sync(self) -> None:
         """Flushes what was decided to disk, so that it outlives a power cut too; facts are there as soon as they are taken."""

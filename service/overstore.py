@@ -1,6 +1,6 @@
 """Over a store: cases scored and decided in about a millisecond, from the facts and the cumulative rows that it keeps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,8 @@ from features import RedressError, given
 from features.dictionary import dictionary
 from features.given import Case as Asked
 from features.instant import Instant
-from features.keys import Snapshot
-from features.store import MARK, Store
+from features.keys import Batch, Snapshot
+from features.store import MARK, Meta, Store
 from models import Model
 from models.advice import Advice
 from models.advising import QUESTIONS, advised
@@ -45,8 +45,10 @@ from service.scorer import (
     weighed,
 )
 
-ATTEMPTS: Final = 100
-"""How often a decision is made anew where facts come meanwhile."""
+Lacks = tuple[str, ...]
+"""The tables and columns that a store lacks."""
+ATTEMPTS: Final = 10
+"""How often a decision is made anew, while facts wait, where a buyer is erased meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Ready:
     desk: Desk | None
 
     @classmethod
-    def of(cls, model: Model, lacks: Sequence[str]) -> "Ready":
+    def of(cls, model: Model, lacks: Lacks) -> "Ready":
         """The model of a question, for a store that lacks some tables and columns."""
         declared = {one.name for one in dictionary(model.question)}
         claims = set(SIGNALS) if model.question == QUESTION else set[str]()
@@ -68,14 +70,15 @@ class Ready:
         signals = Instant(model.question, names, lacks=lacks, prior=model.prior)
         return cls(model, signals, Scoring.of(model, names) if desk is None else desk.instant, desk)
 
-    def row(
-        self, snapshot: Snapshot, ask_id: str, at: int, beside: Sequence[bytes] = ()
-    ) -> tuple[Asked, NDArray[np.float32]]:
-        """A case, with what is read beside it, and its signals; RedressError when it is not known, or its answer was."""
-        case = given.found(snapshot, self.model.question, ask_id, at, beside)
-        if known_at(self.model.question, case, self.model.horizon) < at:
-            raise too_late(at)
-        return case, self.signals.signals(snapshot, case)
+
+@dataclass(frozen=True)
+class Drawn:
+    """A case with its signals, drawn for a model that was made ready, and what the store said of itself then."""
+
+    ready: Ready
+    case: Asked
+    row: NDArray[np.float32]
+    meta: Meta
 
 
 @dataclass(frozen=True)
@@ -103,41 +106,54 @@ class OverStore(Scorer):
 
     def absent(self) -> dict[str, int]:
         """By signal in how many decisions it was absent."""
-        names = self.prepared(QUESTION).signals.names if QUESTION in self.models else ()
-        return {name: int(count) for name, count in zip(names, self._absent, strict=True) if count}
+        return {name: int(count) for name, count in zip(self._names, self._absent, strict=True) if count}
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return self.prepared(QUESTION, self.store.meta.lacks).signals.names if QUESTION in self.models else ()
 
     @cached_property
     def _absent(self) -> NDArray[np.int64]:
-        return np.zeros(len(self.prepared(QUESTION).signals.names) if QUESTION in self.models else 0, np.int64)
+        return np.zeros(len(self._names), np.int64)
 
     def ready(self) -> "OverStore":
         """Itself, once all that the first case would have to make is made."""
-        assert len(self._made) == len(self.models)
+        lacks = self.store.meta.lacks
+        for question in self.models:
+            self.prepared(question, lacks)
+        for question in QUESTIONS.values():
+            self.weighing(question, lacks)
         assert QUESTION not in self.models or self._grounds
-        assert self._weighing
         return self
 
+    def drawn(self, snapshot: Snapshot, question: str, ask_id: str, at: int) -> Drawn:
+        """A case and its signals, by what the store lacks now; RedressError when it is not known, or its answer was."""
+        case = given.found(snapshot, question, ask_id, at, [MARK])
+        if known_at(question, case, self.models[question].horizon) < at:
+            raise too_late(at)
+        meta = self.store.said(case.beside[0])
+        ready = self.prepared(question, meta.lacks)
+        return Drawn(ready, case, ready.signals.signals(snapshot, case), meta)
+
+    def prepared(self, question: str, lacks: Lacks) -> Ready:
+        """The model of a question made ready for a store that lacks some tables and columns."""
+        if (question, lacks) not in self._made:
+            self._made[question, lacks] = Ready.of(self.models[question], lacks)
+        return self._made[question, lacks]
+
+    def weighing(self, question: str, lacks: Lacks) -> Instant:
+        """What tells the signals that evidence is planned by."""
+        if (question, lacks) not in self._weighing:
+            self._weighing[question, lacks] = weighing(question, self.models.get(question), lacks)
+        return self._weighing[question, lacks]
+
     @cached_property
-    def _made(self) -> dict[tuple[str, tuple[str, ...]], Ready]:
-        return {(name, lacks := self.store.meta.lacks): Ready.of(model, lacks) for name, model in self.models.items()}
-
-    def _ready(self, question: str, snapshot: Snapshot) -> Ready:
-        """The model of a question, made ready anew where the store lacks less than it did."""
-        self.store.lacks(snapshot)
-        return self.prepared(question)
-
-    def prepared(self, question: str) -> Ready:
-        """The model of a question made ready for the store as it was last seen; RedressError where there is none."""
-        model, key = model_of(self.models, question), (question, self.store.meta.lacks)
-        if key not in self._made:
-            self._made[key] = Ready.of(model, key[1])
-        return self._made[key]
+    def _made(self) -> dict[tuple[str, Lacks], Ready]:
+        return {}
 
     @cached_property
-    def _weighing(self) -> dict[str, Instant]:
-        """What tells the signals of each question that evidence is planned by."""
-        lacks = self.store.meta.lacks
-        return {question: weighing(question, self.models.get(question), lacks) for question in QUESTIONS.values()}
+    def _weighing(self) -> dict[tuple[str, Lacks], Instant]:
+        return {}
 
     @cached_property
     def _informed(self) -> Policy:
@@ -152,15 +168,12 @@ class OverStore(Scorer):
     def score(self, case: Case) -> Score:
         """Scores a case; RedressError that names the field when one is missing or wrong."""
         question, ask_id, at = asked(case)
-        self.prepared(question)
+        model_of(self.models, question)
         with self.store.keys.reading() as snapshot:
-            ready = self._ready(question, snapshot)
-            known, row = ready.row(snapshot, ask_id, at)
-        told = ready.scoring.told(row)
-        amount = known.order["amount"]
-        loss = loss_of(
-            told.probability, None if amount is None else int(amount), known.order.at, priced(ready.model.card)
-        )
+            drawn = self.drawn(snapshot, question, ask_id, at)
+        told, order = drawn.ready.scoring.told(drawn.row), drawn.case.order
+        amount = None if order["amount"] is None else int(order["amount"])
+        loss = loss_of(told.probability, amount, order.at, priced(drawn.ready.model.card))
         return Score(
             question,
             ask_id,
@@ -177,11 +190,10 @@ class OverStore(Scorer):
     def reasons(self, case: Case) -> Told:
         """Why a case scores as it does, in the words of the batch job; raises what `score` raises."""
         question, ask_id, at = asked(case)
-        self.prepared(question)
+        model_of(self.models, question)
         with self.store.keys.reading() as snapshot:
-            ready = self._ready(question, snapshot)
-            _, row = ready.row(snapshot, ask_id, at)
-        told = ready.scoring.told(row, with_reasons=True).told
+            drawn = self.drawn(snapshot, question, ask_id, at)
+        told = drawn.ready.scoring.told(drawn.row, with_reasons=True).told
         assert told is not None
         return told
 
@@ -190,7 +202,8 @@ class OverStore(Scorer):
         kind, ask_id, at = weighed(case)
         question = QUESTIONS[kind]
         with self.store.keys.reading() as snapshot:
-            found = stored(snapshot, kind, ask_id, at, self._weighing[question], self.store.meta.lacks)
+            lacks = self.store.stands(snapshot).lacks
+            found = stored(snapshot, kind, ask_id, at, self.weighing(question, lacks), lacks)
             return advised(found, self.models.get(question), self.policy, lost=untrained(question))
 
     def _take(self, case: Case, at: int) -> None:
@@ -204,34 +217,42 @@ class OverStore(Scorer):
     def decide(self, case: Case) -> Record:
         """What the policy answers to a dispute: a record that is kept, the next of the writer's chain."""
         one = wanted(case, QUESTION)
-        self.prepared(QUESTION)
+        model_of(self.models, QUESTION)
         self._take(case, one.at)
+        kept = self._quickly(one)
         for _ in range(ATTEMPTS):
-            if (kept := self._decided(one)) is not None:
-                return MappingProxyType(dict(kept))
-        raise RedressError(f"{self.store.where}: want a moment in which no facts come, got none; ask again")
+            kept = kept or self._calmly(one)
+        if kept is None:
+            raise RedressError(f"{self.store.where}: want a moment in which nobody is erased, got none; ask again")
+        return MappingProxyType(dict(kept))
 
-    def _decided(self, one: Wanted) -> Record | None:
+    def _quickly(self, one: Wanted) -> Record | None:
         """The record of a decision, kept; None where facts came meanwhile, which it should have seen."""
-        decisions = self.store.decisions
         with self.store.keys.reading() as snapshot:
-            ready = self._ready(QUESTION, snapshot)
-            known, row = ready.row(snapshot, one.ask_id, one.at, [MARK])
-        assert ready.desk is not None
-        np.add(self._absent, np.isnan(row), out=self._absent)
-        record = ready.desk.record(
-            _dispute(known),
-            row,
+            drawn = self.drawn(snapshot, QUESTION, one.ask_id, one.at)
+        return self._kept(one, drawn)
+
+    def _calmly(self, one: Wanted) -> Record | None:
+        """The same, while facts wait until it is kept; None where a buyer was erased meanwhile."""
+        with self.store.decisions.calm() as (batch, snapshot):
+            return self._kept(one, self.drawn(snapshot, QUESTION, one.ask_id, one.at), batch)
+
+    def _kept(self, one: Wanted, drawn: Drawn, within: Batch | None = None) -> Record | None:
+        decisions, case, until = self.store.decisions, drawn.case, drawn.meta.watermark
+        assert drawn.ready.desk is not None
+        np.add(self._absent, np.isnan(drawn.row), out=self._absent)
+        record = drawn.ready.desk.record(
+            _dispute(case),
+            drawn.row,
             self._informed,
             self._grounds,
             askable=not one.evidence_asked,
             with_reasons=one.reasons,
             previous=decisions.tip(self.writer),
         )
-        order = known.order.text("order_id") or ""
-        seen, until = known.beside[0], self.store.said(known.beside[0]).watermark
-        since = until + 1 if one.at < until else 0
-        return decisions.keep(self.writer, record, order, following, (MARK, seen), known=since)
+        order, since = case.order.text("order_id") or "", until + 1 if one.at < until else 0
+        seen = MARK, case.beside[0]
+        return decisions.keep(self.writer, record, order, following, seen, known=since, within=within)
 
 
 def _dispute(case: Asked) -> Dispute:

@@ -221,6 +221,26 @@ def test_what_is_taken_while_a_decision_is_made_changes_nothing_either(
     assert replay(shop, scorer, tmp_path / "exported") == {}
 
 
+@pytest.mark.parametrize("kind", ["directory", "server"])
+def test_a_decision_that_facts_overtook_is_made_while_the_next_wait(
+    kind: str, shop: Shop, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    scorer = shop.opened(tmp_path / "store" if kind == "directory" else request.getfixturevalue("postgres").empty())
+    case, later = unanswered(shop, scorer.store, Random(5), 20)[:2]
+    with scorer.store.decisions.calm() as (_, snapshot):
+        stood = scorer.store.stands(snapshot)
+        writer = Thread(target=add, args=(scorer.store, later))
+        writer.start()
+        writer.join(0.3)
+        assert writer.is_alive()
+        assert scorer.store.stands(snapshot) == stood
+    writer.join()
+    with scorer.store.keys.reading() as snapshot:
+        assert scorer.store.stands(snapshot).arrivals == stood.arrivals + 1
+    assert scorer.decide(told(case))["decision_id"]
+    scorer.store.close()
+
+
 def test_a_ruling_that_is_taken_while_its_dispute_is_decided_is_of_that_decision(
     shop: Shop, scorer: OverStore, tmp_path: Path
 ) -> None:
