@@ -15,6 +15,7 @@ from features.dictionary import dictionary
 from features.given import Case as Asked
 from features.instant import Instant
 from features.keys import Batch, Snapshot
+from features.pseudonyms import Key
 from features.store import MARK, Meta, Store
 from models import Model
 from models.advice import Advice
@@ -91,9 +92,9 @@ class OverStore(Scorer):
     writer: str = "redress"
 
     @classmethod
-    def of(cls, where: str | Path, models: Mapping[str, Model], policy: Policy) -> "OverStore":
+    def of(cls, where: str | Path, models: Mapping[str, Model], policy: Policy, key: Key | None = None) -> "OverStore":
         """Over the store at a place; RedressError for a model of another horizon."""
-        return cls(Store.open(where), models, policy)
+        return cls(Store.open(where, key=key), models, policy)
 
     def __post_init__(self) -> None:
         for question, model in self.models.items():

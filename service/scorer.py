@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from features import RedressError, requests
+from features.pseudonyms import Key
 from models import Model, load
 from models.advice import Advice
 from models.advising import QUESTIONS
@@ -53,17 +54,25 @@ class Scorer(ABC):
     policy: Policy
 
     @staticmethod
-    def open(where: str | Path, models: str | Path, policy: str | Path = "default") -> "Scorer":
+    def open(
+        where: str | Path, models: str | Path, policy: str | Path = "default", *, key: str | Path | None = None
+    ) -> "Scorer":
         """A scorer over the store at a place, or over a ledger's directory, with the models in a directory or at an MLflow URI.
 
-        A policy is a TOML file or the name of a shipped one. Raises RedressError for what cannot be read, and for a model of
+        A policy is a TOML file or the name of a shipped one; `key` is the file of the key that ids of persons in a store are
+        hashed by, which is wanted where cases bring facts. Raises RedressError for what cannot be read, and for a model of
         another horizon than the store's.
         """
         from service.overledger import OverLedger
         from service.overstore import OverStore
 
-        of_store = "://" in str(where) or (Path(where) / "data.mdb").is_file()
-        return (OverStore if of_store else OverLedger).of(where, read(models), policy_at(policy))
+        if "://" in str(where) or (Path(where) / "data.mdb").is_file():
+            return OverStore.of(where, read(models), policy_at(policy), None if key is None else Key.read(key))
+        if key is not None:
+            raise RedressError(
+                f"{where}: want no key over a ledger, whose ids stay as they are; load it into a store with one"
+            )
+        return OverLedger.of(where, read(models), policy_at(policy))
 
     @abstractmethod
     def score(self, case: Case) -> Score:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from features.background import SETTLING
 from features.decisions import Decisions, entry
 from features.homes import Fact
 from features.kernel import DAY
+from features.pseudonyms import Key
 from features.store import Appended, Store
 from models import load
 from models.deciding import QUESTION, one_record, seen
@@ -334,6 +335,31 @@ def add(store: Store, case: Case) -> Appended:
     name, t = case
     row = {"evidence_id": f"{name}{t}", "case_id": name, "case_kind": "dispute", "party": "buyer", "kind": "tracking"}
     return store.append({"evidence": [row | {"at": t - 1_000_000}]}, arrived=t)
+
+
+def test_over_a_store_with_a_key_a_case_may_bring_facts_by_the_platform_s_own_names(
+    shop: Shop, scorer: OverStore, tmp_path: Path
+) -> None:
+    where, secret = tmp_path / "keyed", tmp_path / "key"
+    secret.write_bytes(bytes(range(32)))
+    with closing(Store.create(where, name="ab" * 16, horizon=HORIZON, key=Key.read(secret))) as store:
+        store.fill(shop.ledger)
+    keyed, plain = Scorer.open(where, shop.models, key=secret), Scorer.open(where, shop.models)
+    assert isinstance(keyed, OverStore)
+    assert isinstance(plain, OverStore)
+    orders = shop.ledger.facts["orders"]
+    buyer, seller = (orders.strings(name)[-1].as_py() for name in ("buyer_id", "seller_id"))
+    at = int(shop.ledger.last_at) + DAY
+    order = {"order_id": "o", "at": at, "buyer_id": buyer, "seller_id": seller, "amount": 900}
+    dispute = {"dispute_id": "d", "at": at, "order_id": "o", "reason": "quality", "claimed": 900}
+    case = told(("d", at + 1), facts={"orders": [order], "disputes": [dispute]})
+    with pytest.raises(RedressError, match="key"):
+        plain.decide(case)
+    assert unlike(keyed.decide(case), scorer.decide(case)) == {}
+    with pytest.raises(RedressError, match="want no key over a ledger"):
+        Scorer.open(tmp_path, shop.models, key=secret)
+    keyed.store.close()
+    plain.store.close()
 
 
 @pytest.mark.parametrize("seed", range(3))
