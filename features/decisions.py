@@ -20,7 +20,7 @@ LEFT: Final = (
     *("policy", "action", "propensity", "previous", "hash"),
 )
 """What is left of a record that was erased: that a case was decided, when, how and by what, and its place in the chain."""
-_LEFT_OF_CASE: Final = ("dispute_id", "order_id", "at")
+LEFT_OF_CASE: Final = ("dispute_id", "order_id", "at")
 
 
 class Decisions:
@@ -184,7 +184,7 @@ def emptied(record: Record) -> Record:
     case = record["case"]
     assert isinstance(case, dict)
     left = {name: record[name] for name in LEFT}
-    return left | {"case": {name: case[name] for name in _LEFT_OF_CASE}, "erased": True}
+    return left | {"case": {name: case[name] for name in LEFT_OF_CASE}, "erased": True}
 
 
 def _record(kept: bytes) -> Record:

@@ -8,7 +8,7 @@ from math import isnan
 from typing import Final
 
 from features import RedressError
-from features.decisions import LEFT
+from features.decisions import LEFT, LEFT_OF_CASE
 from models.deadlines import moment
 from models.exploring import WHY as EXPLORED
 from models.refunds import ACTIONS, WHY, Case, Decision, Refunds, Scores, turns
@@ -46,56 +46,63 @@ def _object(of: Mapping[str, object]) -> dict[str, object]:
     return {"type": "object", "properties": of, "required": list(of), "additionalProperties": False}
 
 
+_CASE: Final[Mapping[str, object]] = {
+    **dict.fromkeys(("dispute_id", "order_id"), _TEXT),
+    "at": {"type": "integer"},
+    "reason": _TEXT,
+    "claimed": {"type": "integer", "minimum": 0},
+    "confirmed": {"type": "array", "items": {"enum": list(CONFIRMED)}},
+    "lacking": _TEXTS,
+    "owed": _SHARE,
+    "borne_by": _TEXT,
+    "tier": {"enum": list(TIERS)},
+    "left": {"type": ["integer", "null"]},
+}
+_FIELDS: Final[Mapping[str, object]] = {
+    "format": {"const": FORMAT},
+    "decision_id": _HASH,
+    "at": {"type": "string", "format": "date-time"},
+    "case_kind": {"const": "dispute"},
+    "case": _object(_CASE),
+    "inputs": _HASH,
+    "ledger": _HASH,
+    "models": {"type": "object", "additionalProperties": _HASH},
+    "policy": _object({"name": _TEXT, "version": _HASH}),
+    "probabilities": _object({"malicious": _SHARE}),
+    "abstain": {"type": "boolean"},
+    "plain": {"type": "boolean"},
+    "parts": {"type": "object", "additionalProperties": {"type": "number"}},
+    "action": {"enum": list(ACTIONS)},
+    "amount": {"type": "integer", "minimum": 0},
+    "borne_by": _TEXT,
+    "why": {"enum": list(WHY)},
+    "costs": _object(dict.fromkeys(ACTIONS, _CENTS)),
+    "propensity": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+    "reasons": _object(dict.fromkeys(VOICES, _TEXTS)),
+    "would_change": {
+        "type": "array",
+        "items": _object({"malicious": _SHARE, "confirmed": {"type": "boolean"}, "action": {"enum": list(ACTIONS)}}),
+    },
+    "previous": _HASH,
+    "hash": _HASH,
+}
 SCHEMA: Final[Mapping[str, object]] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "A refund decision of redress",
+    **_object(_FIELDS),
+}
+"""The JSON Schema of a record."""
+EMPTIED: Final[Mapping[str, object]] = {
+    "title": "What is left of a refund decision about a buyer who was erased",
     **_object(
         {
-            "format": {"const": FORMAT},
-            "decision_id": _HASH,
-            "at": {"type": "string", "format": "date-time"},
-            "case_kind": {"const": "dispute"},
-            "case": _object(
-                {
-                    **dict.fromkeys(("dispute_id", "order_id"), _TEXT),
-                    "at": {"type": "integer"},
-                    "reason": _TEXT,
-                    "claimed": {"type": "integer", "minimum": 0},
-                    "confirmed": {"type": "array", "items": {"enum": list(CONFIRMED)}},
-                    "lacking": _TEXTS,
-                    "owed": _SHARE,
-                    "borne_by": _TEXT,
-                    "tier": {"enum": list(TIERS)},
-                    "left": {"type": ["integer", "null"]},
-                }
-            ),
-            "inputs": _HASH,
-            "ledger": _HASH,
-            "models": {"type": "object", "additionalProperties": _HASH},
-            "policy": _object({"name": _TEXT, "version": _HASH}),
-            "probabilities": _object({"malicious": _SHARE}),
-            "abstain": {"type": "boolean"},
-            "plain": {"type": "boolean"},
-            "parts": {"type": "object", "additionalProperties": {"type": "number"}},
-            "action": {"enum": list(ACTIONS)},
-            "amount": {"type": "integer", "minimum": 0},
-            "borne_by": _TEXT,
-            "why": {"enum": list(WHY)},
-            "costs": _object(dict.fromkeys(ACTIONS, _CENTS)),
-            "propensity": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-            "reasons": _object(dict.fromkeys(VOICES, _TEXTS)),
-            "would_change": {
-                "type": "array",
-                "items": _object(
-                    {"malicious": _SHARE, "confirmed": {"type": "boolean"}, "action": {"enum": list(ACTIONS)}}
-                ),
-            },
-            "previous": _HASH,
-            "hash": _HASH,
+            **{name: _FIELDS[name] for name in LEFT},
+            "case": _object({name: _CASE[name] for name in LEFT_OF_CASE}),
+            "erased": {"const": True},
         }
     ),
 }
-"""The JSON Schema of a record."""
+"""The JSON Schema of what is left of one that was erased."""
 
 
 @dataclass(frozen=True)

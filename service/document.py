@@ -10,6 +10,7 @@ from typing import Final
 from features.requests import fact_schema, facts_schema
 from features.tables import TABLES
 from models.advised import SCHEMA as ADVICE
+from models.records import EMPTIED
 from models.records import SCHEMA as RECORD
 from service import cases
 from service.limits import PREFIX, Limits
@@ -80,8 +81,9 @@ def _read(says: str, found: Json, problems: tuple[str, ...], scope: str = "") ->
 def _paths() -> Json:
     count: Json = {"type": "integer", "minimum": 0}
     text: Json = {"type": "string"}
+    decided: Json = {"anyOf": [_ref("record"), _ref("emptied")]}
     many: Json = {"type": "array", "minItems": 1, "maxItems": Limits().cases, "items": _ref("case")}
-    one = _read("The record of a decision.", _ref("record"), (*ALWAYS, "unknown", "invalid", "late"), "read")
+    one = _read("The record of a decision.", decided, (*ALWAYS, "unknown", "invalid", "late"), "read")
     one["parameters"] = [{"name": "decision_id", "in": "path", "required": True, "schema": text}]
     state = _object(status=text, reload={"enum": ["done", "failed"]}, models={"type": "object"})
     state["properties"] = {**_known(state), "detail": text}
@@ -101,13 +103,13 @@ def _paths() -> Json:
                 "late",
             )
         },
-        "/v1/decide": {"post": _sent("Decides a case.", "decide", _ref("case"), _ref("record"), *twice)},
+        "/v1/decide": {"post": _sent("Decides a case.", "decide", _ref("case"), decided, *twice)},
         "/v1/decide/batch": {
             "post": _sent(
                 "Decides several cases; where one cannot be, none is answered.",
                 "decide",
                 _object(cases=many),
-                _object(decisions={"type": "array", "items": _ref("record")}),
+                _object(decisions={"type": "array", "items": decided}),
                 *twice,
             )
         },
@@ -139,6 +141,7 @@ def document() -> Json:
     schemas |= {"facts": facts_schema(Limits().facts), "case": cases.schema(), "problem": dict(PROBLEM_SCHEMA)}
     schemas["advice"] = dict(ADVICE)
     schemas["record"] = {name: told for name, told in RECORD.items() if not name.startswith("$")}
+    schemas["emptied"] = dict(EMPTIED)
     return {
         "openapi": "3.1.0",
         "info": {"title": "redress", "version": "1", "description": ABOUT},

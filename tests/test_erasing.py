@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from jsonschema import Draft202012Validator
 from naive import Row, tables
 
 from features import Ledger, RedressError, given, signals
@@ -22,7 +23,7 @@ from features.pages import unpacked
 from features.pseudonyms import ERASED, PERSONAL, Key
 from features.shelves import SHAPES, SHELVES
 from features.store import MARK, Store
-from models.records import Grounds, Record, chained, following, is_erased, record
+from models.records import EMPTIED, Grounds, Record, chained, following, is_erased, record
 from models.records import opened as record_at
 from models.refunds import Case, Refunds, Scores, decide
 from pipelines.marketplace import world
@@ -366,6 +367,7 @@ def test_the_records_of_his_cases_are_emptied_and_the_chain_holds(store: Store) 
     assert store.erase("bob", SECRET).records == 2
     after = list(store.decisions.chain("w"))
     assert [is_erased(one) for one in after] == [True, True, False]
+    assert [Draft202012Validator(EMPTIED).is_valid(one) for one in after] == [True, True, False]
     assert [(one["hash"], one["previous"]) for one in after] == [(one["hash"], one["previous"]) for one in before]
     assert list(chained(after)) == []
     assert after[2] == before[2]
