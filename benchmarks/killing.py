@@ -118,7 +118,7 @@ def main(words: Sequence[str]) -> int:
     scorer = Scorer.open(where, models)
     assert isinstance(scorer, OverStore)
     send(replace(scorer, writer=writer), in_order(Ledger.open(ledger)), int(begin))
-    scorer.store.close()
+    scorer.close()
     return 0
 
 

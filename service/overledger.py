@@ -1,7 +1,7 @@
 """Over a ledger: cases scored and decided as the batch does it, one at a time, from a directory of Parquet tables."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import nan
 from pathlib import Path
@@ -52,6 +52,13 @@ class OverLedger(Scorer):
     def of(cls, where: str | Path, models: Mapping[str, Model], policy: Policy) -> "OverLedger":
         """Over the ledger in a directory."""
         return cls(Ledger.open(where), models, policy)
+
+    def over(self, models: Mapping[str, Model], policy: Policy) -> "OverLedger":
+        """The same with other models and another policy."""
+        return replace(self, models=models, policy=policy)
+
+    def close(self) -> None:
+        """Lets go of nothing: a ledger's files are read and closed."""
 
     @cached_property
     def _informed(self) -> Policy:

@@ -1,7 +1,7 @@
 """Over a store: cases scored and decided in about a millisecond, from the facts and the cumulative rows that it keeps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -95,6 +95,14 @@ class OverStore(Scorer):
     def of(cls, where: str | Path, models: Mapping[str, Model], policy: Policy, key: Key | None = None) -> "OverStore":
         """Over the store at a place; RedressError for a model of another horizon."""
         return cls(Store.open(where, key=key), models, policy)
+
+    def over(self, models: Mapping[str, Model], policy: Policy) -> "OverStore":
+        """The same with other models and another policy; RedressError for a model of another horizon."""
+        return replace(self, models=models, policy=policy)
+
+    def close(self) -> None:
+        """Lets go of the store."""
+        self.store.close()
 
     def __post_init__(self) -> None:
         for question, model in self.models.items():

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import pandas as pd
 
@@ -73,6 +75,27 @@ class Scorer(ABC):
                 f"{where}: want no key over a ledger, whose ids stay as they are; load it into a store with one"
             )
         return OverLedger.of(where, read(models), policy_at(policy))
+
+    def renewed(self, models: str | Path, policy: str | Path = "default") -> Self:
+        """The same with models and a policy that are read anew, to be used from now on; what was begun goes on with the old.
+
+        Raises RedressError as `open` does.
+        """
+        return self.over(read(models), policy_at(policy))
+
+    @abstractmethod
+    def over(self, models: Mapping[str, Model], policy: Policy) -> Self:
+        """The same with other models and another policy."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Lets go of what it holds open; it may be called again."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
 
     @abstractmethod
     def score(self, case: Case) -> Score:

@@ -111,7 +111,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def scorer(shop: Shop, tmp_path: Path) -> Iterator[OverStore]:
     found = shop.opened(tmp_path / "store")
     yield found
-    found.store.close()
+    found.close()
 
 
 def chains(store: Store) -> list[str]:
@@ -239,7 +239,7 @@ def test_a_decision_that_facts_overtook_is_made_while_the_next_wait(
     with scorer.store.keys.reading() as snapshot:
         assert scorer.store.stands(snapshot).arrivals == stood.arrivals + 1
     assert scorer.decide(told(case))["decision_id"]
-    scorer.store.close()
+    scorer.close()
 
 
 def test_a_ruling_that_is_taken_while_its_dispute_is_decided_is_of_that_decision(
@@ -337,6 +337,17 @@ def add(store: Store, case: Case) -> Appended:
     return store.append({"evidence": [row | {"at": t - 1_000_000}]}, arrived=t)
 
 
+def test_models_and_policy_are_read_anew_while_decisions_go_on(shop: Shop, scorer: OverStore, tmp_path: Path) -> None:
+    case, other = unanswered(shop, scorer.store, Random(7), 20)[:2]
+    strict = scorer.renewed(shop.models, "strict")
+    policies = [one.decide(told(what))["policy"] for one in (scorer, strict) for what in (case, other)]
+    assert [dict(one)["name"] for one in policies if isinstance(one, dict)] == ["default"] * 2 + ["strict"] * 2
+    assert chains(scorer.store) == []
+    with pytest.raises(RedressError, match=r"want a folder with model.json"):
+        scorer.renewed(tmp_path / "none")
+    assert scorer.decide(told(case))["policy"] == policies[0]
+
+
 def test_over_a_store_with_a_key_a_case_may_bring_facts_by_the_platform_s_own_names(
     shop: Shop, scorer: OverStore, tmp_path: Path
 ) -> None:
@@ -344,22 +355,18 @@ def test_over_a_store_with_a_key_a_case_may_bring_facts_by_the_platform_s_own_na
     secret.write_bytes(bytes(range(32)))
     with closing(Store.create(where, name="ab" * 16, horizon=HORIZON, key=Key.read(secret))) as store:
         store.fill(shop.ledger)
-    keyed, plain = Scorer.open(where, shop.models, key=secret), Scorer.open(where, shop.models)
-    assert isinstance(keyed, OverStore)
-    assert isinstance(plain, OverStore)
     orders = shop.ledger.facts["orders"]
     buyer, seller = (orders.strings(name)[-1].as_py() for name in ("buyer_id", "seller_id"))
     at = int(shop.ledger.last_at) + DAY
     order = {"order_id": "o", "at": at, "buyer_id": buyer, "seller_id": seller, "amount": 900}
     dispute = {"dispute_id": "d", "at": at, "order_id": "o", "reason": "quality", "claimed": 900}
     case = told(("d", at + 1), facts={"orders": [order], "disputes": [dispute]})
-    with pytest.raises(RedressError, match="key"):
+    with Scorer.open(where, shop.models) as plain, pytest.raises(RedressError, match="key"):
         plain.decide(case)
-    assert unlike(keyed.decide(case), scorer.decide(case)) == {}
+    with Scorer.open(where, shop.models, key=secret) as keyed:
+        assert unlike(keyed.decide(case), scorer.decide(case)) == {}
     with pytest.raises(RedressError, match="want no key over a ledger"):
         Scorer.open(tmp_path, shop.models, key=secret)
-    keyed.store.close()
-    plain.store.close()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -371,4 +378,4 @@ def test_a_decision_about_what_is_hardly_known_is_that_of_the_batch(shop: Shop, 
     assert len(ours) > 20
     assert {case: differs for case in ours if (differs := unlike(ours[case], theirs[case]))} == {}
     assert len(ours) < len(cases)
-    scorer.store.close()
+    scorer.close()
