@@ -1,6 +1,8 @@
 """A store whose process is killed, whose disk is full, whose server goes away, and to which several write at once."""
 
+import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -141,6 +143,23 @@ def test_a_full_disk_refuses_facts_with_a_sentence_and_all_else_goes_on(
     assert scorer.decide(case) == record
     as_filled(store, tmp_path)
     scorer.store.close()
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare, which mounts a small disk for one process")
+def test_on_a_disk_that_is_really_full_writes_are_refused_reads_go_on_and_nothing_wants_mending(
+    ledger: Path, models: Path, tmp_path: Path
+) -> None:
+    words = [sys.executable, str(Path(__file__).with_name("full_disk.py")), tmp_path, ledger, models]
+    paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+    found = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", *map(str, words)],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    if found.returncode == 77 or "unshare failed" in found.stderr:
+        pytest.skip("this machine lets nobody mount a small disk")
+    assert found.returncode == 0, found.stderr
 
 
 def test_a_store_in_postgresql_takes_and_says_what_the_naive_store_and_the_batch_do(
