@@ -19,7 +19,7 @@ from psycopg.pq.abc import PGresult
 
 from features.errors import RedressError
 from features.keys import FORKED, TOGETHER, Entry, end, portions
-from features.lines import ALONE, BELOW, COMMIT, DELETE, FLUSH, MANY, PUT, READING, ROLLBACK, SPAN, WRITING, Line, Order
+from features.wire import ALONE, BELOW, COMMIT, DELETE, FLUSH, MANY, PUT, READING, ROLLBACK, SPAN, WRITING, Line, Order
 
 PATIENCE: Final[dict[str, str | int]] = {
     "connect_timeout": 5,

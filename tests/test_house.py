@@ -30,7 +30,7 @@ DOORS = {
     },
     "mlflow": {"models/registry.py"},
     "prometheus_client": {"service/metrics.py"},
-    "psycopg": {"features/lines.py", "features/postgres.py"},
+    "psycopg": {"features/postgres.py", "features/wire.py"},
     "pyspark": {"features/spark.py"},
 }
 TRUTHFUL = {f"pipelines/{name}.py" for name in ("achievable", "backtest", "simulate", "valuing")}

@@ -1,4 +1,4 @@
-"""Lines: connections to PostgreSQL over which what a store asks goes out several queries at a time."""
+"""Wire: connections to PostgreSQL over which what a store asks goes out several queries at a time."""
 
 from collections.abc import Sequence
 from select import POLLIN, POLLOUT, poll
