@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from features.beside import ENTRY, HISTORY, LATEST, STREAM, beside, others
+from features.beside import ENTRY, HISTORY, LATEST, STREAM, beside, less, others
 from features.entries import Layout, layouts
 from features.given import Case, namer
 from features.kernel import NEVER, Int
@@ -63,12 +63,12 @@ class Apart:
         """
         at, shipped = int(out[self._own[ENTRY]]), case.shipped
         if at == NEVER:
-            out[self._from] -= out[self._taken]
+            less(out, self._from, self._taken)
             return
         heir, late = self._heir(snapshot, case, out), None if shipped is None else shipped.at
         if late is not None and late > at:
             self._hold(late, case.at, out)
-        out[self._from] -= out[self._taken]
+        less(out, self._from, self._taken)
         if heir is not None:
             self._inherit(heir, case.at, out)
         entered = np.where(self._late, at if late is None else max(at, late), at)

@@ -73,3 +73,10 @@ def others(
         if count < 2 and out[first] == at:
             out[first] = after
     return far
+
+
+@njit(cache=True, nogil=True)
+def less(out: Int, ours: Int, theirs: Int) -> None:
+    """Takes from totals at some places those at others, which are none of them."""
+    for i in range(ours.size):
+        out[ours[i]] -= out[theirs[i]]

@@ -382,20 +382,17 @@ def pages(
     edge, before = moment(t), {length: moment(t - length) for length in set().union(*lengths)}
     last = snapshot.below([(one, one + edge) for _, one in there])
     found = [dict([page]) if page is not None else {} for page in last]
-    on = [(i, h, one) for i, (h, one) in enumerate(there) if lengths and _goes_on(last[i])]
-    more = [(i, (one, one + before[length])) for i, h, one in on for length in lengths[h]]
-    more += [(i, (there[i][1], page[0])) for i, page in enumerate(last) if page is not None and page[1][0] == UNSEALED]
+    met = [(i, *there[i], *page) for i, page in enumerate(last) if page is not None]
+    on = [(i, one, key, lengths[h]) for i, h, one, key, page in met if lengths and page[0] != FIRST]
+    edges = [(i, one, key, one + before[length]) for i, one, key, some in on for length in some]
+    more = [(i, (one, edge)) for i, one, key, edge in edges if edge <= key]  # it starts before those that are later
+    more += [(i, (one, key)) for i, _, one, key, page in met if page[0] == UNSEALED]
     while more:
-        met = zip(more, snapshot.below([asked for _, asked in more]), strict=True)
+        behind = zip(more, snapshot.below([asked for _, asked in more]), strict=True)
         more = []
-        for (i, (one, _)), page in met:
+        for (i, (one, _)), page in behind:
             if page is not None and page[0] not in found[i]:
                 found[i][page[0]] = page[1]
                 more += [(i, (one, page[0]))] if page[1][0] == UNSEALED else []
     history = np.array([h for (h, _), some in zip(there, found, strict=True) for _ in some], np.int64)
     return history, [some[key] for some in found for key in sorted(some)]
-
-
-def _goes_on(page: Entry | None) -> bool:
-    """Whether there are pages before one."""
-    return page is not None and page[1][0] != FIRST
