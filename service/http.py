@@ -85,8 +85,10 @@ class Door:
         asked = Asked(
             token, None if key is None else key.decode("latin-1"), scope["path_params"].get("decision_id", ""), body
         )
-        if endpoint.takes == "instant" or (service.near and endpoint.takes == "short"):
+        if endpoint.takes == "instant":
             return answered(service, endpoint, asked)
+        if service.near and endpoint.takes == "short":
+            return await self._run.here(service, endpoint, asked)
         return await self._run(service, endpoint, asked)
 
 
@@ -95,12 +97,23 @@ class Runner:
 
     A case over a store on this machine is answered by the loop itself: it takes less time than a thread is given before
     another may run, and handing it over made the slowest answers twice as slow. Whatever waits for another host, and what
-    takes many rows, would keep /healthz and every time limit waiting; it is answered here.
+    takes many rows, would keep /healthz and every time limit waiting; it is answered in threads.
     """
 
     def __init__(self, threads: int, waiting: int, milliseconds: int) -> None:
         self._pool = ThreadPoolExecutor(threads, "redress")
         self._waiting, self._seconds, self._under_way = waiting, milliseconds / 1e3, 0
+        self._turn = asyncio.Lock()
+
+    async def here(self, service: Service, endpoint: Endpoint, asked: Asked) -> Reply:
+        """The answer by the loop itself: one in each of its rounds, in the order in which they were asked for.
+
+        Those that came together would be answered in one round otherwise, and sent after it, and who asks meanwhile would
+        wait for that round and for all of the next.
+        """
+        async with self._turn:
+            await asyncio.sleep(0)
+            return answered(service, endpoint, asked)
 
     async def __call__(self, service: Service, endpoint: Endpoint, asked: Asked) -> Reply:
         """The answer, or that there are too many under way, or that it takes too long."""

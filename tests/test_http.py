@@ -398,6 +398,36 @@ class _Slow:
         self.go.wait(10)
 
 
+class _Rounds(_Slow):
+    """A store that notes in which round of the loop it was asked for what."""
+
+    def __init__(self, shop: World) -> None:
+        super().__init__(shop)
+        self.asked, self.round = list[str](), 0
+
+    def decision(self, decision_id: str) -> None:
+        self.asked.append(f"{decision_id} {self.round}")
+
+    async def counted(self) -> None:
+        while len(self.asked) < 3:
+            self.round += 1
+            await asyncio.sleep(0)
+
+
+def test_what_is_asked_at_once_is_answered_in_turn_and_the_loop_goes_round_between(shop: World, asking: Asking) -> None:
+    store = _Rounds(shop)
+    ask = asking(application(replace(shop.service, store=store)), shop.texts["all"])
+
+    async def at_once() -> None:
+        sent = [ask.sent("GET", f"/v1/decisions/{name}", [b""], {}) for name in ("a", "b", "c")]
+        await asyncio.gather(*sent, store.counted())
+
+    ask.runner.run(at_once())
+    names, rounds = zip(*(one.split() for one in store.asked), strict=True)
+    assert names == ("a", "b", "c")
+    assert len(set(rounds)) == 3
+
+
 class _Broken(_Slow):
     """A store that has gone."""
 
