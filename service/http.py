@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
 from ipaddress import ip_address
 
 from fastapi import FastAPI, Request, Response
@@ -184,8 +185,13 @@ def _large(most: int) -> Reply:
 def local(scope: Scope) -> bool:
     """Whether a request comes from the machine itself."""
     client = scope.get("client")
+    return client is not None and _loopback(client[0])
+
+
+@lru_cache(maxsize=1024)
+def _loopback(host: str) -> bool:
     try:
-        return client is not None and ip_address(client[0]).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
         return False
 

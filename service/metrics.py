@@ -1,5 +1,6 @@
 """What Prometheus reads: latency, decisions by action, probabilities and their drift, absent signals, the age of models."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -58,7 +59,7 @@ class Metrics:
             "redress_probability", "Probabilities told.", ("question",), buckets=TENTHS, registry=self._registry
         )
         self._facts = Counter("redress_facts", "Facts sent.", ("fate",), registry=self._registry)
-        self._drift: dict[str, Drift] = {}
+        self._drift = defaultdict[str, Drift](Drift)
         self._registry.register(_Told(self._read))
 
     def decided(self, question: str, action: str, probability: float | None) -> None:
@@ -66,7 +67,7 @@ class Metrics:
         self._actions.labels(action).inc()
         if probability is not None:
             self._probability.labels(question).observe(probability)
-            self._drift.setdefault(question, Drift()).add(probability)
+            self._drift[question].add(probability)
 
     def appended(self, **fates: int) -> None:
         """Counts facts by what became of them."""
@@ -75,7 +76,7 @@ class Metrics:
 
     def renewed(self) -> None:
         """Begins to measure drift anew, as another model tells."""
-        self._drift = {}
+        self._drift = defaultdict(Drift)
 
     def text(self) -> bytes:
         """All of it in Prometheus's text format."""
