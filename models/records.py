@@ -11,10 +11,11 @@ from features import RedressError
 from features.decisions import LEFT, LEFT_OF_CASE
 from models.deadlines import moment
 from models.exploring import WHY as EXPLORED
-from models.refunds import ACTIONS, WHY, Case, Decision, Refunds, Scores, turns
+from models.refunds import ACTIONS, WHY, Case, Decision, Refunds, Scores
 from models.signs import CONFIRMED
 from models.spoken import VOICES, spoken
 from models.tiers import TIERS
+from models.turns import turns
 
 FORMAT: Final = 1
 FIRST: Final = "0" * 32

@@ -249,7 +249,7 @@ def decide(case: Case, scores: Scores, policy: Refunds) -> Decision:
     """
     _checked(case, scores)
     costs = np.empty(len(ACTIONS))
-    action, why, amount = _decided(_row(case, scores, policy), *policy.table, costs)
+    action, why, amount = answer_of(row_of(case, scores, policy), *policy.table, costs)
     told = tuple(costs.tolist())
     return Decision(ACTIONS[action], int(amount), case.borne_by, _WHY[why], told, case.confirmed, scores.parts)
 
@@ -264,32 +264,6 @@ def decide_many(cases: Cases, policy: Refunds) -> Decisions:
     return Decisions(action, why, amount, costs)
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The probability up to which an answer stays, and the action beyond it."""
-
-    malicious: float
-    action: str
-
-
-def turns(case: Case, scores: Scores, policy: Refunds) -> tuple[list[Turn], str | None]:
-    """The nearest probabilities of malice, below and above, at which `decide` turns, and the action if a second key held.
-
-    None where that is the answer anyway. Between the limits, and the places where the costs of two actions, straight lines,
-    cross, an answer stays.
-
-    >>> turns(Case("d1", "o1", 0, "quality", 4_000), Scores(0.95), Refunds(explores=0.1))[1]
-    'refuse'
-    """
-    row = _row(case, scores, policy)
-    near, actions = np.empty(2), np.empty(4, np.int64)
-    _turned(row, *policy.table, near, actions)
-    below, above, now, confirmed = actions.tolist()
-    sides = zip(near.tolist(), (below, above), strict=True)
-    found = [Turn(malicious, ACTIONS[action]) for malicious, action in sides if action != now]
-    return found, ACTIONS[confirmed] if policy.keys and confirmed != now else None
-
-
 def payable(case: Case, scores: Scores, policy: Refunds) -> bool:
     """Whether a claim may be paid in full without a person: what `decide` answers where paying costs nothing, all else does.
 
@@ -297,7 +271,7 @@ def payable(case: Case, scores: Scores, policy: Refunds) -> bool:
     >>> [payable(case, Scores(p), Refunds()) for p in (0.49, 0.5)], payable(case, Scores(0.1), Refunds(automatic_most=1))
     ([True, False], False)
     """
-    return _decided(_row(case, scores, policy), _FREE, policy.table[1], np.empty(len(ACTIONS)))[0] == FULL
+    return answer_of(row_of(case, scores, policy), _FREE, policy.table[1], np.empty(len(ACTIONS)))[0] == FULL
 
 
 def coefficients(policy: Refunds) -> Float:
@@ -367,7 +341,7 @@ def _all_checked(cases: Cases) -> None:
         raise RedressError(f"claimed: want whole cents of at least 0, got {came}; give what is asked for")
 
 
-def _row(case: Case, scores: Scores, policy: Refunds) -> Float:
+def row_of(case: Case, scores: Scores, policy: Refunds) -> Float:
     """A case as a row of the columns of `Cases`."""
     row = (
         *(scores.malicious, scores.abstain, case.claimed, case.owed, case.reason in policy.reasons),
@@ -378,7 +352,7 @@ def _row(case: Case, scores: Scores, policy: Refunds) -> Float:
 
 
 @njit(cache=True, nogil=True)
-def _decided(case: Float, of: Float, limits: Float, costs: Float) -> tuple[int, int, float]:
+def answer_of(case: Float, of: Float, limits: Float, costs: Float) -> tuple[int, int, float]:
     """Action, why and cents paid of one case; fills `costs`, NaN where an action is not open."""
     m, c, owed = case[0], case[2], case[3]
     for j in range(costs.size):
@@ -424,44 +398,4 @@ def _decided(case: Float, of: Float, limits: Float, costs: Float) -> tuple[int, 
 def _all_decided(cases: Float, of: Float, limits: Float, costs: Float, found: Float) -> None:
     """The same of many cases, into `costs` and `found` (n, 3)."""
     for i in range(len(cases)):
-        found[i, 0], found[i, 1], found[i, 2] = _decided(cases[i], of, limits, costs[i])
-
-
-@njit(cache=True, nogil=True)
-def _turned(case: Float, of: Float, limits: Float, near: Float, actions: Int) -> None:
-    """Fills in where one case turns below and above, and the actions: there, as it is, and with a second key."""
-    edges, m = _edges(case, of, limits), case[0]
-    costs = np.empty(len(of))
-    actions[:] = _decided(case, of, limits, costs)[0]
-    for above in range(2):
-        near[above] = m
-        for far in edges if above else edges[::-1]:
-            if far > near[above] if above else far < near[above]:
-                case[0] = (near[above] + far) / 2
-                actions[above] = _decided(case, of, limits, costs)[0]
-                if actions[above] != actions[2]:
-                    break
-                near[above] = far
-    case[0], case[6] = m, 1.0
-    actions[3] = _decided(case, of, limits, costs)[0]
-
-
-@njit(cache=True, nogil=True)
-def _edges(case: Float, of: Float, limits: Float) -> Float:
-    """Probabilities in order between which the answer to a case stays."""
-    at, m, n = np.empty((2, len(of))), case[0], 4
-    edges = np.empty(n + len(of) * (len(of) - 1) // 2)
-    edges[:n] = 0.0, 1.0, limits[0], limits[1]
-    for side in range(2):
-        case[0] = side
-        _decided(case, of, limits, at[side])
-    case[0] = m
-    for i in range(len(of)):
-        for j in range(i + 1, len(of)):
-            rises, other = at[1, i] - at[0, i], at[1, j] - at[0, j]
-            if not np.isnan(at[0, i]) and not np.isnan(at[0, j]) and rises != other:
-                p = (at[0, i] - at[0, j]) / (other - rises)
-                if 0 < p < 1:
-                    edges[n] = p
-                    n += 1
-    return np.sort(edges[:n])
+        found[i, 0], found[i, 1], found[i, 2] = answer_of(cases[i], of, limits, costs[i])
