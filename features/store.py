@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.build import HORIZON
+from features.collector import held_back
 from features.decisions import Decisions
 from features.entries import Emitter, layouts
 from features.erasing import Erased, erase
@@ -152,13 +153,14 @@ class Store:
         `request`. One whose `at` is older than what the store knows is late: it was learnt when it arrived. Raises
         RedressError that names table, row and field for what no ledger would take.
         """
-        told = submitted(facts, arrived)
-        if (key := judged(self.key, self.meta.key, self.where)) is not None:
-            told = key.submitted(told)
-        try:
-            return self._append(told, arrived, request, calm=False)
-        except _OvertakenError:
-            return self._append(told, arrived, request, calm=True)
+        with held_back():
+            told = submitted(facts, arrived)
+            if (key := judged(self.key, self.meta.key, self.where)) is not None:
+                told = key.submitted(told)
+            try:
+                return self._append(told, arrived, request, calm=False)
+            except _OvertakenError:
+                return self._append(told, arrived, request, calm=True)
 
     def _append(self, told: Sequence[Submitted], arrived: int, request: str, *, calm: bool) -> Appended:
         """Takes facts, while nothing is decided if it is to be `calm`; else it may be overtaken by what is."""
