@@ -1,5 +1,6 @@
 """Shelves: the pages of every history under ordered keys, and how rows are put among them."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice, pairwise
@@ -303,23 +304,42 @@ def _regions(
     batch: Batch, changed_by: Mapping[bytes, Change], sealed_until: int
 ) -> Iterator[tuple[bytes, list[tuple[_Region, Change]]]]:
     """Of each history the pages that its rows go among, and the rows of each; pages between them stay as they are."""
-    moments = {whose: _moments(change, sealed_until) for whose, change in changed_by.items()}
-    edges = [(whose, whose + moment(at + later)) for whose, some in moments.items() for at in some for later in (0, 1)]
-    found = iter(batch.below(edges))
+    around = _around(batch, {whose: _moments(change, sealed_until) for whose, change in changed_by.items()})
     for whose, change in changed_by.items():
-        some = [_Region(next(found), next(found), at, at) for at in moments[whose]]
-        near = sum(one.first <= sealed_until for one in some)
-        final = _Region(some[0].lo, some[near - 1].hi, some[0].first, some[near - 1].last)
-        whole = [_begun(batch, whose, final), *some[near:]]
+        final, *later = around[whose]
+        whole = [_begun(batch, whose, final), *later]
         if change.removed.at.size:
             whole = [_ahead(batch, whose, one) for one in whole]
         shape = SHAPES[_SHELF[whose[:2]]]
         yield whose, [(one, _within(shape, change, one)) for one in _merged(whole)]
 
 
-def _moments(change: Change, sealed_until: int) -> list[int]:
-    """The moments of a change, and that until which pages are sealed."""
-    return sorted({sealed_until, *change.added.at.tolist(), *change.removed.at.tolist()})
+def _moments(change: Change, sealed_until: int) -> tuple[list[int], list[int]]:
+    """The moments of a change until that until which pages are sealed, with that, and those after it."""
+    found = sorted({sealed_until, *change.added.at.tolist(), *change.removed.at.tolist()})
+    near = bisect_right(found, sealed_until)
+    return found[:near], found[near:]
+
+
+def _around(snapshot: Snapshot, moments: Mapping[bytes, tuple[list[int], list[int]]]) -> dict[bytes, list[_Region]]:
+    """The pages around the first moments of each history together, and around others, those in one page together.
+
+    Others are halved until they are, so that as many pages are sought as are met, not as there are moments.
+    """
+    found = {whose: list[_Region]() for whose in moments}
+    asked = [(whose, some, k == 0) for whose, both in moments.items() for k, some in enumerate(both) if some]
+    while asked:
+        edges = [(whose, whose + moment(at)) for whose, some, _ in asked for at in (some[0], some[-1] + 1)]
+        met, left = iter(snapshot.below(edges)), list[tuple[bytes, list[int], bool]]()
+        for whose, some, whole in asked:
+            one = _Region(next(met), next(met), some[0], some[-1])
+            if whole or len(some) == 1 or one.lo == one.hi:
+                found[whose].append(one)
+            else:
+                half = len(some) // 2
+                left += [(whose, some[:half], False), (whose, some[half:], False)]
+        asked = left
+    return {whose: sorted(some, key=lambda one: one.first) for whose, some in found.items()}
 
 
 def _begun(batch: Batch, whose: bytes, one: _Region) -> _Region:
