@@ -1,6 +1,6 @@
 """Entries: what every stream adds to the history of every entity, as rows that a store keeps one by one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Final
@@ -143,10 +143,10 @@ class Emitter:
         self._bgs = {asked: Background(ledger, horizon, asked, elsewhere=elsewhere) for asked in ADDED}
         self._made = dict[tuple[str, str], Stream]()
 
-    def entries(self, layout: Layout) -> Entries:
-        """The rows of one kind of history, in no order of time."""
+    def entries(self, layout: Layout, since: int = 0) -> Entries:
+        """The rows of one kind of history from a moment on, in no order of time."""
         who = _Whose(self._bgs[layout.asked], layout)
-        return _joined(layout, [self._piece(layout, s, who) for s in range(len(layout.streams))])
+        return _joined(layout, [self._piece(layout, s, who, since) for s in range(len(layout.streams))])
 
     def _stream(self, asked: str, name: str) -> Stream:
         if (asked, name) not in self._made:
@@ -155,20 +155,21 @@ class Emitter:
             self._made[asked, name] = declared.make(self._bgs[asked])
         return self._made[asked, name]
 
-    def _piece(self, layout: Layout, s: int, who: "_Whose") -> _Piece:
+    def _piece(self, layout: Layout, s: int, who: "_Whose", since: int) -> _Piece:
         declared, measures = STREAMS[layout.streams[s]], layout.measures[s]
         if isinstance(declared, Shared):
             at, codes, step = declared.make(who.bg, who.met)
-            return _kept(
-                layout, _Piece(s, who.names, codes.astype(np.int64), at, _stacked([step] * len(measures), at.size))
-            )
+            return _kept(layout, s, Codes(codes, who.names), at, since, lambda: [step] * len(measures))
         stream = self._stream(layout.asked, layout.streams[s])
         if not stream.at.size:
-            return _Piece(s, _NOBODY, stream.at, stream.at, np.zeros((0, len(measures)), np.int64))
+            return _nothing(s, len(measures))
         named, at = who.of(stream, declared)
-        meeting, groups = who.meeting(stream, named.codes)
-        sums = [measured(who.bg, stream, meeting, groups, one) for one in measures]
-        return _kept(layout, _Piece(s, named.values, named.codes.astype(np.int64), at, _stacked(sums, at.size)))
+
+        def sums() -> list[Int]:
+            meeting, groups = who.meeting(stream, named.codes)
+            return [measured(who.bg, stream, meeting, groups, one) for one in measures]
+
+        return _kept(layout, s, named, at, since, sums)
 
 
 class _Whose:
@@ -244,17 +245,23 @@ def _blocked(bg: Background, table: str) -> Codes:
     return Codes(found.codes[of], found.values)
 
 
-def _stacked(sums: Sequence[Int], rows: int) -> Int:
-    return np.stack(sums, axis=1) if sums else np.zeros((rows, 0), np.int64)
+def _nothing(s: int, measures: int) -> _Piece:
+    none = np.zeros(0, np.int64)
+    return _Piece(s, _NOBODY, none, none, np.zeros((0, measures), np.int64))
 
 
-def _kept(layout: Layout, piece: _Piece) -> _Piece:
-    """A piece without the rows of nobody, those that never enter, and those that add nothing."""
-    kept = (piece.codes >= 0) & (piece.at < NOT_YET)
-    if layout.streams[piece.stream] not in layout.timed | {_LATEST}:
-        kept &= piece.sums.any(axis=1)
-    rows = np.flatnonzero(kept)
-    return _Piece(piece.stream, piece.names, piece.codes[rows], piece.at[rows], piece.sums[rows])
+def _kept(layout: Layout, s: int, named: Codes, at: Int, since: int, sums: Callable[[], Sequence[Int]]) -> _Piece:
+    """The rows of a stream from a moment on, without those of nobody, those that never enter, and those that add nothing."""
+    rows = np.flatnonzero((named.codes >= 0) & (at >= since) & (at < NOT_YET))
+    if not rows.size:
+        return _nothing(s, len(layout.measures[s]))
+    found = np.zeros((rows.size, len(layout.measures[s])), np.int64)
+    for m, values in enumerate(sums()):
+        found[:, m] = values[rows]
+    if layout.streams[s] not in layout.timed | {_LATEST}:
+        some = found.any(axis=1)
+        rows, found = rows[some], found[some]
+    return _Piece(s, named.values, named.codes[rows].astype(np.int64), at[rows], found)
 
 
 def _joined(layout: Layout, pieces: Sequence[_Piece]) -> Entries:

@@ -65,7 +65,7 @@ def erase(batch: Batch, buyer: str, secret: bytes, decided: Decided, *, horizon:
     told, now = (Emitter(ledger(facts), horizon, around.before) for facts in (around.facts, after))
     histories = 0
     for shelf, layout in layouts().items():
-        changed = changes(told.entries(layout), now.entries(layout), since=0)
+        changed = changes(told.entries(layout), now.entries(layout))
         assert not changed.whose or _of_person(layout), f"who a buyer was is no matter of {shelf}"
         put(batch, shelf, changed, sealed_until)
         histories += len(changed.whose)

@@ -4,13 +4,13 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from operator import itemgetter
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
 from features.columns import ARROW
+from features.kernel import Int
 from features.ledger import Facts, Ledger
 from features.tables import CASES, TABLES
 
@@ -127,8 +127,7 @@ def _living(one: Fact, lives: Mapping[tuple[str, str], bytes]) -> bytes:
 
 def packed(facts: Iterable[Fact]) -> bytes:
     """Facts as bytes, in the order of arrival."""
-    rows = [[PLACES[one.table], one.arrival, one.submitted, *one.values] for one in facts]
-    return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps([*map(_row, facts)], ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def unpacked(kept: bytes | None) -> list[Fact]:
@@ -161,9 +160,9 @@ def ledger(facts: Iterable[Fact], lacks: Collection[str] = ()) -> Ledger:
 def ledgers(facts: Iterable[Fact], others: Iterable[Row], begin: int) -> tuple[Ledger, Ledger]:
     """The ledger of some facts and of packed others without those that arrived from `begin` on, and with them."""
     before, after = dict[str, pa.Table](), dict[str, pa.Table]()
-    for name, some in _sorted(facts, others).items():
-        after[name] = _table(name, some)
-        old = np.array([row[1] for row in some], np.int64) < begin
+    for name, some in _by_table([*map(_row, facts), *others]).items():
+        after[name], arrivals = _table(name, some)
+        old = arrivals < begin
         if old.any():
             before[name] = after[name] if old.all() else after[name].filter(pa.array(old))
     return Ledger.trusted(before), Ledger.trusted(after)
@@ -171,29 +170,35 @@ def ledgers(facts: Iterable[Fact], others: Iterable[Row], begin: int) -> tuple[L
 
 def tables(facts: Iterable[Fact]) -> dict[str, pa.Table]:
     """The same as tables, each in the order of time and of arrival."""
-    return {name: _table(name, some) for name, some in _sorted(facts).items()}
-
-
-def _sorted(facts: Iterable[Fact], others: Iterable[Row] = ()) -> dict[str, list[Row]]:
-    """Of each table the moment, the arrival and the columns of its facts, in that order."""
-    found: dict[str, list[Row]] = {}
-    for one in facts:
-        found.setdefault(one.table, []).append((one.values[_AT[one.table]], one.arrival, *one.values))
-    for place, arrival, _, *values in others:
-        name = _NAME[place]
-        found.setdefault(name, []).append((values[_AT[name]], arrival, *values))
-    return {name: sorted(some, key=itemgetter(0, 1)) for name, some in found.items()}
+    return {name: _table(name, some)[0] for name, some in _by_table(map(_row, facts)).items()}
 
 
 def whole(facts: Iterable[Fact]) -> dict[str, pa.Table]:
     """The same, with those that have no rows."""
     found = tables(facts)
-    return {name: found.get(name, _table(name, ())) for name in NAMES}
+    return {name: found.get(name, _columns(name, ((),) * len(TABLES[name].columns))) for name in NAMES}
 
 
-def _table(name: str, rows: Sequence[Row]) -> pa.Table:
-    """Rows that begin with their moment and their arrival as a table."""
-    values = [*zip(*rows, strict=True)][2:] if rows else ((),) * len(TABLES[name].columns)
+def _row(one: Fact) -> Row:
+    return (PLACES[one.table], one.arrival, one.submitted, *one.values)
+
+
+def _by_table(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[Value, list[Row]] = {}
+    for one in rows:
+        found.setdefault(one[0], []).append(one)
+    return {_NAME[place]: some for place, some in found.items()}
+
+
+def _table(name: str, rows: Sequence[Row]) -> tuple[pa.Table, Int]:
+    """Rows as a table in the order of time and of arrival, and when each arrived; read as they lie in memory, sorted then."""
+    _, arrivals, _, *values = zip(*rows, strict=True)
+    arrived = np.array(arrivals, np.int64)
+    order = np.lexsort((arrived, np.array(values[_AT[name]], np.int64)))
+    return _columns(name, values).take(pa.array(order)), arrived[order]
+
+
+def _columns(name: str, values: Sequence[Sequence[Value]]) -> pa.Table:
     columns = zip(TABLES[name].columns, values, strict=True)
     return pa.table({column.name: pa.array(values, ARROW[column.kind]) for column, values in columns})
 

@@ -101,14 +101,12 @@ class Changes:
         return Change(self.added.of(i), self.removed.of(i))
 
 
-def changes(old: Entries, new: Entries, since: int) -> Changes:
-    """What histories gain and lose at moments from `since` on."""
+def changes(old: Entries, new: Entries) -> Changes:
+    """What histories gain and lose."""
     layout, both, names, place = new.layout, [], [], 0
     for one, sign in ((old, -1), (new, 1)):
-        later = np.flatnonzero(one.at >= since)
-        mine = _taken(layout.start, Rows(one.at, one.stream.astype(np.uint8), one.values), later)
-        met, which = np.unique(one.codes[later], return_inverse=True)
-        both.append((which + place, np.full(later.size, sign), mine))
+        met, which = np.unique(one.codes, return_inverse=True)
+        both.append((which + place, np.full(len(one), sign), Rows(one.at, one.stream.astype(np.uint8), one.values)))
         names.append(one.names.take(met))
         place += met.size
     named = encode(pa.chunked_array(names))
