@@ -8,8 +8,9 @@ import numpy as np
 from numba import njit
 
 from features.kernel import Int
-from features.pages import FIRST, ROWS, Layout, Page, Rows, joined, pack, rows_of
+from features.pages import FIRST, ROWS, Layout, Packed, Page, Rows, joined, pack, rows_of
 from features.varints import Bytes, word
+from features.weaving import at_most, fits, woven
 
 
 @njit(cache=True, nogil=True)
@@ -173,16 +174,26 @@ def _changed_each(
     ends, whose = np.zeros(room + 1, np.int64), np.empty(room, np.int64)
     starts, marks, n = np.empty(room, np.int64), np.empty(room, np.int64), 0
     for e in range(numbers.size):
-        some = offsets[e : e + 2] if offsets[e + 1] > offsets[e] else offsets[e : e + 1]
         a, b, c, d = more[e], more[e + 1], less[e], less[e + 1]
-        new = (added[0][a:b], added[1][a:b], added[2][more_places[a] : more_places[b]])
+        lo, hi = np.uint64(offsets[e]), np.uint64(offsets[e + 1])
+        new = Rows(added[0][a:b], added[1][a:b], added[2][more_places[a] : more_places[b]])
+        if b > a and c == d and fits(buffer, lo, hi, b - a, until):
+            need = at_most(shape[0], lo, hi, b - a)
+            if p + need > out.size:
+                out = np.append(out, np.empty(out.size + need, np.uint8))
+            begins = more_places[a:b] - more_places[a]
+            ends[n + 1] = woven(shape[0], buffer, lo, hi, new, begins, out, np.uint64(p))
+            whose[n], starts[n], marks[n] = e, np.int64(word(out, np.uint64(p + 2))), numbers[e]
+            n, p = n + 1, ends[n + 1]
+            continue
+        some = offsets[e : e + 2] if hi > lo else offsets[e : e + 1]
         gone = (removed[0][c:d], removed[1][c:d], removed[2][less_places[c] : less_places[d]])
         made, bounds, begin, count, found = _changed(shape, buffer, some, new, gone, until, numbers[e])
         met += found
         size = bounds[-1]
         if p + size > out.size:
             out = np.append(out, np.empty(out.size + size, np.uint8))
-        if n + begin.size > whose.size:
+        if n + begin.size + numbers.size - e > whose.size:
             ends, whose = np.append(ends, np.zeros_like(ends)), np.append(whose, whose)
             starts, marks = np.append(starts, starts), np.append(marks, marks)
         out[p : p + size] = made[:size]
@@ -195,7 +206,7 @@ def _changed_each(
 
 def changed_each(
     layout: Layout, pages: Sequence[bytes], added: Each, removed: Each, sealed_until: int, numbers: Int
-) -> list[tuple[int, Page]]:
+) -> Packed:
     """What `changed` makes of many histories at once, of each of which one page is enough, or none (b"") as it begins."""
     out, ends, whose, starts, marks, met = _changed_each(
         layout.shape,
@@ -211,7 +222,4 @@ def changed_each(
     )
     gone = removed.rows.at.size
     assert met == gone, f"{gone - met} of {gone} rows to remove are not in these pages"
-    whole, bounds = out.tobytes(), ends.tolist()
-    parts = (whole[lo:hi] for lo, hi in pairwise(bounds))
-    told = zip(whose.tolist(), starts.tolist(), marks.tolist(), parts, strict=True)
-    return [(e, Page(at, number, data)) for e, at, number, data in told]
+    return Packed(out, ends, whose.astype(np.int32), starts, marks)

@@ -16,11 +16,12 @@ from features.columns import encode
 from features.digests import EPOCH, big, digests, ranked
 from features.digests import joined as keyed
 from features.entries import Entries, layouts
-from features.homes import digest
+from features.homes import WIDTH, digest
 from features.kernel import Code, Int
 from features.keys import Batch, Entry, Snapshot, end
-from features.pages import FIRST, NO_ROWS, SEALED, UNSEALED, Layouts, Page, Rows, packed
+from features.pages import FIRST, NO_ROWS, SEALED, UNSEALED, Layouts, Packed, Page, Rows, packed
 from features.pages import Layout as Shape
+from features.varints import Bytes
 
 HISTORIES: Final = b"h"
 """What the keys of all histories begin with."""
@@ -83,9 +84,14 @@ def filled(entries: Entries, sealed_until: int) -> Iterator[Entry]:
     made = packed(SHAPES[layout.name], codes[sort], rows, sealed_until)
     whose = np.empty((int(rank.max(initial=-1)) + 1, names.shape[1]), np.uint8)
     whose[rank[order]] = names[order]
-    keys = keyed(SHELVES[layout.name], whose[made.codes], big(made.start), big(made.number, 2))
-    for key, (lo, hi) in zip(keys, pairwise(made.offsets.tolist()), strict=True):
-        yield key, made.buffer[lo:hi].tobytes()
+    return _told(SHELVES[layout.name], whose, made)
+
+
+def _told(first: bytes, whose: Bytes, made: Packed) -> Iterator[Entry]:
+    """Pages as entries whose keys begin alike, and go on as each history's do."""
+    keys = keyed(first, whose[made.codes], big(made.start), big(made.number, 2))
+    data, bounds = made.buffer.data, pairwise(made.offsets.tolist())
+    return ((key, bytes(data[lo:hi])) for key, (lo, hi) in zip(keys, bounds, strict=True))
 
 
 @dataclass(frozen=True)
@@ -256,7 +262,8 @@ def _behind(
     numbers = np.array([0 if page is None else _number(page[0]) for page in pages], np.int64)
     more, less = (_those(shape.start, one, which) for one in (changed_by.added, changed_by.removed))
     found = changed_each(shape, [b"" if p is None else p[1] for p in pages], more, less, sealed_until, numbers)
-    made = [(_key(changed_by.whose[which[i]], page), page.data) for i, page in found]
+    whose = np.frombuffer(b"".join(map(changed_by.whose.__getitem__, which)), np.uint8).reshape(-1, 2 + WIDTH)
+    made = list(_told(b"", whose, found))
     new = {key for key, _ in made}
     return [page[0] for page in pages if page is not None and page[0] not in new], made
 

@@ -147,3 +147,25 @@ def take_list(buffer: Bytes, p: np.uint64, values: Int, lo: int, hi: int) -> np.
     for c in range(lo, hi):
         values[c] = 0
     return add_list(buffer, p, values, lo, hi)
+
+
+@njit(cache=True, nogil=True)
+def pass_list(buffer: Bytes, p: np.uint64, size: int) -> np.uint64:
+    """Where the list of so many values from place p on ends.
+
+    >>> out = np.zeros(50, np.uint8)
+    >>> int(put_list(out, np.uint64(0), np.array([0, 1, -3, 0, 0, 0, 0, 0, 5000]), 0, 9))
+    7
+    >>> int(pass_list(out, np.uint64(0), 9))
+    7
+    """
+    for _ in range(0, size, GROUP):
+        some = buffer[p]
+        p += _1
+        if some:
+            more = np.uint64(buffer[p])
+            p += _1
+            while more:
+                p += ZEROS[buffer[p]] + _1
+                more &= more - _1
+    return p

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_kernel import LARGEST, wrapped
 
-from features.changing import changed
+from features.changing import changed, changed_each, each
 from features.kernel import NEVER, windowed
 from features.pages import (
     FIRST,
@@ -226,6 +226,42 @@ def test_pages_changed_step_by_step_hold_what_a_list_holds(data: st.DataObject, 
         assert listed(layout, [page.data for page in pages]) == rows
         t = data.draw(st.integers(0, now + 31))
         assert read([shape], [needed(pages, t, EDGES)], t) == [compiled(shape, rows, t)]
+
+
+@given(st.data(), st.integers(0, len(SHAPES) - 1), st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_last_pages_of_many_histories_are_those_of_one_after_the_other(
+    data: st.DataObject, shape: int, seed: int
+) -> None:
+    layout, until, last = LAYOUTS[shape], 30, list[Page | None]()
+    added, removed = list[list[naive.Placed]](), list[list[naive.Placed]]()
+    for count in data.draw(st.lists(st.sampled_from([0, 1, 9, ROWS - 2, ROWS, ROWS + 9]), max_size=5)):
+        pages = pages_of(layout, numbered(shape, count, seed, until), until)
+        last.append(pages[-1] if pages else None)
+        lo = pages[-1].start + 1 if pages and pages[-1].data[0] == SEALED else 0
+        added.append(data.draw(st.lists(placed(shape, lo, lo + 40), max_size=3)))
+        open_ = [row for page in pages[-1:] for row in listed(layout, [page.data]) if row[0] >= lo]
+        removed.append([open_[-1]] if open_ and data.draw(st.sampled_from([True, False, False])) else [])
+    more, less = (
+        each(layout.start, rows_of([row for of in some for row in of]), np.cumsum([0, *map(len, some)]))
+        for some in (added, removed)
+    )
+    numbers = np.array([0 if page is None else page.number for page in last], np.int64)
+    found = changed_each(layout, [b"" if page is None else page.data for page in last], more, less, until, numbers)
+    ends = zip(found.offsets[:-1].tolist(), found.offsets[1:].tolist(), strict=True)
+    data_of = [found.buffer[lo:hi].tobytes() for lo, hi in ends]
+    assert [*zip(found.codes.tolist(), found.start.tolist(), found.number.tolist(), data_of, strict=True)] == [
+        (e, *made)
+        for e, page in enumerate(last)
+        for made in changed(
+            layout,
+            [] if page is None else [page.data],
+            rows_of(added[e]),
+            rows_of(removed[e]),
+            until,
+            number=0 if page is None else page.number,
+        )
+    ]
 
 
 @given(st.lists(placed(0), max_size=20), st.randoms(use_true_random=False))
