@@ -34,6 +34,7 @@ ALONE: Final = {name: Layouts([shape]) for name, shape in SHAPES.items()}
 """The same of each kind by itself."""
 DUE: Final = b"u"
 """Pages that are not sealed, by their first moment, from which on they can be."""
+Marks = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -119,16 +120,12 @@ def changes(old: Entries, new: Entries) -> Changes:
     codes = named.codes[np.concatenate([one[0] for one in both])]
     signs = np.concatenate([one[1] for one in both])
     rows = Rows(*(np.concatenate(parts) for parts in zip(*(one[2] for one in both), strict=True)))
-    marks = _marks(layout.start, *rows)
-    sort = np.lexsort((marks, rows.stream, rows.at, codes))
-    kept = sort[_unmatched(codes[sort], rows.at[sort], rows.stream[sort], marks[sort], signs[sort])]
+    kept = _unmatched(_marks(layout.start, codes, *rows), signs)
     who = np.unique(codes[kept])
-    whose = [prefix(layout.name, name or "") for name in named.values.take(pa.array(who)).to_pylist()]
-    order = sorted(range(who.size), key=whose.__getitem__)
-    more, less = (
-        _by_code(layout.start, rows, codes, np.sort(kept[signs[kept] == sign]), who[order]) for sign in (1, -1)
-    )
-    return Changes([whose[i] for i in order], more, less)
+    theirs = digests(named.values.take(pa.array(who)))
+    order, _ = ranked(theirs)
+    more, less = (_by_code(layout.start, rows, codes, kept[signs[kept] == sign], who[order]) for sign in (1, -1))
+    return Changes(list(keyed(SHELVES[layout.name], theirs[order])), more, less)
 
 
 def _by_code(start: Int, rows: Rows, codes: Code, which: Int, who: Code) -> Each:
@@ -146,7 +143,7 @@ def _taken(start: Int, rows: Rows, which: Int) -> Rows:
 
 
 @njit(cache=True, nogil=True)
-def _values(start: Int, stream: NDArray[np.uint8], values: Int, which: Int) -> Int:
+def _values(start: Int, stream: Bytes, values: Int, which: Int) -> Int:
     """The values of some rows, row after row."""
     place, size = np.zeros(stream.size + 1, np.int64), 0
     for i in range(stream.size):
@@ -162,40 +159,45 @@ def _values(start: Int, stream: NDArray[np.uint8], values: Int, which: Int) -> I
 
 
 @njit(cache=True, nogil=True)
-def _marks(start: Int, at: Int, stream: NDArray[np.uint8], values: Int) -> NDArray[np.uint64]:
-    """A number for the values of each row, the same for the same; two others share one once in 2**64 times."""
+def _mixed(mark: np.uint64, word: np.uint64) -> np.uint64:
+    mark = (mark ^ word) * np.uint64(1099511628211)
+    return mark ^ (mark >> np.uint64(29))
+
+
+@njit(cache=True, nogil=True)
+def _marks(start: Int, codes: Code, at: Int, stream: Bytes, values: Int) -> Marks:
+    """A number for each row, the same for the same; two others share one once in 2**64 times."""
     found, v = np.empty(at.size, np.uint64), 0
     for i in range(at.size):
         mark = np.uint64(14695981039346656037)
+        for word in (np.uint64(codes[i]), np.uint64(at[i]), np.uint64(stream[i])):
+            mark = _mixed(mark, word)
         for _ in range(start[stream[i] + 1] - start[stream[i]]):
-            mark = (mark ^ np.uint64(values[v])) * np.uint64(1099511628211)
-            mark ^= mark >> np.uint64(29)
+            mark = _mixed(mark, np.uint64(values[v]))
             v += 1
         found[i] = mark
     return found
 
 
 @njit(cache=True, nogil=True)
-def _unmatched(codes: Int, at: Int, stream: NDArray[np.uint8], marks: NDArray[np.uint64], signs: Int) -> Int:
-    """Of sorted rows those, of each group that is alike, that are more on one side than on the other."""
-    keep, n, lo = np.empty(codes.size, np.int64), 0, 0
-    while lo < codes.size:
-        hi, net = lo, 0
-        while (
-            hi < codes.size
-            and codes[hi] == codes[lo]
-            and at[hi] == at[lo]
-            and stream[hi] == stream[lo]
-            and marks[hi] == marks[lo]
-        ):
-            net += signs[hi]
-            hi += 1
-        for i in range(lo, hi):
-            if net * signs[i] > 0:
-                keep[n] = i
-                n += 1
-                net -= signs[i]
-        lo = hi
+def _unmatched(marks: Marks, signs: Int) -> Int:
+    """The rows, of each group that is alike, that are more on one side than on the other; the first of them."""
+    keep, n, size = np.empty(marks.size, np.int64), 0, 16
+    while size < 2 * marks.size:
+        size *= 2
+    first, net, place = np.full(size, -1), np.zeros(size, np.int64), np.empty(marks.size, np.int64)
+    for i in range(marks.size):
+        p = np.int64(marks[i] & np.uint64(size - 1))
+        while first[p] >= 0 and marks[first[p]] != marks[i]:
+            p = (p + 1) & (size - 1)
+        first[p] = i if first[p] < 0 else first[p]
+        place[i] = p
+        net[p] += signs[i]
+    for i in range(marks.size):
+        if net[place[i]] * signs[i] > 0:
+            keep[n] = i
+            n += 1
+            net[place[i]] -= signs[i]
     return keep[:n]
 
 

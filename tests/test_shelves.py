@@ -6,12 +6,14 @@ from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features.changing import Each, each
 from features.kernel import Int
 from features.keys import Keys, Snapshot, end, opened
 from features.pages import ROWS, SEALED, UNSEALED, Rows, joined, unpacked
-from features.shelves import ALONE, DUE, HISTORIES, SHAPES, Changes, _among, pages, prefix, put, seal
+from features.shelves import ALONE, DUE, HISTORIES, SHAPES, Changes, _among, _unmatched, pages, prefix, put, seal
 from features.totals import totals
 
 SHELF = "category"
@@ -126,3 +128,15 @@ def test_a_page_stays_what_it_is_where_a_first_one_is_changed_with_it(keys: Keys
         put(batch, SHELF, change([before, ONE], [rows[:1], rows]), 10**6)
         put(batch, SHELF, change([before, ONE], [[(10**4, 1)], [(10**4, 5)]]), 10**6)
         assert windows(batch, 10**5, [1]).tolist() == [[6 * ROWS - 25, 2 * ROWS - 9], [0, 0]]
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 1, 16, 17, 2**63]), st.sampled_from([1, -1])), max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_of_rows_that_are_alike_the_first_that_have_no_other_across_stay(some: list[tuple[int, int]]) -> None:
+    left, expected = {mark: sum(sign for other, sign in some if other == mark) for mark, _ in some}, list[int]()
+    for i, (mark, sign) in enumerate(some):
+        if left[mark] * sign > 0:
+            expected.append(i)
+            left[mark] -= sign
+    marks, signs = np.array([mark for mark, _ in some], np.uint64), np.array([sign for _, sign in some], np.int64)
+    assert _unmatched(marks, signs).tolist() == expected
