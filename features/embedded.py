@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from errno import EDQUOT, EFBIG, EIO, ENOSPC
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -135,8 +135,11 @@ class _View:
     def span(self, lo: bytes, hi: bytes) -> Iterator[Entry]:
         """All entries with lo <= key < hi in order, read some at a time, so that writes on the way do not disturb it."""
         while self._cursor.set_range(lo):
-            entries = islice(self._cursor.iternext(), TOGETHER)
-            some = list(takewhile(lambda entry: entry[0] < hi, entries))
+            some = list[Entry]()
+            for entry in islice(self._cursor.iternext(), TOGETHER):
+                if entry[0] >= hi:
+                    break
+                some.append(entry)
             yield from some
             if len(some) < TOGETHER:
                 return

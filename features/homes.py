@@ -33,6 +33,7 @@ WIDTH: Final = 16
 """Bytes of a digest."""
 NAMED: Final = ("disputes", "chargebacks", "reports", "blocks", "evidence", "messages", "decisions")
 """Tables whose rows have an id of their own, by which they are found."""
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Value = str | int | float | bool | None
 _NAME: Final[Mapping[Value, str]] = dict(enumerate(NAMES))
@@ -127,7 +128,7 @@ def _living(one: Fact, lives: Mapping[tuple[str, str], bytes]) -> bytes:
 
 def packed(facts: Iterable[Fact]) -> bytes:
     """Facts as bytes, in the order of arrival."""
-    return json.dumps([*map(_row, facts)], ensure_ascii=False, separators=(",", ":")).encode()
+    return _JSON.encode([*map(_row, facts)]).encode()
 
 
 def unpacked(kept: bytes | None) -> list[Fact]:

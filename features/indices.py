@@ -1,7 +1,6 @@
 """Indices: small keys by which a store finds the orders of a buyer or a seller, and whom a piece of evidence was shown by."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from features.homes import COLUMNS, NAMED, ORDER, WIDTH, Fact, digest, named, order_among, packed
@@ -23,6 +22,9 @@ REQUESTS: Final = b"q"
 """Requests that were answered."""
 MEETING: Final = ("orders", "disputes", "findings", "chargebacks")
 """Tables of which a buyer's other orders depend on every fact."""
+
+_KEPT: Final = [name == "at" or name.endswith("_id") for name in COLUMNS["orders"]]
+"""Which columns of an order a buyer's other orders depend on."""
 
 
 def of_seller(name: str) -> bytes:
@@ -102,8 +104,8 @@ def beside(where: bytes, order: Fact, facts: Iterable[Fact]) -> Iterator[Entry]:
 
 def _met(order: Fact) -> Fact:
     """An order without all that its buyer's other orders do not depend on."""
-    kept = zip(COLUMNS["orders"], order.values, strict=True)
-    return replace(order, values=tuple(value if name == "at" or name.endswith("_id") else None for name, value in kept))
+    values = tuple(value if kept else None for value, kept in zip(order.values, _KEPT, strict=True))
+    return Fact(order.table, order.arrival, values, order.submitted)
 
 
 def excusable(fact: Fact) -> bool:

@@ -106,9 +106,8 @@ def _beside(snapshot: Snapshot, came: Placed, homes: Mapping[bytes, Sequence[Fac
     """What new facts depend on of other orders of their buyers, by the homes of these."""
     wide = {where for where, new in came.new.items() if _is_order(where) and any(map(meets, new))}
     spans = [listed(OF_BUYER, buyer) for buyer in sorted(_names(wide, homes, came, "buyer_id"))]
-    found = (entry for first in spans for entry in snapshot.span(first, end(first)))
-    others = ((order_in(key), kept) for key, kept in found)
-    return {where: kept for where, kept in others if where not in homes}
+    found = {order_in(key): kept for first in spans for key, kept in snapshot.span(first, end(first))}
+    return {where: kept for where, kept in found.items() if where not in homes}
 
 
 def _excused(

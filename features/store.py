@@ -200,7 +200,7 @@ class Store:
             batch.put(sorted((of_seller(name), json.dumps(of).encode()) for name, of in around.sellers.items()))
         seal(batch, came.watermark - SETTLING, SEALED + came.taken)
         batch.put(sorted(_told(came)))
-        lacks = tuple(sorted(set(meta.lacks) - _said(one for some in came.new.values() for one in some)))
+        lacks = _lacking(meta.lacks, came)
         made = replace(meta, watermark=came.watermark, arrivals=came.arrivals, lacks=lacks)
         batch.put([(MARK, made.packed())])
 
@@ -389,16 +389,18 @@ def _lacks(found: Ledger) -> tuple[str, ...]:
     return tuple(sorted({*tables, *columns}))
 
 
-def _said(facts: Iterable[Fact]) -> set[str]:
-    """The tables and columns that facts say something of."""
-    return {
-        name
-        for one in facts
-        for name in (
-            one.table,
-            *(f"{one.table}.{c}" for c, i in COLUMNS[one.table].items() if one.values[i] is not None),
-        )
-    }
+def _lacking(names: Iterable[str], came: Placed) -> tuple[str, ...]:
+    """Those of tables, and columns as `table.column`, of which new facts say nothing either."""
+    new: dict[str, list[Fact]] = {}
+    for one in (one for some in came.new.values() for one in some):
+        new.setdefault(one.table, []).append(one)
+    return tuple(name for name in names if not _said(name, new))
+
+
+def _said(name: str, facts: Mapping[str, Sequence[Fact]]) -> bool:
+    table, _, column = name.partition(".")
+    place = COLUMNS[table].get(column)
+    return any(place is None or one.values[place] is not None for one in facts.get(table, ()))
 
 
 def _known(rows: pa.Table, name: str, lacks: Collection[str]) -> pa.Table:
