@@ -54,9 +54,8 @@ def _marked(flips: Callable[[Background], Flips]) -> Callable[[Background, Meeti
 
     def steps(bg: Background, met: Meetings) -> Steps:
         buyer, at, step = flips(bg)
-        sort = np.argsort(buyer, kind="stable")
-        lo, hi = (np.searchsorted(buyer[sort], met.buyer, side) for side in ("left", "right"))
-        pair, at_flip = positions(lo, hi)
+        sort, start = group(buyer, int(max(buyer.max(initial=-1), met.buyer.max(initial=-1))) + 1)
+        pair, at_flip = positions(start[met.buyer], start[met.buyer + 1])
         flip = sort[at_flip]
         moment = np.maximum(met.at[pair], at[flip])
         by_time = np.argsort(moment, kind="stable")

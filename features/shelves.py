@@ -17,7 +17,7 @@ from features.digests import EPOCH, big, digests, ranked
 from features.digests import joined as keyed
 from features.entries import Entries, layouts
 from features.homes import WIDTH, digest
-from features.kernel import Code, Int
+from features.kernel import Code, Int, group
 from features.keys import Batch, Entry, Snapshot, end
 from features.pages import FIRST, NO_ROWS, SEALED, UNSEALED, Layouts, Packed, Page, Rows, packed
 from features.pages import Layout as Shape
@@ -112,29 +112,35 @@ def changes(old: Entries, new: Entries) -> Changes:
     """What histories gain and lose."""
     layout, both, names, place = new.layout, [], [], 0
     for one, sign in ((old, -1), (new, 1)):
-        met, which = np.unique(one.codes, return_inverse=True)
-        both.append((which + place, np.full(len(one), sign), Rows(one.at, one.stream.astype(np.uint8), one.values)))
-        names.append(one.names.take(met))
+        met, rank = _met(one.codes, len(one.names))
+        rows = Rows(one.at, one.stream.astype(np.uint8), one.values)
+        both.append((rank[one.codes] + place, np.full(len(one), sign), rows))
+        names.append(one.names.take(pa.array(met)))
         place += met.size
     named = encode(pa.chunked_array(names))
     codes = named.codes[np.concatenate([one[0] for one in both])]
     signs = np.concatenate([one[1] for one in both])
     rows = Rows(*(np.concatenate(parts) for parts in zip(*(one[2] for one in both), strict=True)))
     kept = _unmatched(_marks(layout.start, codes, *rows), signs)
-    who = np.unique(codes[kept])
+    who, _ = _met(codes[kept], len(named.values))
     theirs = digests(named.values.take(pa.array(who)))
     order, _ = ranked(theirs)
     more, less = (_by_code(layout.start, rows, codes, kept[signs[kept] == sign], who[order]) for sign in (1, -1))
     return Changes(list(keyed(SHELVES[layout.name], theirs[order])), more, less)
 
 
-def _by_code(start: Int, rows: Rows, codes: Code, which: Int, who: Code) -> Each:
+def _by_code(start: Int, rows: Rows, codes: Code, which: Int, who: Int) -> Each:
     """Some of the rows, those of each code together in their order, code by code as `who` says."""
-    rank = np.empty(int(who.max(initial=-1)) + 1, np.int64)
+    rank = np.empty(int(who.max(initial=-1)) + 1, np.int32)
     rank[who] = np.arange(who.size)
-    mine = rank[codes[which]]
-    sort = np.argsort(mine, kind="stable")
-    return each(start, _taken(start, rows, which[sort]), np.searchsorted(mine[sort], np.arange(who.size + 1)))
+    order, bounds = group(rank[codes[which]], who.size)
+    return each(start, _taken(start, rows, which[order]), bounds)
+
+
+def _met(codes: Int | Code, groups: int) -> tuple[Int, Int]:
+    """The codes that there are, and the place of each code among them."""
+    met = np.bincount(codes, minlength=groups) > 0
+    return np.flatnonzero(met), np.cumsum(met) - 1
 
 
 def _taken(start: Int, rows: Rows, which: Int) -> Rows:
