@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,8 @@ NAMES: Final = tuple(TABLES)
 PLACES: Final = {name: place for place, name in enumerate(NAMES)}
 COLUMNS: Final = {name: {c.name: i for i, c in enumerate(table.columns)} for name, table in TABLES.items()}
 """The place of each column of each table."""
-_AT: Final = {name: columns["at"] for name, columns in COLUMNS.items()}
+AT: Final = {name: columns["at"] for name, columns in COLUMNS.items()}
+"""The place of its moment in each."""
 OF_THEMSELVES: Final[Mapping[str, tuple[str, str]]] = {
     "orders": ("order", "order_id"),
     "buyers": ("buyer", "buyer_id"),
@@ -54,7 +56,7 @@ class Fact:
     @property
     def at(self) -> int:
         """When the platform learnt it."""
-        at = self.values[_AT[self.table]]
+        at = self.values[AT[self.table]]
         assert isinstance(at, int)
         return at
 
@@ -148,9 +150,8 @@ Row = Sequence[Value]
 
 def rows(kept: Iterable[bytes]) -> list[Row]:
     """What several homes hold as rows, which costs less than facts."""
-    some = b",".join(one[1:-1] for one in kept if len(one) > 2)
-    found: list[Row] = json.loads(b"[" + some + b"]")
-    return found
+    found: list[list[Row]] = json.loads(b"[" + b",".join(kept) + b"]")
+    return [*chain.from_iterable(found)]
 
 
 def ledger(facts: Iterable[Fact], lacks: Collection[str] = ()) -> Ledger:
@@ -195,7 +196,7 @@ def _table(name: str, rows: Sequence[Row]) -> tuple[pa.Table, Int]:
     """Rows as a table in the order of time and of arrival, and when each arrived; read as they lie in memory, sorted then."""
     _, arrivals, _, *values = zip(*rows, strict=True)
     arrived = np.array(arrivals, np.int64)
-    order = np.lexsort((arrived, np.array(values[_AT[name]], np.int64)))
+    order = np.lexsort((arrived, np.array(values[AT[name]], np.int64)))
     return _columns(name, values).take(pa.array(order)), arrived[order]
 
 
@@ -215,7 +216,7 @@ def facts_in(name: str, of: Facts, begin: int) -> Iterator[Fact]:
     """The facts of a table, whose arrival is counted from `begin`."""
     lists = [_plain(of.column(column.name)) for column in TABLES[name].columns]
     for arrival, values in enumerate(zip(*lists, strict=True), begin):
-        at = values[_AT[name]]
+        at = values[AT[name]]
         assert isinstance(at, int)
         yield Fact(name, arrival, values, at)
 

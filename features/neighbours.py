@@ -107,7 +107,9 @@ def _beside(snapshot: Snapshot, came: Placed, homes: Mapping[bytes, Sequence[Fac
     wide = {where for where, new in came.new.items() if _is_order(where) and any(map(meets, new))}
     spans = [listed(OF_BUYER, buyer) for buyer in sorted(_names(wide, homes, came, "buyer_id"))]
     found = {order_in(key): kept for first in spans for key, kept in snapshot.span(first, end(first))}
-    return {where: kept for where, kept in found.items() if where not in homes}
+    for where in homes:
+        found.pop(where, None)
+    return found
 
 
 def _excused(

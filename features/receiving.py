@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from features.errors import RedressError
-from features.homes import PLACES, Value
+from features.homes import AT, PLACES, Value
 from features.requests import COLUMNS, EPOCH, holds, moment, short, wanted
 from features.rows import LATEST
 from features.tables import Column
@@ -43,7 +43,7 @@ def _submitted(where: str, name: str, fact: Mapping[str, object], arrived: int) 
     if strange is not None:
         raise RedressError(f"{where}.{short(strange)}: want a column of {name}, got another; leave it out")
     values = tuple(_value(where, column, needed, fact.get(field)) for field, (column, needed) in columns.items())
-    at = values[list(columns).index("at")]
+    at = values[AT[name]]
     assert isinstance(at, int)
     if at > arrived + AHEAD:
         raise RedressError(
@@ -60,7 +60,7 @@ def _value(where: str, column: Column, needed: bool, came: object) -> Value:
     found = _instant(came) if column.kind == "time" else came if holds(column, came) else None
     if found is None:
         raise RedressError(f"{where}.{column.name}: want {wanted(column)}, got {short(came)}; correct it")
-    assert isinstance(found, str | int | float | bool)
+    assert isinstance(found, (str, int, float))
     return float(found) if column.kind == "share" else found
 
 

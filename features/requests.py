@@ -133,17 +133,18 @@ def holds(column: Column, came: object) -> bool:
     >>> [holds(amount, came) for came in (0, LARGEST, LARGEST + 1, 5.0, True, "5")]
     [True, True, False, False, False, False]
     """
-    if column.vocabulary:
-        return isinstance(came, str) and came in column.vocabulary
-    if column.kind == "time":
-        return moment(came) is not None
-    if column.kind == "flag":
-        return isinstance(came, bool)
-    if column.kind == "share":
-        return isinstance(came, int | float) and not isinstance(came, bool) and 0 <= came <= 1
-    if column.kind in MOST:
-        return isinstance(came, int) and not isinstance(came, bool) and 0 <= came <= MOST[column.kind]
-    return isinstance(came, str) and 0 < len(came) <= LONGEST[column.kind] and _whole(came)
+    kind = column.kind
+    if isinstance(came, str):
+        if column.vocabulary:
+            return came in column.vocabulary
+        if kind == "time":
+            return moment(came) is not None
+        return kind in LONGEST and 0 < len(came) <= LONGEST[kind] and _whole(came)
+    if isinstance(came, bool):
+        return kind == "flag"
+    if kind == "share":
+        return isinstance(came, int | float) and 0 <= came <= 1
+    return kind in MOST and isinstance(came, int) and 0 <= came <= MOST[kind]
 
 
 def _whole(text: str) -> bool:
