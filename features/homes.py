@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from features.columns import ARROW
-from features.kernel import Int
 from features.ledger import Facts, Ledger
+from features.lines import ARRIVAL, parted, read
 from features.tables import CASES, TABLES
 
 NAMES: Final = tuple(TABLES)
@@ -36,6 +36,8 @@ WIDTH: Final = 16
 NAMED: Final = ("disputes", "chargebacks", "reports", "blocks", "evidence", "messages", "decisions")
 """Tables whose rows have an id of their own, by which they are found."""
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+FEWEST: Final = 1000
+"""Homes that are read as lines at least."""
 
 Value = str | int | float | bool | None
 _NAME: Final[Mapping[Value, str]] = dict(enumerate(NAMES))
@@ -148,7 +150,7 @@ Row = Sequence[Value]
 """A fact as it is packed: the place of its table, its arrival, its `at` as submitted, and its columns."""
 
 
-def rows(kept: Iterable[bytes]) -> list[Row]:
+def _rows(kept: Iterable[bytes]) -> list[Row]:
     """What several homes hold as rows, which costs less than facts."""
     found: list[list[Row]] = json.loads(b"[" + b",".join(kept) + b"]")
     return [*chain.from_iterable(found)]
@@ -159,12 +161,23 @@ def ledger(facts: Iterable[Fact], lacks: Collection[str] = ()) -> Ledger:
     return Ledger.trusted(tables(facts), lacks)
 
 
-def ledgers(facts: Iterable[Fact], others: Iterable[Row], begin: int) -> tuple[Ledger, Ledger]:
-    """The ledger of some facts and of packed others without those that arrived from `begin` on, and with them."""
+def ledgers(
+    facts: Iterable[Fact], others: Sequence[bytes], begin: int, *, fewest: int = FEWEST
+) -> tuple[Ledger, Ledger]:
+    """The ledger of some facts and of other homes, as packed, without those that arrived from `begin` on, and with them.
+
+    The others are read as lines if they are no less than the `fewest` for which that is faster.
+    """
+    lines, rest = parted(others, PLACES["orders"]) if len(others) >= fewest else ([], others)
+    found = {name: _arrived(name, some) for name, some in _by_table([*map(_row, facts), *_rows(rest)]).items()}
+    if lines:
+        some = [found["orders"]] if "orders" in found else []
+        found["orders"] = pa.concat_tables([*some, read(TABLES["orders"], lines)]).combine_chunks()
     before, after = dict[str, pa.Table](), dict[str, pa.Table]()
-    for name, some in _by_table([*map(_row, facts), *others]).items():
-        after[name], arrivals = _table(name, some)
-        old = arrivals < begin
+    for name, came in found.items():
+        rows = _in_order(came)
+        old = rows.column(ARRIVAL).to_numpy() < begin
+        after[name] = rows.drop_columns(ARRIVAL)
         if old.any():
             before[name] = after[name] if old.all() else after[name].filter(pa.array(old))
     return Ledger.trusted(before), Ledger.trusted(after)
@@ -172,7 +185,8 @@ def ledgers(facts: Iterable[Fact], others: Iterable[Row], begin: int) -> tuple[L
 
 def tables(facts: Iterable[Fact]) -> dict[str, pa.Table]:
     """The same as tables, each in the order of time and of arrival."""
-    return {name: _table(name, some)[0] for name, some in _by_table(map(_row, facts)).items()}
+    found = _by_table(map(_row, facts))
+    return {name: _in_order(_arrived(name, some)).drop_columns(ARRIVAL) for name, some in found.items()}
 
 
 def whole(facts: Iterable[Fact]) -> dict[str, pa.Table]:
@@ -192,12 +206,16 @@ def _by_table(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return {_NAME[place]: some for place, some in found.items()}
 
 
-def _table(name: str, rows: Sequence[Row]) -> tuple[pa.Table, Int]:
-    """Rows as a table in the order of time and of arrival, and when each arrived; read as they lie in memory, sorted then."""
+def _arrived(name: str, rows: Sequence[Row]) -> pa.Table:
+    """Rows as a table with when each arrived, read as they lie in memory."""
     _, arrivals, _, *values = zip(*rows, strict=True)
-    arrived = np.array(arrivals, np.int64)
-    order = np.lexsort((arrived, np.array(values[AT[name]], np.int64)))
-    return _columns(name, values).take(pa.array(order)), arrived[order]
+    return _columns(name, values).append_column(ARRIVAL, pa.array(arrivals, pa.int64()))
+
+
+def _in_order(found: pa.Table) -> pa.Table:
+    """A table in the order of time and of arrival."""
+    keys = [found.column(name).cast(pa.int64()).to_numpy() for name in (ARRIVAL, "at")]
+    return found.take(pa.array(np.lexsort(keys)))
 
 
 def _columns(name: str, values: Sequence[Sequence[Value]]) -> pa.Table:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final
 
 from features.elsewhere import Elsewhere
-from features.homes import ORDER, Fact, Row, home, order_among, rows, unpacked
+from features.homes import ORDER, Fact, home, order_among, unpacked
 from features.indices import (
     JUDGED,
     OF_BUYER,
@@ -35,10 +35,10 @@ _BESIDE: Final = ("orders", "disputes", "chargebacks")
 
 @dataclass
 class Neighbours:
-    """New facts and those around them, what they depend on of other orders, and what is known of sellers, before and after."""
+    """New facts and those around them, other orders they depend on, packed, and what is known of sellers, before and after."""
 
     facts: list[Fact] = field(default_factory=list)
-    others: list[Row] = field(default_factory=list)
+    others: list[bytes] = field(default_factory=list)
     before: Elsewhere = field(default_factory=Elsewhere)
     after: Elsewhere = field(default_factory=Elsewhere)
     sellers: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
@@ -66,8 +66,8 @@ def neighbours(snapshot: Snapshot, came: Placed, decided: Decided) -> Iterator[N
     for column, seller, at in guilty:
         told[seller][column] = sorted({*told[seller][column], at})
     before, after = _elsewhere(known), _elsewhere(told)
-    left = (kept for where, kept in beside.items() if where not in homes)
-    yield Neighbours(facts, rows(left), before, after, {seller: told[seller] for _, seller, _ in guilty})
+    left = [kept for where, kept in beside.items() if where not in homes]
+    yield Neighbours(facts, left, before, after, {seller: told[seller] for _, seller, _ in guilty})
     rest = iter(sorted(excused - here))
     while some := list(islice(rest, TOGETHER)):
         theirs = dict(zip(some, map(unpacked, snapshot.many(some)), strict=True))

@@ -189,8 +189,8 @@ def _met(one: Submitted, fact: Fact, where: bytes, found: Placed, known: bool) -
     if key is None:
         return known
     elsewhere = found.ids.get(named(one.table, str(key[0]))) if one.table in NAMED else None
-    made = [found.decided[name] for name in {str(key[0])} & found.decided.keys() if one.table == "decisions"]
-    for other in (*made, *found.facts(elsewhere or where)):
+    made = found.decided.get(str(key[0])) if one.table == "decisions" else None
+    for other in found.facts(elsewhere or where) if made is None else (made, *found.facts(elsewhere or where)):
         if other.table == one.table and other.key == key:
             if not _same(fact, other):
                 said = " + ".join(TABLES[one.table].key)
