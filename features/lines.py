@@ -1,6 +1,7 @@
 """Lines: packed facts of one table, read column by column without making an object of every value."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import pyarrow as pa
 from pyarrow import csv
@@ -8,7 +9,7 @@ from pyarrow import csv
 from features.columns import ARROW
 from features.tables import Table
 
-ARRIVAL = "arrival"
+ARRIVAL: Final = "arrival"
 """The column that says when facts arrived, beside those of their table."""
 
 
