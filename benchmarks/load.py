@@ -162,8 +162,7 @@ def resident(pid: int) -> int:
 def in_process(where: str, ledger: Path, models: Path, _: Path, minutes: float) -> Load:
     """Full load upon a scorer over a new store of a ledger in this process."""
     filled(where, Ledger.open(ledger)).close()
-    scorer = Scorer.open(where, models)
-    with closing(Store.open(where)) as store:
+    with Scorer.open(where, models) as scorer, closing(Store.open(where)) as store:
         return loaded(
             lambda facts: store.append(facts, arrived=time.time_ns() // 1_000),
             scorer.decide,
