@@ -146,7 +146,8 @@ class Emitter:
     def entries(self, layout: Layout, since: int = 0) -> Entries:
         """The rows of one kind of history from a moment on, in no order of time."""
         who = _Whose(self._bgs[layout.asked], layout)
-        return _joined(layout, [self._piece(layout, s, who, since) for s in range(len(layout.streams))])
+        pieces = [self._piece(layout, s, who, since) for s in range(len(layout.streams))]
+        return _joined(layout, [one for one in pieces if one is not None])
 
     def _stream(self, asked: str, name: str) -> Stream:
         if (asked, name) not in self._made:
@@ -155,14 +156,16 @@ class Emitter:
             self._made[asked, name] = declared.make(self._bgs[asked])
         return self._made[asked, name]
 
-    def _piece(self, layout: Layout, s: int, who: "_Whose", since: int) -> _Piece:
+    def _piece(self, layout: Layout, s: int, who: "_Whose", since: int) -> _Piece | None:
         declared, measures = STREAMS[layout.streams[s]], layout.measures[s]
+        if any(not len(who.bg.facts(table)) for table in _made_of(declared)):
+            return None
         if isinstance(declared, Shared):
             at, codes, step = declared.make(who.bg, who.met)
             return _kept(layout, s, Codes(codes, who.names), at, since, lambda: [step] * len(measures))
         stream = self._stream(layout.asked, layout.streams[s])
         if not stream.at.size:
-            return _nothing(s, len(measures))
+            return None
         named, at = who.of(stream, declared)
 
         def sums() -> list[Int]:
@@ -170,6 +173,13 @@ class Emitter:
             return [measured(who.bg, stream, meeting, groups, one) for one in measures]
 
         return _kept(layout, s, named, at, since, sums)
+
+
+def _made_of(declared: object) -> tuple[str, ...]:
+    """Tables without whose rows a stream has none; of one that is derived they are not told."""
+    if isinstance(declared, Declared):
+        return (declared.table,)
+    return declared.needs if isinstance(declared, Shared) else ()
 
 
 class _Whose:
@@ -245,16 +255,13 @@ def _blocked(bg: Background, table: str) -> Codes:
     return Codes(found.codes[of], found.values)
 
 
-def _nothing(s: int, measures: int) -> _Piece:
-    none = np.zeros(0, np.int64)
-    return _Piece(s, _NOBODY, none, none, np.zeros((0, measures), np.int64))
-
-
-def _kept(layout: Layout, s: int, named: Codes, at: Int, since: int, sums: Callable[[], Sequence[Int]]) -> _Piece:
+def _kept(
+    layout: Layout, s: int, named: Codes, at: Int, since: int, sums: Callable[[], Sequence[Int]]
+) -> _Piece | None:
     """The rows of a stream from a moment on, without those of nobody, those that never enter, and those that add nothing."""
     rows = np.flatnonzero((named.codes >= 0) & (at >= since) & (at < NOT_YET))
     if not rows.size:
-        return _nothing(s, len(layout.measures[s]))
+        return None
     found = np.zeros((rows.size, len(layout.measures[s])), np.int64)
     for m, values in enumerate(sums()):
         found[:, m] = values[rows]
@@ -266,6 +273,8 @@ def _kept(layout: Layout, s: int, named: Codes, at: Int, since: int, sums: Calla
 
 def _joined(layout: Layout, pieces: Sequence[_Piece]) -> Entries:
     """The rows of all streams together."""
+    if not pieces:
+        return Entries(layout, _NOBODY, *[np.zeros(0, np.int64)] * 4)
     names = {id(piece.names): piece.names for piece in pieces}
     begin = dict(zip(names, np.cumsum([0, *map(len, names.values())]).tolist(), strict=False))
     return Entries(

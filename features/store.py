@@ -317,7 +317,9 @@ def _change(batch: Batch, around: Neighbours, watermark: int, meta: Meta) -> Non
     )
     for name, layout in layouts().items():
         since = 0 if layout.entity == OF_CASE else meta.watermark - 1
-        put(batch, name, changes(before.entries(layout, since), after.entries(layout, since)), watermark - SETTLING)
+        old, new = (one.entries(layout, since) for one in (before, after))
+        if len(old) or len(new):
+            put(batch, name, changes(old, new), watermark - SETTLING)
 
 
 def _begin(keys: Keys, meta: Meta, where: str) -> None:
