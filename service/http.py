@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -21,6 +22,7 @@ from service.service import Service
 from service.tokens import ANYONE, Token
 
 Headers = Mapping[bytes, bytes]
+_AGAIN: Final = (("Retry-After", "1"),)
 
 
 class Documented(FastAPI):
@@ -110,26 +112,36 @@ class Runner:
         """The answer by the loop itself: one in each of its rounds, in the order in which they were asked for.
 
         Those that came together would be answered in one round otherwise, and sent after it, and who asks meanwhile would
-        wait for that round and for all of the next.
+        wait for that round and for all of the next. Who would have waited too long is told so at his turn, and nothing is done.
         """
-        async with self._turn:
-            await asyncio.sleep(0)
-            return answered(service, endpoint, asked)
+        if self._under_way >= self._waiting:
+            return self._busy()
+        loop, self._under_way = asyncio.get_running_loop(), self._under_way + 1
+        until = loop.time() + self._seconds
+        try:
+            async with self._turn:
+                await asyncio.sleep(0)
+                return answered(service, endpoint, asked) if loop.time() <= until else self._late()
+        finally:
+            self._under_way -= 1
 
     async def __call__(self, service: Service, endpoint: Endpoint, asked: Asked) -> Reply:
         """The answer, or that there are too many under way, or that it takes too long."""
-        again = (("Retry-After", "1"),)
         if self._under_way >= self._waiting:
-            return problem("busy", f"want at most {self._waiting} requests under way; come again", headers=again)
+            return self._busy()
         self._under_way += 1
         done = asyncio.get_running_loop().run_in_executor(self._pool, answered, service, endpoint, asked)
         done.add_done_callback(self._ended)
         found, _ = await asyncio.wait((done,), timeout=self._seconds)
         if not found:  # it goes on, and what it records stays: asked again, the same is answered
-            return problem(
-                "late", f"want an answer within {self._seconds:g} s, got none yet; come again", headers=again
-            )
+            return self._late()
         return done.result()
+
+    def _busy(self) -> Reply:
+        return problem("busy", f"want at most {self._waiting} requests under way; come again", headers=_AGAIN)
+
+    def _late(self) -> Reply:
+        return problem("late", f"want an answer within {self._seconds:g} s, got none yet; come again", headers=_AGAIN)
 
     def _ended(self, _: "asyncio.Future[Reply]") -> None:
         self._under_way -= 1

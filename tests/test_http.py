@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from time import sleep
 
 import pytest
 from naive_service import CASE, HOUR, NOW, Client, Got, World, dispute, embedded, hour, order, save_model, world
@@ -426,6 +427,27 @@ def test_what_is_asked_at_once_is_answered_in_turn_and_the_loop_goes_round_betwe
     names, rounds = zip(*(one.split() for one in store.asked), strict=True)
     assert names == ("a", "b", "c")
     assert len(set(rounds)) == 3
+
+
+class _Tired(_Slow):
+    """A store that takes its time."""
+
+    def decision(self, decision_id: str) -> None:
+        sleep(0.15)
+
+
+def test_of_those_who_wait_for_their_turn_there_is_an_end_and_of_how_long_they_do(
+    tmp_path: Path, asking: Asking
+) -> None:
+    shop = world(tmp_path, Limits(milliseconds=100, waiting=2))
+    ask = asking(application(replace(shop.service, store=_Tired(shop))), shop.texts["all"])
+
+    async def at_once() -> list[Got]:
+        return await asyncio.gather(*(ask.sent("GET", f"/v1/decisions/{name}", [b""], {}) for name in "abc"))
+
+    for _ in range(2):  # who was answered is under way no more
+        told = [one.problem["type"].rpartition(":")[2] for one in ask.runner.run(at_once())]
+        assert told == ["unknown", "late", "busy"]
 
 
 class _Broken(_Slow):
