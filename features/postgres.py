@@ -218,7 +218,7 @@ class _Writes(_View):
         try:
             if error is None and self._line is None and self._writes():
                 self._send()
-            if self._line is not None and not self._line.closed:
+            if self._line is not None:
                 self._send((COMMIT,)) if error is None else self._line.ask((ROLLBACK,))
         except psycopg.Error as fault:
             if error is None:
