@@ -94,7 +94,12 @@ class OverStore(Scorer):
     @classmethod
     def of(cls, where: str | Path, models: Mapping[str, Model], policy: Policy, key: Key | None = None) -> "OverStore":
         """Over the store at a place; RedressError for a model of another horizon."""
-        return cls(Store.open(where, key=key), models, policy)
+        store = Store.open(where, key=key)
+        try:
+            return cls(store, models, policy)
+        except RedressError:
+            store.close()
+            raise
 
     def over(self, models: Mapping[str, Model], policy: Policy) -> "OverStore":
         """The same with other models and another policy; RedressError for a model of another horizon."""

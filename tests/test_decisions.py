@@ -20,6 +20,7 @@ from features import Ledger, RedressError
 from features.asking import Askings, named_askings
 from features.background import SETTLING
 from features.decisions import Decisions, entry
+from features.embedded import _OPEN
 from features.homes import Fact
 from features.kernel import DAY
 from features.pseudonyms import Key
@@ -346,6 +347,14 @@ def test_models_and_policy_are_read_anew_while_decisions_go_on(shop: Shop, score
     with pytest.raises(RedressError, match=r"want a folder with model.json"):
         scorer.renewed(tmp_path / "none")
     assert scorer.decide(told(case))["policy"] == policies[0]
+
+
+def test_a_store_that_no_model_answers_about_is_closed_again(shop: Shop, tmp_path: Path) -> None:
+    Store.create(tmp_path / "store", name="ab" * 16, horizon=HORIZON + 1).close()
+    held = len(_OPEN)
+    with pytest.raises(RedressError, match="want a model of the store's horizon"):
+        Scorer.open(tmp_path / "store", shop.models)
+    assert len(_OPEN) == held
 
 
 def test_over_a_store_with_a_key_a_case_may_bring_facts_by_the_platform_s_own_names(
