@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -223,6 +223,18 @@ def test_what_is_taken_while_a_decision_is_made_changes_nothing_either(
     assert replay(shop, scorer, tmp_path / "exported") == {}
 
 
+class Overtaken(Decisions):
+    """Decisions of which the first is overtaken by facts, once it is made and before it is kept."""
+
+    turn: Callable[[], object] = staticmethod(lambda: None)
+    tips = 0
+
+    def tip(self, writer: str) -> str:
+        turn, self.turn, self.tips = self.turn, Overtaken.turn, self.tips + 1
+        turn()
+        return super().tip(writer)
+
+
 @pytest.mark.parametrize("kind", ["directory", "server"])
 def test_a_decision_that_facts_overtook_is_made_while_the_next_wait(
     kind: str, shop: Shop, tmp_path: Path, request: pytest.FixtureRequest
@@ -239,7 +251,12 @@ def test_a_decision_that_facts_overtook_is_made_while_the_next_wait(
     writer.join()
     with scorer.store.keys.reading() as snapshot:
         assert scorer.store.stands(snapshot).arrivals == stood.arrivals + 1
-    assert scorer.decide(told(case))["decision_id"]
+    overtaken = Overtaken(scorer.store.decisions.keys, scorer.store.keys)
+    anew = replace(scorer, store=Store(scorer.store.keys, overtaken, scorer.store.where))
+    overtaken.turn = partial(add, scorer.store, (case[0], later[1]))
+    assert anew.decide(told((case[0], later[1])))["decision_id"]
+    assert overtaken.tips == 2
+    assert replay(shop, scorer, tmp_path / "exported") == {}
     scorer.close()
 
 
