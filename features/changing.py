@@ -14,7 +14,7 @@ from features.weaving import at_most, fits, woven
 
 
 @njit(cache=True, nogil=True)
-def _same(start: Int, one: Int, a: int, other: Int, b: int, s: int) -> bool:
+def same(start: Int, one: Int, a: int, other: Int, b: int, s: int) -> bool:
     """Whether two rows of a stream have the same values."""
     size = start[s + 1] - start[s]
     return bool(np.all(one[a : a + size] == other[b : b + size]))
@@ -58,7 +58,7 @@ def _without(start: Int, rows: tuple[Int, Bytes, Int], gone: tuple[Int, Bytes, I
         i = np.searchsorted(at, gone[0][j])
         while i < at.size and at[i] == gone[0][j]:
             s = stream[i]
-            if keep[i] and s == gone[1][j] and _same(start, values, place[i], gone[2], theirs[j], s):
+            if keep[i] and s == gone[1][j] and same(start, values, place[i], gone[2], theirs[j], s):
                 keep[i] = False
                 met += 1
                 break

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from features.differing import changes
 from features.entries import Emitter, Layout, layouts
 from features.homes import Fact, home, ledger, order_among, packed
 from features.indices import indexed, orders_under, shown
@@ -18,7 +19,7 @@ from features.neighbours import Decided, neighbours
 from features.persons import homes_of
 from features.placing import Placed
 from features.pseudonyms import ERASED, PERSONAL, hashed, renamed
-from features.shelves import changes, put
+from features.shelves import SHELVES, put
 from features.tables import PARTIES
 
 SECRET: Final = 32
@@ -65,7 +66,7 @@ def erase(batch: Batch, buyer: str, secret: bytes, decided: Decided, *, horizon:
     told, now = (Emitter(ledger(facts), horizon, around.before) for facts in (around.facts, after))
     histories = 0
     for shelf, layout in layouts().items():
-        changed = changes(told.entries(layout), now.entries(layout))
+        changed = changes(SHELVES[shelf], told.entries(layout), now.entries(layout))
         assert not changed.whose or _of_person(layout), f"who a buyer was is no matter of {shelf}"
         put(batch, shelf, changed, sealed_until)
         histories += len(changed.whose)

@@ -8,16 +8,14 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
-from numpy.typing import NDArray
 
 from features.changing import Each, changed, changed_each, each
-from features.columns import encode
+from features.differing import Change, Changes, taken
 from features.digests import EPOCH, big, digests, ranked
 from features.digests import joined as keyed
 from features.entries import Entries, layouts
 from features.homes import WIDTH, digest
-from features.kernel import Code, Int, group
+from features.kernel import Int
 from features.keys import Batch, Entry, Snapshot, end
 from features.pages import FIRST, NO_ROWS, SEALED, UNSEALED, Layouts, Packed, Page, Rows, packed
 from features.pages import Layout as Shape
@@ -34,15 +32,6 @@ ALONE: Final = {name: Layouts([shape]) for name, shape in SHAPES.items()}
 """The same of each kind by itself."""
 DUE: Final = b"u"
 """Pages that are not sealed, by their first moment, from which on they can be."""
-Marks = NDArray[np.uint64]
-
-
-@dataclass(frozen=True)
-class Change:
-    """Rows that a history gains and loses."""
-
-    added: Rows
-    removed: Rows
 
 
 def prefix(shelf: str, name: str) -> bytes:
@@ -81,7 +70,7 @@ def filled(entries: Entries, sealed_until: int) -> Iterator[Entry]:
     order, rank = ranked(names)
     codes = rank[mine].astype(np.int32)
     sort = np.lexsort((entries.at, codes))
-    rows = _taken(layout.start, Rows(entries.at, entries.stream.astype(np.uint8), entries.values), sort)
+    rows = taken(layout.start, Rows(entries.at, entries.stream.astype(np.uint8), entries.values), sort)
     made = packed(SHAPES[layout.name], codes[sort], rows, sealed_until)
     whose = np.empty((int(rank.max(initial=-1)) + 1, names.shape[1]), np.uint8)
     whose[rank[order]] = names[order]
@@ -93,118 +82,6 @@ def _told(first: bytes, whose: Bytes, made: Packed) -> Iterator[Entry]:
     keys = keyed(first, whose[made.codes], big(made.start), big(made.number, 2))
     data, bounds = made.buffer.data, pairwise(made.offsets.tolist())
     return ((key, bytes(data[lo:hi])) for key, (lo, hi) in zip(keys, bounds, strict=True))
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What histories of one kind gain and lose, by the first bytes of their keys."""
-
-    whose: Sequence[bytes]
-    added: Each
-    removed: Each
-
-    def of(self, i: int) -> Change:
-        """What one of them does."""
-        return Change(self.added.of(i), self.removed.of(i))
-
-
-def changes(old: Entries, new: Entries) -> Changes:
-    """What histories gain and lose."""
-    layout, both, names, place = new.layout, [], [], 0
-    for one, sign in ((old, -1), (new, 1)):
-        met, rank = _met(one.codes, len(one.names))
-        rows = Rows(one.at, one.stream.astype(np.uint8), one.values)
-        both.append((rank[one.codes] + place, np.full(len(one), sign), rows))
-        names.append(one.names.take(pa.array(met)))
-        place += met.size
-    named = encode(pa.chunked_array(names))
-    codes = named.codes[np.concatenate([one[0] for one in both])]
-    signs = np.concatenate([one[1] for one in both])
-    rows = Rows(*(np.concatenate(parts) for parts in zip(*(one[2] for one in both), strict=True)))
-    kept = _unmatched(_marks(layout.start, codes, *rows), signs)
-    who, _ = _met(codes[kept], len(named.values))
-    theirs = digests(named.values.take(pa.array(who)))
-    order, _ = ranked(theirs)
-    more, less = (_by_code(layout.start, rows, codes, kept[signs[kept] == sign], who[order]) for sign in (1, -1))
-    return Changes(list(keyed(SHELVES[layout.name], theirs[order])), more, less)
-
-
-def _by_code(start: Int, rows: Rows, codes: Code, which: Int, who: Int) -> Each:
-    """Some of the rows, those of each code together in their order, code by code as `who` says."""
-    rank = np.empty(int(who.max(initial=-1)) + 1, np.int32)
-    rank[who] = np.arange(who.size)
-    order, bounds = group(rank[codes[which]], who.size)
-    return each(start, _taken(start, rows, which[order]), bounds)
-
-
-def _met(codes: Int | Code, groups: int) -> tuple[Int, Int]:
-    """The codes that there are, and the place of each code among them."""
-    met = np.bincount(codes, minlength=groups) > 0
-    return np.flatnonzero(met), np.cumsum(met) - 1
-
-
-def _taken(start: Int, rows: Rows, which: Int) -> Rows:
-    """Some of the rows."""
-    return Rows(rows.at[which], rows.stream[which], _values(start, rows.stream, rows.values, which))
-
-
-@njit(cache=True, nogil=True)
-def _values(start: Int, stream: Bytes, values: Int, which: Int) -> Int:
-    """The values of some rows, row after row."""
-    place, size = np.zeros(stream.size + 1, np.int64), 0
-    for i in range(stream.size):
-        place[i + 1] = place[i] + start[stream[i] + 1] - start[stream[i]]
-    for i in which:
-        size += place[i + 1] - place[i]
-    found, v = np.empty(size, np.int64), 0
-    for i in which:
-        for k in range(place[i], place[i + 1]):
-            found[v] = values[k]
-            v += 1
-    return found
-
-
-@njit(cache=True, nogil=True)
-def _mixed(mark: np.uint64, word: np.uint64) -> np.uint64:
-    mark = (mark ^ word) * np.uint64(1099511628211)
-    return mark ^ (mark >> np.uint64(29))
-
-
-@njit(cache=True, nogil=True)
-def _marks(start: Int, codes: Code, at: Int, stream: Bytes, values: Int) -> Marks:
-    """A number for each row, the same for the same; two others share one once in 2**64 times."""
-    found, v = np.empty(at.size, np.uint64), 0
-    for i in range(at.size):
-        mark = np.uint64(14695981039346656037)
-        for word in (np.uint64(codes[i]), np.uint64(at[i]), np.uint64(stream[i])):
-            mark = _mixed(mark, word)
-        for _ in range(start[stream[i] + 1] - start[stream[i]]):
-            mark = _mixed(mark, np.uint64(values[v]))
-            v += 1
-        found[i] = mark
-    return found
-
-
-@njit(cache=True, nogil=True)
-def _unmatched(marks: Marks, signs: Int) -> Int:
-    """The rows, of each group that is alike, that are more on one side than on the other; the first of them."""
-    keep, n, size = np.empty(marks.size, np.int64), 0, 16
-    while size < 2 * marks.size:
-        size *= 2
-    first, net, place = np.full(size, -1), np.zeros(size, np.int64), np.empty(marks.size, np.int64)
-    for i in range(marks.size):
-        p = np.int64(marks[i] & np.uint64(size - 1))
-        while first[p] >= 0 and marks[first[p]] != marks[i]:
-            p = (p + 1) & (size - 1)
-        first[p] = i if first[p] < 0 else first[p]
-        place[i] = p
-        net[p] += signs[i]
-    for i in range(marks.size):
-        if net[place[i]] * signs[i] > 0:
-            keep[n] = i
-            n += 1
-            net[place[i]] -= signs[i]
-    return keep[:n]
 
 
 def put(batch: Batch, shelf: str, changed_by: Changes, sealed_until: int) -> None:
@@ -282,7 +159,7 @@ def _those(start: Int, one: Each, which: Int) -> Each:
         return one
     sizes = np.diff(one.bounds)[which]
     rows = np.repeat(one.bounds[which] - np.append(0, np.cumsum(sizes))[:-1], sizes) + np.arange(sizes.sum())
-    return each(start, _taken(start, one.rows, rows), np.append(0, np.cumsum(sizes)))
+    return each(start, taken(start, one.rows, rows), np.append(0, np.cumsum(sizes)))
 
 
 def _among(
@@ -398,7 +275,7 @@ def _within(shape: Shape, change: Change, one: _Region) -> Change:
 
     def some(rows: Rows) -> Rows:
         which = np.flatnonzero((rows.at >= one.first) & (rows.at <= one.last))
-        return rows if which.size == rows.at.size else _taken(shape.start, rows, which)
+        return rows if which.size == rows.at.size else taken(shape.start, rows, which)
 
     return Change(some(change.added), some(change.removed))
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from features.build import HORIZON
 from features.collector import held_back
 from features.decisions import Decisions
+from features.differing import changes
 from features.entries import Emitter, layouts
 from features.erasing import Erased, erase
 from features.errors import RedressError
@@ -30,7 +31,7 @@ from features.persons import homes_of
 from features.placing import Placed, of_decisions, placed
 from features.pseudonyms import Key, judged, known_as
 from features.receiving import Submitted, submitted
-from features.shelves import HISTORIES, changes, due, filled, put, seal
+from features.shelves import HISTORIES, SHELVES, due, filled, put, seal
 from features.tables import TABLES
 
 FORMAT: Final = 2
@@ -319,7 +320,7 @@ def _change(batch: Batch, around: Neighbours, watermark: int, meta: Meta) -> Non
         since = 0 if layout.entity == OF_CASE else meta.watermark - 1
         old, new = (one.entries(layout, since) for one in (before, after))
         if len(old) or len(new):
-            put(batch, name, changes(old, new), watermark - SETTLING)
+            put(batch, name, changes(SHELVES[name], old, new), watermark - SETTLING)
 
 
 def _begin(keys: Keys, meta: Meta, where: str) -> None:

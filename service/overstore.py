@@ -15,7 +15,7 @@ from features.dictionary import dictionary
 from features.given import Case as Asked
 from features.instant import Instant
 from features.keys import Batch, Snapshot
-from features.pseudonyms import Key
+from features.pseudonyms import Key, judged
 from features.store import MARK, Meta, Store
 from models import Model
 from models.advice import Advice
@@ -93,9 +93,11 @@ class OverStore(Scorer):
 
     @classmethod
     def of(cls, where: str | Path, models: Mapping[str, Model], policy: Policy, key: Key | None = None) -> "OverStore":
-        """Over the store at a place; RedressError for a model of another horizon."""
+        """Over the store at a place; RedressError for a model of another horizon, and for a `key` that is not the store's."""
         store = Store.open(where, key=key)
         try:
+            if key is not None:
+                judged(key, store.meta.key, store.where)
             return cls(store, models, policy)
         except RedressError:
             store.close()
@@ -254,7 +256,6 @@ class OverStore(Scorer):
     def _kept(self, one: Wanted, drawn: Drawn, within: Batch | None = None) -> Record | None:
         decisions, case, until = self.store.decisions, drawn.case, drawn.meta.watermark
         assert drawn.ready.desk is not None
-        np.add(self._absent, np.isnan(drawn.row), out=self._absent)
         record = drawn.ready.desk.record(
             _dispute(case),
             drawn.row,
@@ -266,7 +267,10 @@ class OverStore(Scorer):
         )
         order, since = case.order.text("order_id") or "", until + 1 if one.at < until else 0
         seen = MARK, case.beside[0]
-        return decisions.keep(self.writer, record, order, following, seen, known=since, within=within)
+        kept = decisions.keep(self.writer, record, order, following, seen, known=since, within=within)
+        if kept is not None:
+            np.add(self._absent, np.isnan(drawn.row), out=self._absent)
+        return kept
 
 
 def _dispute(case: Asked) -> Dispute:

@@ -391,6 +391,9 @@ def test_over_a_store_with_a_key_a_case_may_bring_facts_by_the_platform_s_own_na
         plain.decide(case)
     with Scorer.open(where, shop.models, key=secret) as keyed:
         assert unlike(keyed.decide(case), scorer.decide(case)) == {}
+    secret.write_bytes(bytes(32))
+    with pytest.raises(RedressError, match="got another"):
+        Scorer.open(where, shop.models, key=secret)
     with pytest.raises(RedressError, match="want no key over a ledger"):
         Scorer.open(tmp_path, shop.models, key=secret)
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.changing import Each, each
+from features.differing import Changes, _marks, _unmatched
 from features.kernel import Int
 from features.keys import Keys, Snapshot, end, opened
 from features.pages import ROWS, SEALED, UNSEALED, Rows, joined, unpacked
-from features.shelves import ALONE, DUE, HISTORIES, SHAPES, Changes, _among, _unmatched, pages, prefix, put, seal
+from features.shelves import ALONE, DUE, HISTORIES, SHAPES, _among, pages, prefix, put, seal
 from features.totals import totals
 
 SHELF = "category"
@@ -130,13 +131,23 @@ def test_a_page_stays_what_it_is_where_a_first_one_is_changed_with_it(keys: Keys
         assert windows(batch, 10**5, [1]).tolist() == [[6 * ROWS - 25, 2 * ROWS - 9], [0, 0]]
 
 
-@given(st.lists(st.tuples(st.sampled_from([0, 1, 16, 17, 2**63]), st.sampled_from([1, -1])), max_size=60))
-@settings(max_examples=60, deadline=None)
-def test_of_rows_that_are_alike_the_first_that_have_no_other_across_stay(some: list[tuple[int, int]]) -> None:
-    left, expected = {mark: sum(sign for other, sign in some if other == mark) for mark, _ in some}, list[int]()
-    for i, (mark, sign) in enumerate(some):
-        if left[mark] * sign > 0:
+ROW = st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 1), st.integers(-1, 0), st.integers(0, 1))
+"""Whose, when, of which stream, and two values, of which the first stream has one."""
+
+
+@given(st.lists(st.tuples(ROW, st.sampled_from([1, -1])), max_size=60), st.sampled_from([0, 1, 16, 17, 2**63]))
+@settings(max_examples=100, deadline=None)
+def test_of_rows_that_are_alike_the_first_that_have_no_other_across_stay(
+    some: list[tuple[tuple[int, ...], int]], mark: int
+) -> None:
+    rows = [(row[: 4 + row[2]], sign) for row, sign in some]
+    left, expected = {row: sum(sign for other, sign in rows if other == row) for row, _ in rows}, list[int]()
+    for i, (row, sign) in enumerate(rows):
+        if left[row] * sign > 0:
             expected.append(i)
-            left[mark] -= sign
-    marks, signs = np.array([mark for mark, _ in some], np.uint64), np.array([sign for _, sign in some], np.int64)
-    assert _unmatched(marks, signs).tolist() == expected
+            left[row] -= sign
+    codes, at, stream = (np.array([row[k] for row, _ in rows], np.int64) for k in range(3))
+    values = np.array([value for row, _ in rows for value in row[3:]], np.int64)
+    told = np.array([0, 1, 3]), codes.astype(np.int32), at, stream.astype(np.uint8), values
+    for marks in (np.full(len(rows), mark, np.uint64), _marks(*told)):
+        assert _unmatched(marks, *told, np.array([sign for _, sign in rows], np.int64)).tolist() == expected
