@@ -48,9 +48,10 @@ def serving(bench: Workbench) -> str:
     """Answers a second over HTTP by one worker to 8 connections, beside MLflow's scoring server; 3 times, p99 10 ms."""
     ledger, models, tracking = trained(bench)
     asks, rows = _asked(ledger, models)
-    filled(str(bench.folder / "store"), Ledger.open(ledger)).close()
+    store = str(bench.folder / "served")
+    filled(store, Ledger.open(ledger)).close()
     limits = {
-        "REDRESS_STORE": str(bench.folder / "store"),
+        "REDRESS_STORE": store,
         "REDRESS_MODELS": str(models),
         "REDRESS_OPEN": "1",
     }
@@ -89,15 +90,16 @@ def _row(name: str, runs: Sequence[Found], peer: float) -> dict[str, object]:
 
 
 def trained(bench: Workbench) -> tuple[Path, Path, str]:
-    """A ledger, a directory with a model of it, and the tracking server where the same model is registered.
+    """A ledger, a directory with a model of it, and the tracking server where the same model is registered; made once.
 
     The model's card says that it has skill, which too few askings of so small a ledger tell: without, it would not be asked.
     """
     ledger, models, tracking = bench.folder / "shop", bench.folder / "models", f"sqlite:///{bench.folder / 'served.db'}"
-    bench.redress("simulate", "--out", ledger, "--orders", bench.rows or ORDERS, "--seed", 1)
-    bench.redress("train", QUESTION, "--ledger", ledger, "--tracking", tracking, "--out", models)
-    model = load(models / QUESTION)
-    replace(model, card={**model.card, "skill": Skill(0, 1.0).to_json()}).save(models / QUESTION)
+    if not models.is_dir():
+        bench.redress("simulate", "--out", ledger, "--orders", bench.rows or ORDERS, "--seed", 1)
+        bench.redress("train", QUESTION, "--ledger", ledger, "--tracking", tracking, "--out", models)
+        model = load(models / QUESTION)
+        replace(model, card={**model.card, "skill": Skill(0, 1.0).to_json()}).save(models / QUESTION)
     mlflow.set_tracking_uri(tracking)
     return ledger, models, tracking
 
