@@ -19,8 +19,8 @@ from features.pages import unpacked
 from features.shelves import SHAPES, SHELVES
 from features.store import Store
 
-ORDERS: Final = 200_000
-FILLED: Final = 0.8
+ORDERS: Final = 100_000
+FILLED: Final = 0.6
 """How much of the ledger is there before."""
 BATCHES: Final = {1: 50, 100: 20, 1_000: 5, 5_000: 3, 20_000: 1}
 """How many batches of each size are taken."""
