@@ -48,7 +48,7 @@ def serving(bench: Workbench) -> str:
     """Answers a second over HTTP by one worker to 8 connections, beside MLflow's scoring server; 3 times, p99 10 ms."""
     ledger, models, tracking = trained(bench)
     asks, rows = _asked(ledger, models)
-    store = str(bench.folder / "served")
+    store = str(bench.folder / "online")
     filled(store, Ledger.open(ledger)).close()
     limits = {
         "REDRESS_STORE": store,
