@@ -2,15 +2,13 @@
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.build import HORIZON
@@ -26,48 +24,22 @@ from features.housing import Housing
 from features.indices import OF_INSTRUMENT, OF_SELLER, REQUESTS, indexed, of_seller
 from features.keys import Batch, Entry, Keys, Snapshot, end, opened
 from features.ledger import Ledger
+from features.meta import MARK, Meta, lacking, lacks_of, meta_of, read, without
 from features.neighbours import Neighbours, neighbours
 from features.persons import homes_of
 from features.placing import Placed, of_decisions, placed
 from features.pseudonyms import Key, judged, known_as
 from features.receiving import Submitted, submitted
 from features.shelves import HISTORIES, SHELVES, due, filled, put, seal
-from features.tables import TABLES
 
-FORMAT: Final = 2
 SETTLING: Final = 2
 """Microseconds after which what a history says of a moment is final: evidence is dated one back when it is filed."""
 SEALED: Final = 64
 """Pages that an append seals besides as many as it has facts."""
-MARK: Final = b"m"
-"""The key of what a store says of itself, which is another once facts have come or a buyer was erased."""
 _MESSAGE_ID: Final = COLUMNS["messages"]["message_id"]
 _HOMES: Final = b"f"
 TOGETHER: Final = 1 << 18
 """Entries of a first fill that are committed together."""
-
-
-@dataclass(frozen=True)
-class Meta:
-    """What a store says of itself: its name, the horizon in microseconds, what it knows until when, and how many facts came.
-
-    It `lacks` tables, and columns as `table.column`, of which nothing was ever said; what they would tell is unknown. `key` is
-    the mark of the key that ids of persons are hashed by, and empty where they are as they came;
-    `erasures` is how many buyers were erased.
-    """
-
-    name: str
-    horizon: int
-    watermark: int = 0
-    arrivals: int = 0
-    lacks: tuple[str, ...] = ()
-    format: int = FORMAT
-    key: str = ""
-    erasures: int = 0
-
-    def packed(self) -> bytes:
-        """As bytes."""
-        return json.dumps(vars(self)).encode()
 
 
 @dataclass(frozen=True)
@@ -90,7 +62,7 @@ class Store:
         self.keys, self.decisions, self.where, self.key = keys, decisions, where, key
         self._open = True
         with keys.reading() as snapshot:
-            self.meta = _meta(snapshot, where)
+            self.meta = meta_of(snapshot, where)
 
     @classmethod
     def open(cls, where: str | Path, *, key: Key | None = None) -> "Store":
@@ -130,7 +102,7 @@ class Store:
 
     def said(self, kept: bytes | None) -> Meta:
         """What the store says of itself under MARK, which it then knows; RedressError for none, and for an older one's."""
-        self.meta = _read(kept, self.where)
+        self.meta = read(kept, self.where)
         return self.meta
 
     def sync(self) -> None:
@@ -168,7 +140,7 @@ class Store:
         with ExitStack() as held, self.keys.writing() as batch:  # records are held until after the commit
             if calm:
                 held.enter_context(self.decisions.holding())
-            meta = _meta(batch, self.where)
+            meta = meta_of(batch, self.where)
             known = _asked_before(batch, request, told)
             until = max(meta.watermark, self.decisions.latest())
             made = self.decisions.named(of_decisions(told))
@@ -201,7 +173,7 @@ class Store:
             batch.put(sorted((of_seller(name), json.dumps(of).encode()) for name, of in around.sellers.items()))
         seal(batch, came.watermark - SETTLING, SEALED + came.taken)
         batch.put(sorted(_told(came)))
-        lacks = _lacking(meta.lacks, came)
+        lacks = lacking(meta.lacks, came)
         made = replace(meta, watermark=came.watermark, arrivals=came.arrivals, lacks=lacks)
         batch.put([(MARK, made.packed())])
 
@@ -217,7 +189,7 @@ class Store:
         for some in _some(self._filled(found, seen)):
             with self.keys.writing() as batch:
                 batch.put(some)
-        self.meta = replace(meta, watermark=found.last_at, arrivals=sum(counts), lacks=_lacks(found))
+        self.meta = replace(meta, watermark=found.last_at, arrivals=sum(counts), lacks=lacks_of(found))
         with self.keys.writing() as batch:
             batch.put([(MARK, self.meta.packed())])
         return sum(counts)
@@ -225,7 +197,7 @@ class Store:
     def _emptied(self) -> Meta:
         """What a store says of itself, which it says no more; with what was left where one was filled in part."""
         with self.keys.writing() as batch:
-            meta = _meta(batch, self.where)
+            meta = meta_of(batch, self.where)
             if meta.arrivals:
                 raise RedressError(
                     f"{self.where}: want a store without facts, got {meta.arrivals:,}; load into another"
@@ -264,7 +236,7 @@ class Store:
         who, homes = self._known(buyer)
         records = self.decisions.erase(homes)
         with self.keys.writing() as batch:
-            meta = _meta(batch, self.where)
+            meta = meta_of(batch, self.where)
             sealed_until = meta.watermark - SETTLING
             found = erase(batch, who, secret, self.decisions.facts, horizon=meta.horizon, sealed_until=sealed_until)
             batch.put([(MARK, replace(meta, erasures=meta.erasures + 1).packed())])
@@ -300,11 +272,11 @@ class Store:
         """Writes all facts, or some, as the tables of a ledger; how many rows each has."""
         folder.mkdir(parents=True, exist_ok=True)
         with self.keys.reading() as snapshot:
-            lacks = set(_meta(snapshot, self.where).lacks)
+            lacks = set(meta_of(snapshot, self.where).lacks)
         made = whole(self.facts() if facts is None else facts)
         if made["decisions"].num_rows:
             lacks -= {"decisions", *(f"decisions.{column}" for column in made["decisions"].column_names)}
-        found = {name: _known(rows, name, lacks) for name, rows in made.items() if name not in lacks}
+        found = {name: without(rows, name, lacks) for name, rows in made.items() if name not in lacks}
         for name, rows in found.items():
             pq.write_table(rows, folder / f"{name}.parquet")
         return {name: rows.num_rows for name, rows in found.items()}
@@ -326,25 +298,9 @@ def _change(batch: Batch, around: Neighbours, watermark: int, meta: Meta) -> Non
 def _begin(keys: Keys, meta: Meta, where: str) -> None:
     """Makes a store of keys; RedressError where there is one with facts."""
     with keys.writing() as batch:
-        if batch.many([MARK])[0] is not None and (arrivals := _meta(batch, where).arrivals):
+        if batch.many([MARK])[0] is not None and (arrivals := meta_of(batch, where).arrivals):
             raise RedressError(f"{where}: want no store there yet, got one of {arrivals:,} facts; name another place")
         batch.put([(MARK, meta.packed())])
-
-
-def _meta(snapshot: Snapshot, where: str) -> Meta:
-    return _read(snapshot.many([MARK])[0], where)
-
-
-@lru_cache(maxsize=8)
-def _read(kept: bytes | None, where: str) -> Meta:
-    if kept is None:
-        raise RedressError(f"{where}: want a store, got something else; load a ledger into it")
-    told = json.loads(kept)
-    if told.get("format") != FORMAT:
-        raise RedressError(
-            f"{where}: want a store of format {FORMAT}, got {told.get('format')}; export it with the version that wrote it"
-        )
-    return Meta(**told | {"lacks": tuple(told["lacks"])})
 
 
 def _asked_before(batch: Batch, request: str, told: Sequence[Submitted]) -> bool:
@@ -378,38 +334,3 @@ def _some(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
     """Entries as many at a time as are committed together."""
     while some := list(islice(entries, TOGETHER)):
         yield some
-
-
-def _lacks(found: Ledger) -> tuple[str, ...]:
-    """The tables that a ledger lacks, and the columns that its tables may have and do not."""
-    tables = (name for name in TABLES if name not in found.facts)
-    columns = (
-        f"{name}.{column.name}"
-        for name, table in TABLES.items()
-        for column in table.columns
-        if name not in found.facts or not found.facts[name].has(column.name)
-    )
-    return tuple(sorted({*tables, *columns}))
-
-
-def _lacking(names: Iterable[str], came: Placed) -> tuple[str, ...]:
-    """Those of tables, and columns as `table.column`, of which new facts say nothing either."""
-    new: dict[str, list[Fact]] = {}
-    for one in (one for some in came.new.values() for one in some):
-        new.setdefault(one.table, []).append(one)
-    return tuple(name for name in names if not _said(name, new))
-
-
-def _said(name: str, facts: Mapping[str, Sequence[Fact]]) -> bool:
-    table, _, column = name.partition(".")
-    place = COLUMNS[table].get(column)
-    return any(place is None or one.values[place] is not None for one in facts.get(table, ()))
-
-
-def _known(rows: pa.Table, name: str, lacks: Collection[str]) -> pa.Table:
-    """The columns of a table that it does not lack, and those that it may not lack, as of no type."""
-    for i, column in enumerate(TABLES[name].columns):
-        if column.required and f"{name}.{column.name}" in lacks:
-            rows = rows.set_column(i, column.name, pa.nulls(rows.num_rows))
-    kept = {one.name for one in TABLES[name].columns if one.required or f"{name}.{one.name}" not in lacks}
-    return rows.select([column for column in rows.column_names if column in kept])

@@ -15,8 +15,9 @@ from features.dictionary import dictionary
 from features.given import Case as Asked
 from features.instant import Instant
 from features.keys import Batch, Snapshot
+from features.meta import MARK, Meta
 from features.pseudonyms import Key, judged
-from features.store import MARK, Meta, Store
+from features.store import Store
 from models import Model
 from models.advice import Advice
 from models.advising import QUESTIONS, advised

@@ -19,10 +19,11 @@ from features.decisions import FIRST
 from features.homes import digest, facts_of, home
 from features.instant import Instant
 from features.kernel import HOUR
+from features.meta import MARK
 from features.pages import unpacked
 from features.pseudonyms import ERASED, PERSONAL, Key
 from features.shelves import SHAPES, SHELVES
-from features.store import MARK, Store
+from features.store import Store
 from models.records import EMPTIED, Grounds, Record, chained, following, is_erased, record
 from models.records import opened as record_at
 from models.refunds import Case, Refunds, Scores, decide
