@@ -104,7 +104,8 @@ def world(place: Path, limits: Limits | None = None, *, opened: bool = False) ->
     models, kept, ticks, log = place / "models", place / "tokens", Ticks(), list[Mapping[str, object]]()
     save_model(models)
     texts, store = save_tokens(kept), stocked()
-    service = serving(store, models, None if opened else kept, limits or Limits(), ticks.clock(), log)
+    limits = limits or Limits(milliseconds=60_000)  # some code is compiled when it is first called
+    service = serving(store, models, None if opened else kept, limits, ticks.clock(), log)
     return World(service, store, models, kept, texts, ticks, log)
 
 
