@@ -23,6 +23,7 @@ from features.store import Store
 from models.records import chained
 from serve import Scorer
 from service.overstore import OverStore
+from service.warming import warmed
 
 MOST: Final = 30
 """Facts of a batch."""
@@ -117,6 +118,7 @@ def main(words: Sequence[str]) -> int:
     ledger, where, models, writer, begin = words
     scorer = Scorer.open(where, models)
     assert isinstance(scorer, OverStore)
+    warmed(scorer.models, scorer.policy)  # or it is killed before the code is compiled that decides
     send(replace(scorer, writer=writer), in_order(Ledger.open(ledger)), int(begin))
     scorer.close()
     return 0

@@ -28,6 +28,8 @@ RATES: Final = (
     *("faker_share=0.1", "caught_days=30", "stolen_rate=0.05", "integrity_error=0.1"),
 )
 """A marketplace in which everything happens that is rare in others."""
+MANY: Final = 20
+"""Kills among which decisions must have been acknowledged."""
 
 Said = list[dict[str, object]]
 
@@ -104,6 +106,7 @@ def main(words: Sequence[str] | None = None) -> int:
         for name, load in loads.items():
             print("".join(f"{name}: {error}\n" for error in sorted(set(load.errors))[:3]), end="")
     amiss = [one[what] for one in killed for what in ("lost, twice or unchained", "histories that differ")]
+    amiss += [not one["decisions acknowledged"] for one in killed if args.kills >= MANY]
     amiss += [one["signals that differ"] for one in cases] + [over(one) for one in rows]
     return int(any(amiss))
 

@@ -84,6 +84,7 @@ def test_what_was_acknowledged_outlives_five_kills_and_nothing_is_there_twice(
     assert wrong == []
     assert left.kills == 5
     assert left.facts > 0
+    assert left.decisions > 0
     after = Store.open(store.where)
     as_filled(after, tmp_path)
     after.close()
