@@ -27,6 +27,10 @@ from service.warming import warmed
 
 MOST: Final = 30
 """Facts of a batch."""
+LINES: Final = 40
+"""A process says at most so many lines before it is killed, a batch or a decision each, …"""
+SECONDS: Final = 0.2
+"""… and lives at most so long after it."""
 
 
 def batches(facts: Sequence[Fact], begin: int) -> Iterator[tuple[int, list[Fact]]]:
@@ -59,19 +63,19 @@ class Left:
     ids: frozenset[str] = frozenset()
 
 
-def killed(words: Sequence[str | Path], left: Left, after: float) -> tuple[Left, bool]:
-    """What was acknowledged once a process that went on was killed so many seconds after its first word; if it had ended."""
+def killed(words: Sequence[str | Path], left: Left, lines: int, seconds: float) -> tuple[Left, bool]:
+    """What was acknowledged once a process that went on was killed, so long after it said so much; if it had ended."""
     command = [sys.executable, "-m", "benchmarks.killing", *map(str, words), str(left.facts)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
         assert child.stdout is not None
-        first = child.stdout.readline()
+        came = [child.stdout.readline() for _ in range(lines)]
         with suppress(subprocess.TimeoutExpired):
-            child.wait(after)
+            child.wait(seconds)
         ended = child.poll() is not None
         child.kill()
-        lines = [first, *child.stdout.readlines()]
+        came += child.stdout.readlines()
     assert not ended or child.returncode == 0, "it ended by itself, and not well"
-    said = [line.split() for line in lines if line.endswith("\n")]
+    said = [line.split() for line in came if line.endswith("\n")]
     facts = max([left.facts, *(int(word) for what, word in said if what == "facts")])
     ids = left.ids | {word for what, word in said if what == "decision"}
     return Left(facts, len(ids), left.kills + (not ended), ids), ended
@@ -106,7 +110,7 @@ def killings(
     """Kills a process that goes on again and again, and what was wrong after any of the kills."""
     left, found, ended = left or Left(), list[str](), False
     while not ended and left.kills < kills:
-        left, ended = killed(words, left, random.random() * 1.5)
+        left, ended = killed(words, left, random.randint(1, LINES), random.random() * SECONDS)
         store = Store.open(str(words[1]))
         found += wrong(store, facts, left)
         store.close()
