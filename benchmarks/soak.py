@@ -14,7 +14,7 @@ from random import Random
 from typing import Final
 
 from benchmarks.killing import begun, killings
-from benchmarks.load import TARGETS, in_process, over, over_http
+from benchmarks.load import TARGETS, apart, in_process, over, over_http
 from benchmarks.parity import asked, histories, in_order, unequal
 from benchmarks.places import Place, filled, places
 from benchmarks.workbench import Workbench, machine, markdown
@@ -97,7 +97,7 @@ def main(words: Sequence[str] | None = None) -> int:
             cases = [row for kind, of in kinds.items() for row in compared(kind, of, ledger, args.cases)]
             print(f"## Parity\n\n{markdown(cases)}\n", flush=True)
             loads = {
-                f"{how}, {kind}": way(of(how), ledger, models, bench.folder, args.minutes)
+                f"{how}, {kind}": apart(way, of(how), ledger, models, bench.folder, args.minutes)
                 for kind, of in kinds.items()
                 for how, way in {"in process": in_process, "over HTTP": over_http}.items()
             }
